@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What differs between two snapshots, or two ledgers. */
+#ifndef SNAPSTATE_DIFF_H
+#define SNAPSTATE_DIFF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snapstate/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct snap_diff;
+
+/* Compare the states of two archives: config, profile and binding, place in the data, streams (with
+ * the number of words between them), tensors (elements that differ, the largest difference in
+ * ulp), extras. SNAP_OK: the states are equal. SNAP_DIFFERS: *diff lists what is not. *diff is
+ * owned by the caller in both cases. */
+enum snap_status snap_diff_archives(const char *left, const char *right, struct snap_diff **diff,
+                                    struct snap_error *err);
+/* Compare two ledgers, each a ledger.jsonl or a run folder: the first step and field. */
+enum snap_status snap_diff_ledgers(const char *left, const char *right, struct snap_diff **diff,
+                                   struct snap_error *err);
+
+struct snap_diff_entry {
+    size_t size_bytes;
+    const char *kind; /* "profile", "config", "data", "stream", "tensor", "extra", "ledger" */
+    const char *name; /* the member, tensor, or "step 57" */
+    const char *text; /* one line */
+};
+size_t snap_diff_count(const struct snap_diff *diff);
+const struct snap_diff_entry *snap_diff_at(const struct snap_diff *diff, size_t index);
+/* Canonical JSON (schema/diff.schema.json), and lines for people. Borrowed until free. */
+const char *snap_diff_json(const struct snap_diff *diff);
+const char *snap_diff_text(const struct snap_diff *diff);
+void snap_diff_free(struct snap_diff *diff);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A receipt: what a restore really did, component by component. */
+#ifndef SNAPSTATE_RECEIPT_H
+#define SNAPSTATE_RECEIPT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snapstate/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How much is promised of the next step. More is larger. */
+enum snap_tier {
+    SNAP_TIER_NONE = 0,    /* nothing was restored */
+    SNAP_TIER_WEIGHTS = 1, /* the tensors of the roots that both sides have */
+    SNAP_TIER_STREAMS = 2, /* and every stream, value and the place in the data */
+    SNAP_TIER_EXACT = 3    /* and the profile and binding hold: the next step is equal, bit for bit */
+};
+const char *snap_tier_name(enum snap_tier tier); /* "exact", "streams", "weights", "none" */
+
+struct snap_receipt;
+
+enum snap_tier snap_receipt_tier(const struct snap_receipt *receipt);
+uint64_t snap_receipt_step(const struct snap_receipt *receipt);
+/* "snap1:..." and "state1:..." of what was restored; borrowed until free. */
+const char *snap_receipt_snapshot_hash(const struct snap_receipt *receipt);
+const char *snap_receipt_state_hash(const struct snap_receipt *receipt);
+/* The whole receipt as canonical JSON (schema/receipt.schema.json); borrowed until free. */
+const char *snap_receipt_json(const struct snap_receipt *receipt);
+/* A table for people: component, kind, what was done, digest; then the tier and, when it is not
+ * exact, why. Borrowed until free. */
+const char *snap_receipt_table(const struct snap_receipt *receipt);
+void snap_receipt_free(struct snap_receipt *receipt);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

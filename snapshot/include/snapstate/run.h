@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run: what an embedding trainer registers once, and calls at each step.
+ *
+ *     snap_run_open          the folder, its lock, the profile
+ *     snap_run_add_*         the inventory: everything that decides the next step
+ *     snap_run_restore       in place; SNAP_NOT_FOUND: a fresh run, go on with what is there
+ *     for each step:
+ *         snap_run_begin_step     streams as of before the step; after a restore, the alarm
+ *         ... draw a batch, forward, backward ...
+ *         snap_run_before_update  weights change only after this
+ *         ... update ...
+ *         snap_run_set_position   the place in the data
+ *         snap_run_step           the ledger line
+ *         snap_run_wanted         a save is due: snap_run_capture, snap_run_wait
+ *     snap_run_close
+ *
+ * A run is used by one thread at a time; snap_run_request alone may be called from a signal handler
+ * or another thread. */
+#ifndef SNAPSTATE_RUN_H
+#define SNAPSTATE_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snapstate/archive.h>
+#include <snapstate/device.h>
+#include <snapstate/ledger.h>
+#include <snapstate/pool.h>
+#include <snapstate/receipt.h>
+#include <snapstate/status.h>
+#include <snapstate/stream.h>
+#include <snapstate/tree.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct snap_run;
+
+struct snap_run_options {
+    size_t size_bytes;   /* sizeof(struct snap_run_options) */
+    /* The run folder, made when it is not there. NULL: nothing is written anywhere, for a replay
+     * in memory; capture then answers SNAP_UNSUPPORTED. */
+    const char *dir;
+    /* Restore from this archive. With a `dir` that holds no run, the archive's state begins a new
+     * run there, whose genesis line names the parent's chain. With the `dir` of the run that the
+     * archive belongs to, the run goes on from it. NULL: from the snapshot that `latest` names. */
+    const char *archive;
+    /* `dir` must not hold a run yet (SNAP_INVALID otherwise). */
+    bool must_be_new;
+    /* `dir` must hold a run (SNAP_NOT_FOUND otherwise). */
+    bool must_exist;
+    /* "portable-1", "host-1" or "none" (the default when NULL). */
+    const char *profile;
+    /* The facts that the profile's promise depends on: a JSON object without reals; NULL: {}. */
+    const char *binding;
+    /* What decides bits: JSON without reals, made canonical here; NULL: null. Kept in state.json
+     * and in the genesis line; a restore under another text needs a new folder. */
+    const char *training;
+    /* The whole config, JSON without reals, written as config.json into a new folder. NULL:
+     * {"training": ...}. */
+    const char *config;
+    /* The state digest stands in every line whose step is a multiple; 0: never. Must follow from
+     * `training` (it decides bytes of the ledger). */
+    uint64_t state_every;
+    /* A save is wanted after every step that is a multiple; 0: on request only. */
+    uint64_t every;
+    /* Threads for digests: borrowed until close; NULL: the run makes its own. */
+    struct snap_pool *pool;
+    /* Bytes of staging memory at most; 0: as much as the state needs. Smaller than the state is
+     * SNAP_UNSUPPORTED in this version. */
+    uint64_t staging_bytes;
+    /* Do not read a snapshot back from the disk before it is published. */
+    bool no_read_back;
+    int rank;  /* 0 */
+    int world; /* 0 or 1; more is SNAP_UNSUPPORTED in this version */
+};
+#define SNAP_RUN_OPTIONS_INIT { .size_bytes = sizeof(struct snap_run_options) }
+
+/* Open a run: make or check the folder, take its lock. SNAP_BUSY: another process has it.
+ * Owned by the caller until snap_run_close. */
+enum snap_status snap_run_open(const struct snap_run_options *options, struct snap_run **run,
+                               struct snap_error *err);
+
+/* ---- the inventory: before the first snap_run_restore or snap_run_begin_step ---- */
+
+struct snap_run_tensor {
+    size_t size_bytes;       /* sizeof(struct snap_run_tensor) */
+    const char *root;        /* "model", "optimizer": [A-Za-z0-9_][A-Za-z0-9._-]* */
+    const char *name;        /* UTF-8, unique in its root; copied */
+    void *data;              /* element 0; borrowed until close */
+    struct snap_device device;
+    enum snap_dtype dtype;
+    size_t ndim;
+    const uint64_t *shape;   /* ndim elements; copied */
+    const uint64_t *strides; /* in elements; NULL: C order */
+    bool requires_grad;
+    /* The forward pass changes it (running statistics): begin_step keeps a copy, for capsules. */
+    bool changes_in_forward;
+};
+#define SNAP_RUN_TENSOR_INIT { .size_bytes = sizeof(struct snap_run_tensor) }
+
+/* Register a tensor. Two tensors over the same memory are saved once and stay tied. Order of
+ * registration is the parameter order. */
+enum snap_status snap_run_add_tensor(struct snap_run *run, const struct snap_run_tensor *tensor,
+                                     struct snap_error *err);
+
+/* One allocation that holds `n` contiguous one-dimensional tensors, `counts[i]` elements of
+ * `dtype` each, one after the other. */
+enum snap_status snap_run_add_slab(struct snap_run *run, const char *root, void *base,
+                                   struct snap_device device, enum snap_dtype dtype, size_t n,
+                                   const char *const *names, const uint64_t *counts,
+                                   struct snap_error *err);
+
+/* A random stream, kept as rng/`name`. `kind` is a kind of <snapstate/stream.h> or "opaque". `ops`
+ * and `arg` are borrowed until close; snap_stream_ops() serves every struct snap_stream. */
+enum snap_status snap_run_add_stream(struct snap_run *run, const char *name, const char *kind,
+                                     const struct snap_stream_ops *ops, void *arg,
+                                     struct snap_error *err);
+
+/* A plain value in the tree, read at capture and written at restore. */
+enum snap_value_type {
+    SNAP_VALUE_BOOL = 1,  /* bool */
+    SNAP_VALUE_INT64 = 2, /* int64_t */
+    SNAP_VALUE_DOUBLE = 3 /* double */
+};
+enum snap_status snap_run_add_scalar(struct snap_run *run, const char *root, const char *name,
+                                     enum snap_value_type type, void *value,
+                                     struct snap_error *err);
+
+/* Bytes of the caller's, kept as extra/`name`; borrowed until close; their size may not change.
+ * `in_state`: they decide the next step, so that the state hash covers them, and a restore writes
+ * them back. Others are kept and hashed, and not written back. */
+enum snap_status snap_run_add_value(struct snap_run *run, const char *name, bool in_state,
+                                    void *data, size_t size_bytes, struct snap_error *err);
+
+/* Something known to exist that is not captured: stands in the coverage statement. */
+enum snap_status snap_run_add_not_captured(struct snap_run *run, const char *name,
+                                           const char *reason, struct snap_error *err);
+
+/* A data file, by the role that it has ("train_images"), its SHA-256 and size. */
+enum snap_status snap_run_add_data_file(struct snap_run *run, const char *role,
+                                        const unsigned char sha256[SNAP_DIGEST_BYTES],
+                                        uint64_t file_size, struct snap_error *err);
+/* SHA-256 and size of a file. */
+enum snap_status snap_file_digest(const char *path, unsigned char sha256[SNAP_DIGEST_BYTES],
+                                  uint64_t *file_size, struct snap_error *err);
+
+/* ---- restore ---- */
+
+/* Bring the state back, in place: all digests first, then into place with digests again, then read
+ * back and compared. SNAP_NOT_FOUND: there is no snapshot and never was one; memory is as before,
+ * and the run starts at step 0 (if a ledger is there, its lines are expected again). SNAP_ABSENT: the
+ * tier that can be reached is below `require`, or a member needed is withheld; nothing was
+ * changed. SNAP_CORRUPT: nothing was changed, unless the text says "unusable". *receipt (NULL:
+ * not wanted) is owned by the caller; it is also made when the tier is below `require`.
+ * `stream` is a cudaStream_t, or NULL. */
+enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
+                                  struct snap_receipt **receipt, struct snap_error *err);
+
+/* The lines of `ledger` after the present step are expected: each must be equal, bit for bit, to
+ * the line that the same step makes now. For replays; borrowed until close. The ledger must go
+ * through the run's present chain head (SNAP_DIFFERS otherwise). */
+enum snap_status snap_run_expect(struct snap_run *run, const struct snap_ledger *ledger,
+                                 struct snap_error *err);
+
+/* Steps done so far (0 in a fresh run). */
+uint64_t snap_run_steps_done(const struct snap_run *run);
+/* The last step for which a line is expected; 0 when none is. */
+uint64_t snap_run_expected_last(const struct snap_run *run);
+
+/* ---- the place in the data ---- */
+
+struct snap_position {
+    size_t size_bytes;        /* sizeof(struct snap_position) */
+    uint64_t epoch;           /* from 0 */
+    uint64_t position;        /* samples of this epoch that were consumed */
+    const char *order_stream; /* the stream that orders the epoch ("python"); NULL: no order */
+    const void *order_start;  /* that stream's member bytes at the start of the epoch */
+    size_t order_start_size;
+    uint64_t order_samples;   /* samples in the order */
+    unsigned char order_digest[SNAP_DIGEST_BYTES]; /* SHA-256 of the ids as little-endian u32 */
+};
+#define SNAP_POSITION_INIT { .size_bytes = sizeof(struct snap_position) }
+
+/* Say where the run is in its data, after the step just made; copied. */
+enum snap_status snap_run_set_position(struct snap_run *run, const struct snap_position *position,
+                                       struct snap_error *err);
+/* Where it is: as set last, or as restored. Pointers are borrowed until the next call on `run`. */
+enum snap_status snap_run_position(const struct snap_run *run, struct snap_position *position,
+                                   struct snap_error *err);
+/* SHA-256 of `count` sample ids as little-endian u32: for order_digest and for records. */
+enum snap_status snap_sample_digest(const uint32_t *ids, size_t count,
+                                    unsigned char sha256[SNAP_DIGEST_BYTES],
+                                    struct snap_error *err);
+/* SHA-256 of bytes. */
+enum snap_status snap_bytes_digest(const void *data, size_t size_bytes,
+                                   unsigned char sha256[SNAP_DIGEST_BYTES],
+                                   struct snap_error *err);
+
+/* ---- the step ---- */
+
+/* Call before anything of the step is drawn. The first call of a fresh run writes the genesis line.
+ * The first call after a restore reads every stream again: SNAP_DIFFERS names the one that moved,
+ * by how many draws, and the usual cause. Every call keeps streams and changes_in_forward tensors as they
+ * are, for a capsule. */
+enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *err);
+
+/* The fence: weights, moments and other tensors may change after it returns. */
+enum snap_status snap_run_before_update(struct snap_run *run, void *stream,
+                                        struct snap_error *err);
+
+enum snap_scalar_type {
+    SNAP_SCALAR_F32 = 1, /* bits: the low 32 */
+    SNAP_SCALAR_F64 = 2,
+    SNAP_SCALAR_INT = 3 /* bits as uint64_t */
+};
+struct snap_scalar {
+    const char *name; /* borrowed during the call */
+    enum snap_scalar_type type;
+    uint64_t bits;
+};
+/* For a float or double value. */
+struct snap_scalar snap_scalar_f32(const char *name, float value);
+struct snap_scalar snap_scalar_f64(const char *name, double value);
+struct snap_scalar snap_scalar_int(const char *name, uint64_t value);
+
+struct snap_step_record {
+    size_t size_bytes; /* sizeof(struct snap_step_record) */
+    uint64_t step;     /* the update just made: snap_run_steps_done() + 1 */
+    uint64_t epoch;
+    const unsigned char *sample_digest; /* of the batch's sample ids, or NULL */
+    const unsigned char *batch_digest;  /* of the batch's bytes, or NULL */
+    /* Host part: equal on any machine ("lr", bias corrections). */
+    const struct snap_scalar *host_scalars;
+    size_t host_scalar_count;
+    /* Float part: as equal as the profile promises ("loss", "grad_norm"). */
+    const struct snap_scalar *float_scalars;
+    size_t float_scalar_count;
+    bool skipped; /* no update was made (a GradScaler's decision) */
+};
+#define SNAP_STEP_RECORD_INIT { .size_bytes = sizeof(struct snap_step_record) }
+
+/* Write the ledger line of the step. SNAP_DIFFERS: the line expected for it is another one; the
+ * text names what differs first, and nothing was written. Errors of a save under way arrive here. */
+enum snap_status snap_run_step(struct snap_run *run, const struct snap_step_record *record,
+                               struct snap_error *err);
+/* The difference behind the last SNAP_DIFFERS of snap_run_step; NULL when there was none. */
+const struct snap_ledger_difference *snap_run_difference(const struct snap_run *run);
+
+/* ---- saving ---- */
+
+enum snap_wanted {
+    SNAP_WANTED_NOTHING = 0,
+    SNAP_WANTED_SAVE = 1,
+    SNAP_WANTED_SAVE_AND_STOP = 2
+};
+/* Ask for a save after the step under way; a stronger request wins over a weaker one. Safe in a
+ * signal handler and from any thread. */
+void snap_run_request(struct snap_run *run, enum snap_wanted wanted);
+/* What is wanted now, after the ledger line and before the next batch is drawn: by request, or by
+ * `every`. A request is taken back by the capture that answers it. */
+enum snap_wanted snap_run_wanted(struct snap_run *run);
+
+/* A save under way; owned by the run. */
+struct snap_ticket;
+
+/* Take the state after `step` (the last step done) and save it as an archive. On return the
+ * caller's memory may change as before_update says. A snapshot of this step that is there already
+ * and intact, with the same state and chain, is success. */
+enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *stream,
+                                  struct snap_ticket **ticket, struct snap_error *err);
+/* Wait until the snapshot is durable, read back and named by `latest`; its snapshot hash goes
+ * into `hash` (NULL: not wanted). The ticket is used up, whatever the answer. */
+enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
+                               char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
+
+/* What a failed step leaves. */
+struct snap_attachment {
+    const char *name; /* extra/`name` */
+    const void *data;
+    size_t size_bytes;
+};
+struct snap_failure {
+    size_t size_bytes;  /* sizeof(struct snap_failure) */
+    uint64_t step;      /* the step that failed: snap_run_steps_done() + 1 */
+    const char *what;   /* "loss", "gradient", "weight" */
+    const char *name;   /* the tensor, "" for the loss */
+    const char *value;  /* "nan", "+inf", "-inf" */
+    uint64_t element;   /* its index, the first such one */
+    const struct snap_attachment *attachments; /* the batch: "batch.samples", "batch.images" ... */
+    size_t attachment_count;
+};
+#define SNAP_FAILURE_INIT { .size_bytes = sizeof(struct snap_failure) }
+
+/* Save a capsule: the state from before the step under way (streams and changes_in_forward tensors as
+ * begin_step kept them, the rest as it is now, before the update) and the attachments. `path`
+ * (`path_size` bytes) receives the file's path. Call it instead of before_update. */
+enum snap_status snap_run_capsule(struct snap_run *run, const struct snap_failure *failure,
+                                  char *path, size_t path_size, struct snap_error *err);
+
+/* ---- looking ---- */
+
+/* The chain heads after the last line, as "run1:..." and as 64 hex digits of the host chain. */
+enum snap_status snap_run_hash(const struct snap_run *run, char run_hash[SNAP_HASH_TEXT_BYTES],
+                               char host_chain[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
+/* The state hash of the state as it is now ("state1:..."), nothing written. */
+enum snap_status snap_run_state_hash(struct snap_run *run, char hash[SNAP_HASH_TEXT_BYTES],
+                                     struct snap_error *err);
+/* Compare the state as it is now with an archive's, member by member. SNAP_DIFFERS: `text` says
+ * which stream, tensor or place in the data differs first (the error says it too). */
+enum snap_status snap_run_compare(struct snap_run *run, const struct snap_archive *archive,
+                                  char *text, size_t text_size, struct snap_error *err);
+/* Add a line to events.jsonl: `event` a word, `fields` a JSON object without reals or NULL. */
+enum snap_status snap_run_event(struct snap_run *run, const char *event, const char *fields,
+                                struct snap_error *err);
+/* The run folder, NULL when there is none; borrowed until close. */
+const char *snap_run_dir(const struct snap_run *run);
+
+/* Wait for a save under way, release the lock, free the run. The status of the last save that
+ * nobody waited for comes back here. NULL is fine. */
+enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

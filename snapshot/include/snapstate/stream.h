@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random streams. A stream is one generator of another library, bit for bit: it takes that
+ * library's state, gives it back, and draws what that library would draw next.
+ *
+ * kind                 equal to                                    member bytes of rng/NAME
+ * "python_random"      random.Random of CPython                    JSON, getstate() in its own terms
+ * "numpy_random_state" numpy.random.RandomState                    JSON, get_state(legacy=False)
+ * "torch_cpu"          torch.get_rng_state()                       the 5056 raw bytes
+ * "torch_cuda"         torch.cuda.get_rng_state()                  16 raw bytes: u64 seed, i64 offset
+ * "philox_dropout"     nothing: the trainer's own device stream    JSON, seed and counter
+ * "opaque"             bytes that only the caller understands      those bytes
+ *
+ * What is equal where. Every draw declared in this header is made of integers, of exact divisions
+ * by powers of two, and of single IEEE operations (one fmaf in snap_torch_uniform_f32), so it
+ * gives the same bits on every machine. Draws that call log, sin, cos, exp or pow (normals,
+ * exponentials, gammas, ...; also a cached normal read from torch's old 5048-byte state) depend on
+ * libm in the last bit: the library's engines make them, but promise equality only with the
+ * library of that name on the same machine, and none is declared here.
+ *
+ * A stream is not locked: one thread at a time may use it. */
+#ifndef SNAPSTATE_STREAM_H
+#define SNAPSTATE_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snapstate/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One generator of any kind. */
+struct snap_stream;
+
+/* A new stream of a kind named in the table above, in the state that seed 0 gives ("opaque": no
+ * bytes). Owned by the caller. SNAP_UNSUPPORTED when there is no such kind. */
+enum snap_status snap_stream_new(const char *kind, struct snap_stream **stream,
+                                 struct snap_error *err);
+/* NULL is fine. */
+void snap_stream_free(struct snap_stream *stream);
+/* The name of its kind. Never NULL; static. */
+const char *snap_stream_kind(const struct snap_stream *stream);
+
+/* Seed as a user of that library would: random.seed(seed), np.random.seed(seed) (SNAP_INVALID past
+ * 2^32-1, as there), torch.manual_seed(seed), torch.cuda.manual_seed(seed) (offset 0);
+ * "philox_dropout" takes the seed and counter 0. SNAP_INVALID for "opaque". */
+enum snap_status snap_stream_seed(struct snap_stream *stream, uint64_t seed,
+                                  struct snap_error *err);
+
+/* The canonical member bytes of the stream now. Equal states give equal bytes on every machine.
+ * *bytes is malloc'd, owned by the caller, freed with free(). */
+enum snap_status snap_stream_encode(const struct snap_stream *stream, void **bytes,
+                                    size_t *size_bytes, struct snap_error *err);
+/* Put the stream where `bytes` say. Everything is checked: SNAP_CORRUPT, and the stream untouched,
+ * unless the bytes are a state that the library itself could have written. Encoding again gives
+ * the same bytes; only two old forms, which are read and never written, come out in the new one:
+ * torch_cpu of 5048 bytes, and torch_cuda of 816 bytes or without its offset. */
+enum snap_status snap_stream_decode(struct snap_stream *stream, const void *bytes,
+                                    size_t size_bytes, struct snap_error *err);
+
+/* 32-bit words drawn since this object was made. Only grows; no part of the state: neither seeding
+ * nor decoding changes it. "philox_dropout" counts the steps of its counter; "torch_cuda" and
+ * "opaque" draw nothing here and stay at 0. */
+uint64_t snap_stream_words_drawn(const struct snap_stream *stream);
+
+/* How many 32-bit words the state `to` is ahead of the state `from` (negative: behind), both given
+ * as member bytes of `kind`. Mersenne twisters are stepped both ways by at most `limit_words`;
+ * counters are subtracted ("torch_cuda": words per thread; "philox_dropout": steps). *related is
+ * false, and *words 0, when no such distance was found: another seed, or farther than the limit.
+ * Cached normals are not compared. SNAP_CORRUPT when either state is not one. */
+enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, size_t from_size,
+                                      const void *to_bytes, size_t to_size, uint64_t limit_words,
+                                      int64_t *words, bool *related, struct snap_error *err);
+
+/* ---- Typed draws. SNAP_INVALID when the stream is of another kind; nothing is drawn then. ---- */
+
+/* random.shuffle(items), in place. n up to 2^32-1. */
+enum snap_status snap_python_shuffle(struct snap_stream *stream, uint32_t *items, size_t n,
+                                     struct snap_error *err);
+/* random.randrange(bound): 0 <= *value < bound. SNAP_INVALID when bound is 0. */
+enum snap_status snap_python_randbelow(struct snap_stream *stream, uint64_t bound,
+                                       uint64_t *value, struct snap_error *err);
+/* random.random(): a multiple of 2^-53 in [0, 1). */
+enum snap_status snap_python_random(struct snap_stream *stream, double *value,
+                                    struct snap_error *err);
+
+/* np.random.randint(low, high, n), dtype int64: low <= out[i] < high. A range of one value draws
+ * nothing. SNAP_INVALID unless low < high. */
+enum snap_status snap_numpy_randint(struct snap_stream *stream, int64_t low, int64_t high,
+                                    int64_t *out, size_t n, struct snap_error *err);
+/* np.random.random_sample(n): multiples of 2^-53 in [0, 1). */
+enum snap_status snap_numpy_random_sample(struct snap_stream *stream, double *out, size_t n,
+                                          struct snap_error *err);
+
+/* tensor.uniform_(from, to) on n float32 elements, in the form of torch's AVX2 kernels: the last
+ * operation is a fused multiply-add. SNAP_INVALID unless from <= to, both finite in float32, and
+ * the difference too. */
+enum snap_status snap_torch_uniform_f32(struct snap_stream *stream, double from, double to,
+                                        float *out, size_t n, struct snap_error *err);
+
+/* ---- The trainer's device stream ----
+ * Words are a pure function of seed, element, operator and counter, so that any number of threads
+ * or devices can make them in any order. The stream holds the 64-bit seed and the counter n, which
+ * the trainer steps; n is 32 bits wide and never wraps. */
+
+/* Four words of Philox4x32-10: key (seed low, seed high), counter words (block_index low,
+ * block_index high, op, counter). Element e of the logical batch takes word e & 3 of block e >> 2. */
+void snap_philox_dropout_block(uint64_t seed, uint64_t block_index, uint32_t op, uint32_t counter,
+                               uint32_t out[4]);
+enum snap_status snap_philox_dropout_seed(const struct snap_stream *stream, uint64_t *seed,
+                                          struct snap_error *err);
+enum snap_status snap_philox_dropout_counter(const struct snap_stream *stream, uint32_t *counter,
+                                             struct snap_error *err);
+/* counter += steps. SNAP_UNSUPPORTED, and nothing changed, when it would pass 2^32-1. */
+enum snap_status snap_philox_dropout_advance(struct snap_stream *stream, uint32_t steps,
+                                             struct snap_error *err);
+
+/* ---- How a run reads and sets a stream, whoever owns it ---- */
+
+struct snap_stream_ops {
+    size_t size_bytes; /* sizeof(struct snap_stream_ops) */
+    /* The stream's member bytes now. *bytes is malloc'd, freed by the caller with free(). */
+    enum snap_status (*get)(void *arg, void **bytes, size_t *size_bytes, struct snap_error *err);
+    /* Put the stream where `bytes` say; on failure it is as it was. `bytes` is borrowed for the
+     * call. */
+    enum snap_status (*set)(void *arg, const void *bytes, size_t size_bytes,
+                            struct snap_error *err);
+    /* (optional, NULL) Words drawn since the object was made; goes into the ledger as the draws of
+     * each step. */
+    uint64_t (*words_drawn)(void *arg);
+};
+
+/* The ops for streams of this header; `arg` is the struct snap_stream. Never NULL; static. */
+const struct snap_stream_ops *snap_stream_ops(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
