@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a kind of stream is to the rest of the library: one row of the registry. Adding one: a file
+ * with its family, a row in stream_registry.c, a schema, vectors. */
+#ifndef SNAP_STREAM_FAMILY_H
+#define SNAP_STREAM_FAMILY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snapstate/stream.h>
+
+struct snap_stream_family {
+    const char *name;
+    size_t state_size_bytes;
+    /* Make zeroed storage of state_size_bytes a stream as seed 0 gives it. */
+    void (*init)(void *state);
+    /* (optional) Free what the state owns. */
+    void (*release)(void *state);
+    /* (optional) Seed as a user of the library would; NULL: SNAP_INVALID. */
+    enum snap_status (*seed)(void *state, uint64_t seed, struct snap_error *err);
+    enum snap_status (*encode)(const void *state, void **bytes, size_t *size_bytes,
+                               struct snap_error *err);
+    /* On failure the state is untouched; on success its count of words drawn is. */
+    enum snap_status (*decode)(void *state, const void *bytes, size_t size_bytes,
+                               struct snap_error *err);
+    /* (optional) NULL: it never draws here. */
+    uint64_t (*words_drawn)(const void *state);
+    /* Words from one state to another, at most limit_words either way; false when none is found. */
+    bool (*distance)(const void *from, const void *to, uint64_t limit_words, int64_t *words);
+};
+
+extern const struct snap_stream_family snap_python_random_family;
+extern const struct snap_stream_family snap_numpy_random_state_family;
+extern const struct snap_stream_family snap_torch_cpu_family;
+extern const struct snap_stream_family snap_torch_cuda_family;
+extern const struct snap_stream_family snap_philox_dropout_family;
+extern const struct snap_stream_family snap_opaque_stream_family;
+
+/* The family of a kind, NULL when there is none. */
+const struct snap_stream_family *snap_stream_family_find(const char *kind);
+
+/* The state of a stream of the given family; NULL, and SNAP_INVALID in err, for another one.
+ * `draw` names the call for the message. */
+void *snap_stream_state(struct snap_stream *stream, const struct snap_stream_family *family,
+                        const char *draw, struct snap_error *err);
+
+/* Words from one Mersenne twister state to another, stepping block by block. */
+struct snap_mt19937;
+bool snap_mt19937_distance(const struct snap_mt19937 *from, const struct snap_mt19937 *to,
+                           uint64_t limit_words, int64_t *words);
+/* to - from, for counters. */
+bool snap_counter_distance(uint64_t from, uint64_t to, int64_t *words);
+
+#endif

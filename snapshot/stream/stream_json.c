@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "stream/stream_json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/buffer.h"
+#include "core/hex.h"
+#include "format/json_canonical.h"
+#include "format/json_fields.h"
+#include "format/limits.h"
+
+enum snap_status snap_stream_json_encode(const char *what, json_t *object, void **bytes,
+                                         size_t *size_bytes, struct snap_error *err)
+{
+    struct snap_buffer text = SNAP_BUFFER_INIT;
+    enum snap_status status;
+
+    if (object == NULL) {
+        return snap_error_set(err, SNAP_NO_MEMORY, "%s: encode: no memory", what);
+    }
+    status = snap_json_encode(object, &text, err);
+    json_decref(object);
+    if (status == SNAP_OK) {
+        *bytes = snap_buffer_steal(&text, size_bytes);
+    }
+    snap_buffer_release(&text);
+    return status;
+}
+
+enum snap_status snap_stream_json_decode(const char *what, const char *kind, const char *keys,
+                                         const void *bytes, size_t size_bytes, json_t **object,
+                                         struct snap_error *err)
+{
+    json_t *value = NULL;
+    enum snap_status status;
+
+    if (size_bytes > SNAP_MAX_STREAM_JSON_BYTES) {
+        return snap_error_set(err, SNAP_CORRUPT, "%s: decode: %zu bytes are more than a state has",
+                              what, size_bytes);
+    }
+    status = snap_json_decode(bytes, size_bytes, what, &value, err);
+    if (status == SNAP_OK) {
+        status = snap_json_check_keys(value, keys, what, err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_stream_json_get_name(what, value, "kind", kind, err);
+    }
+    if (status == SNAP_OK) {
+        *object = value;
+    } else {
+        json_decref(value);
+    }
+    return status;
+}
+
+json_t *snap_stream_json_double(double value)
+{
+    char digits[17];
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    snap_hex_encode_u64(bits, digits);
+    return json_string(digits);
+}
+
+json_t *snap_stream_json_words(const uint32_t *words, size_t count)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array != NULL && i < count; i++) {
+        if (json_array_append_new(array, json_integer((json_int_t)words[i])) != 0) {
+            json_decref(array);
+            array = NULL;
+        }
+    }
+    return array;
+}
+
+enum snap_status snap_stream_json_get_uint(const char *what, const json_t *object, const char *key,
+                                           uint64_t max, uint64_t *value, struct snap_error *err)
+{
+    uint64_t number;
+
+    if (!snap_json_get_u64(json_object_get(object, key), &number) || number > max) {
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: \"%s\": expected an integer from 0 to %" PRIu64, what, key,
+                              max);
+    }
+    *value = number;
+    return SNAP_OK;
+}
+
+enum snap_status snap_stream_json_get_double(const char *what, const json_t *object,
+                                             const char *key, double *value,
+                                             struct snap_error *err)
+{
+    const char *digits = json_string_value(json_object_get(object, key));
+    uint64_t bits;
+
+    if (digits == NULL || !snap_hex_decode_u64(digits, &bits)) {
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: \"%s\": expected the bits of a double as 16 hex digits", what,
+                              key);
+    }
+    memcpy(value, &bits, sizeof bits);
+    return SNAP_OK;
+}
+
+enum snap_status snap_stream_json_get_words(const char *what, const json_t *object,
+                                            const char *key, size_t count, uint32_t *words,
+                                            struct snap_error *err)
+{
+    const json_t *array = json_object_get(object, key);
+
+    if (!json_is_array(array) || json_array_size(array) != count) {
+        return snap_error_set(err, SNAP_CORRUPT, "%s: \"%s\": expected a list of %zu integers",
+                              what, key, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number;
+
+        if (!snap_json_get_u64(json_array_get(array, i), &number) || number > UINT32_MAX) {
+            return snap_error_set(err, SNAP_CORRUPT,
+                                  "%s: entry %zu of \"%s\": expected an integer below 2^32", what,
+                                  i, key);
+        }
+        words[i] = (uint32_t)number;
+    }
+    return SNAP_OK;
+}
+
+enum snap_status snap_stream_json_get_name(const char *what, const json_t *object, const char *key,
+                                           const char *expected, struct snap_error *err)
+{
+    const char *name = json_string_value(json_object_get(object, key));
+
+    if (name == NULL || strcmp(name, expected) != 0) {
+        return snap_error_set(err, SNAP_CORRUPT, "%s: \"%s\": expected \"%s\"", what, key,
+                              expected);
+    }
+    return SNAP_OK;
+}

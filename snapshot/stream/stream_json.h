@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON form of a stream's state: one object in canonical JSON, with its kind in "kind". `what`
+ * begins the messages ("stream python_random"). */
+#ifndef SNAP_STREAM_JSON_H
+#define SNAP_STREAM_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snapstate/status.h>
+
+/* Encode `object`, which is consumed (NULL: SNAP_NO_MEMORY); *bytes is malloc'd, owned by the
+ * caller. */
+enum snap_status snap_stream_json_encode(const char *what, json_t *object, void **bytes,
+                                         size_t *size_bytes, struct snap_error *err);
+
+/* Decode canonical JSON into an object with exactly the keys listed ("counter kind seed"), among
+ * them "kind", which must be `kind`. *object is owned by the caller. */
+enum snap_status snap_stream_json_decode(const char *what, const char *kind, const char *keys,
+                                         const void *bytes, size_t size_bytes, json_t **object,
+                                         struct snap_error *err);
+
+/* The bits of a double as 16 hex digits; an array of 32-bit words. NULL when memory is out. */
+json_t *snap_stream_json_double(double value);
+json_t *snap_stream_json_words(const uint32_t *words, size_t count);
+
+/* Getters: SNAP_CORRUPT when the value of `key` has another form. An integer from 0 to `max`; bits
+ * of a double; exactly `count` words; the string `expected`. */
+enum snap_status snap_stream_json_get_uint(const char *what, const json_t *object, const char *key,
+                                           uint64_t max, uint64_t *value, struct snap_error *err);
+enum snap_status snap_stream_json_get_double(const char *what, const json_t *object,
+                                             const char *key, double *value,
+                                             struct snap_error *err);
+enum snap_status snap_stream_json_get_words(const char *what, const json_t *object,
+                                            const char *key, size_t count, uint32_t *words,
+                                            struct snap_error *err);
+enum snap_status snap_stream_json_get_name(const char *what, const json_t *object, const char *key,
+                                           const char *expected, struct snap_error *err);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <string.h>
+
+#include "stream/stream_family.h"
+
+static const struct snap_stream_family *const families[] = {
+    &snap_python_random_family, &snap_numpy_random_state_family, &snap_torch_cpu_family,
+    &snap_torch_cuda_family,    &snap_philox_dropout_family,     &snap_opaque_stream_family,
+};
+
+const struct snap_stream_family *snap_stream_family_find(const char *kind)
+{
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        if (strcmp(families[i]->name, kind) == 0) {
+            return families[i];
+        }
+    }
+    return NULL;
+}
