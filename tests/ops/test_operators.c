@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every operator case: the oracle's words against goldens.txt, and the kernels' words against the
+ * oracle's, for each instruction set this machine has and 1, 2, 3, 7 threads.
+ *
+ * usage: test_operators [--write GOLDENS]; the environment's `srcdir` says where tests/ops is. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <openssl/evp.h>
+
+#include "golden_file.h"
+#include "op_cases.h"
+
+static struct op_case *cases;
+static size_t case_count;
+
+static void hash_words(const struct op_words *words, char hex[65])
+{
+    unsigned char *bytes = malloc(4 * words->count + 1);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < words->count; i++) {
+        for (int b = 0; b < 4; b++) {
+            bytes[4 * i + (size_t)b] = (unsigned char)(words->words[i] >> 8 * b);
+        }
+    }
+    golden_hash(bytes, 4 * words->count, hex);
+    free(bytes);
+}
+
+static void oracle_equals_goldens(void **state)
+{
+    struct op_words words = { 0 };
+    (void)state;
+    for (size_t i = 0; i < case_count; i++) {
+        char hex[65], kept[65];
+        op_case_run(&cases[i], NULL, &words);
+        hash_words(&words, hex);
+        golden_find("goldens.txt", cases[i].name, kept);
+        if (strcmp(hex, kept) != 0) {
+            fail_msg("%s: %s, kept %s", cases[i].name, hex, kept);
+        }
+    }
+    free(words.words);
+}
+
+static void compare_all(const char *isa, unsigned threads)
+{
+    struct snap_pool *pool = NULL;
+    struct trn_backend *backend = NULL;
+    struct op_words words = { 0 };
+    assert_int_equal(snap_pool_new(threads, &pool, NULL), SNAP_OK);
+    assert_int_equal(trn_backend_open(isa, pool, &backend, NULL), SNAP_OK);
+    for (size_t i = 0; i < case_count; i++) {
+        char hex[65], kept[65];
+        op_case_run(&cases[i], backend, &words);
+        hash_words(&words, hex);
+        golden_find("goldens.txt", cases[i].name, kept);
+        if (strcmp(hex, kept) != 0) {
+            struct op_words wanted = { 0 };
+            size_t k = 0;
+            op_case_run(&cases[i], NULL, &wanted);
+            while (k < wanted.count && wanted.words[k] == words.words[k]) {
+                k++;
+            }
+            fail_msg("%s, %u threads: %s: word %zu of %zu is %08x, the oracle has %08x", isa,
+                     threads, cases[i].name, k, wanted.count, k < words.count ? words.words[k] : 0,
+                     k < wanted.count ? wanted.words[k] : 0);
+        }
+    }
+    free(words.words);
+    trn_backend_close(backend);
+    snap_pool_free(pool);
+}
+
+static void kernels_equal_goldens(void **state)
+{
+    const char *isa = *state;
+    static const unsigned threads[] = { 1, 2, 3, 7 };
+    if (!trn_ops_find(isa)) {
+        print_message("# SKIP %s: not in this build, or not on this CPU\n", isa);
+        skip();
+    }
+    for (size_t i = 0; i < sizeof(threads) / sizeof(threads[0]); i++) {
+        compare_all(isa, threads[i]);
+    }
+}
+
+static void unknown_isa_is_refused(void **state)
+{
+    struct snap_pool *pool = NULL;
+    struct trn_backend *backend = NULL;
+    struct snap_error err = SNAP_ERROR_INIT;
+    (void)state;
+    assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
+    assert_int_equal(trn_backend_open("mmx", pool, &backend, &err), SNAP_INVALID);
+    assert_non_null(strstr(err.text, "mmx"));
+    assert_null(backend);
+    snap_pool_free(pool);
+}
+
+static int write_goldens(const char *path)
+{
+    struct op_words words = { 0 };
+    FILE *file = fopen(path, "w");
+    if (!file) {
+        perror(path);
+        return 3;
+    }
+    for (size_t i = 0; i < case_count; i++) {
+        char hex[65];
+        op_case_run(&cases[i], NULL, &words);
+        hash_words(&words, hex);
+        fprintf(file, "%s %s\n", hex, cases[i].name);
+    }
+    free(words.words);
+    return fclose(file) == 0 ? 0 : 3;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(oracle_equals_goldens),
+        cmocka_unit_test_prestate(kernels_equal_goldens, (void *)(uintptr_t)"scalar"),
+        cmocka_unit_test_prestate(kernels_equal_goldens, (void *)(uintptr_t)"avx2"),
+        cmocka_unit_test(unknown_isa_is_refused),
+    };
+    int result;
+    cases = op_cases_new(&case_count);
+    result = argc == 3 && strcmp(argv[1], "--write") == 0
+                 ? write_goldens(argv[2])
+                 : cmocka_run_group_tests(tests, NULL, NULL);
+    free(cases);
+    return result;
+}

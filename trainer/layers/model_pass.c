@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Forward and backward passes. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "layers/model_internal.h"
+
+void trn_shard_range(size_t batch, unsigned shards, unsigned index, size_t *first, size_t *count)
+{
+    const size_t begin = (size_t)index * batch / shards;
+    const size_t end = ((size_t)index + 1) * batch / shards;
+    *first = begin;
+    *count = end - begin;
+}
+
+size_t trn_model_capacity(const struct trn_model *model)
+{
+    return model->capacity;
+}
+
+float trn_model_loss(const struct trn_model *model)
+{
+    return model->loss;
+}
+
+static enum snap_status upload(struct trn_model *model, const float *inputs, const int32_t *labels,
+                               size_t samples, struct snap_error *err)
+{
+    struct trn_backend *backend = model->backend;
+    enum snap_status status;
+    for (size_t i = 0; i < samples; i++) {
+        if (labels[i] < 0 || (size_t)labels[i] >= model->classes) {
+            return snap_error_set(err, SNAP_INVALID,
+                                  "model: label %d of sample %zu: expected 0 to %zu",
+                                  (int)labels[i], i, model->classes - 1);
+        }
+    }
+    status = backend->ops->upload(backend, model->inputs, inputs,
+                                  samples * trn_shape_count(model->input) * sizeof(float), err);
+    if (status == SNAP_OK) {
+        status = backend->ops->upload(backend, model->labels, labels, samples * sizeof(int32_t),
+                                      err);
+    }
+    return status;
+}
+
+/* Writes what each layer read to layer_inputs, and the logits after the last. */
+static enum snap_status forward(struct trn_model *model, const struct trn_pass *pass,
+                                struct snap_error *err)
+{
+    const float *x = model->inputs;
+    for (size_t i = 0; i < model->layer_count; i++) {
+        struct trn_layer *layer = &model->layers[i];
+        model->layer_inputs[i] = x;
+        if (layer->type->forward && (pass->training || !layer->type->identity_in_evaluation)) {
+            const enum snap_status status =
+                layer->type->forward(layer, pass, x, layer->output, err);
+            if (status != SNAP_OK) {
+                return status;
+            }
+            x = layer->output;
+        }
+    }
+    model->layer_inputs[model->layer_count] = x;
+    return SNAP_OK;
+}
+
+/* The shard's gradients go straight to the batch's when it is the first, else beside them. */
+static enum snap_status add_gradients(struct trn_model *model, struct trn_layer *layer,
+                                      float *const batch_gradient[], struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    for (unsigned t = 0; t < layer->tensor_count && status == SNAP_OK; t++) {
+        if (layer->tensors[t].role == TRN_PARAMETER) {
+            status = model->backend->ops->add(model->backend, layer->tensors[t].count,
+                                              layer->shard_gradient[t], batch_gradient[t], err);
+        }
+    }
+    return status;
+}
+
+static enum snap_status backward_layer(struct trn_model *model, struct trn_layer *layer,
+                                       const struct trn_pass *pass, const float *dy, float *dx,
+                                       struct snap_error *err)
+{
+    const float *x = model->layer_inputs[layer->index];
+    float *beside[TRN_LAYER_MAX_TENSORS], *batch_gradient[TRN_LAYER_MAX_TENSORS];
+    enum snap_status status;
+    for (unsigned t = 0; t < layer->tensor_count; t++) {
+        batch_gradient[t] = layer->tensors[t].gradient;
+        beside[t] = layer->shard_gradient[t];
+        if (!model->gradients_begun) {
+            layer->shard_gradient[t] = batch_gradient[t];
+        }
+    }
+    status = layer->type->backward(layer, pass, x, dy, dx, err);
+    if (status == SNAP_OK && model->gradients_begun) {
+        status = add_gradients(model, layer, batch_gradient, err);
+    }
+    for (unsigned t = 0; t < layer->tensor_count; t++) {
+        layer->shard_gradient[t] = beside[t];
+    }
+    return status;
+}
+
+static enum snap_status backward(struct trn_model *model, const struct trn_pass *pass,
+                                 struct snap_error *err)
+{
+    const float *dy = model->logits_gradient;
+    unsigned turn = 0;
+    for (size_t i = model->layer_count; i-- > model->first_trained;) {
+        struct trn_layer *layer = &model->layers[i];
+        if (layer->type->backward) {
+            float *dx = i > model->first_trained ? model->gradients[turn] : NULL;
+            const enum snap_status status = backward_layer(model, layer, pass, dy, dx, err);
+            if (status != SNAP_OK) {
+                return status;
+            }
+            dy = dx;
+            turn ^= 1;
+        }
+    }
+    return SNAP_OK;
+}
+
+static void begin_batch(struct trn_model *model, size_t batch)
+{
+    model->batch = batch;
+    model->gradients_begun = false;
+    model->loss = 0.0f;
+}
+
+static enum snap_status run_shard(struct trn_model *model, const struct trn_shard *shard,
+                                  struct snap_error *err)
+{
+    struct trn_backend *backend = model->backend;
+    const struct trn_pass pass = {
+        .backend = backend,
+        .samples = shard->samples,
+        .training = true,
+        .shard = shard->index,
+        .first = shard->first,
+        .device_seed = shard->device_seed,
+        .device_counter = shard->device_counter,
+    };
+    struct trn_cross_entropy loss = {
+        .rows = shard->samples,
+        .classes = model->classes,
+        .labels = model->labels,
+        .inverse_batch = 1.0f / (float)shard->batch,
+        .losses = model->losses,
+        .gradient = model->logits_gradient,
+    };
+    float sum = 0.0f, mean;
+    enum snap_status status = upload(model, shard->inputs, shard->labels, shard->samples, err);
+    if (status == SNAP_OK) {
+        status = forward(model, &pass, err);
+    }
+    if (status == SNAP_OK) {
+        loss.logits = model->layer_inputs[model->layer_count];
+        status = backend->ops->cross_entropy(backend, &loss, err);
+    }
+    if (status == SNAP_OK) {
+        status = backend->ops->reduce(backend, model->losses, shard->samples, model->scalar, err);
+    }
+    if (status == SNAP_OK) {
+        status = backend->ops->download(backend, &sum, model->scalar, sizeof(sum), err);
+    }
+    if (status == SNAP_OK) {
+        status = backward(model, &pass, err);
+    }
+    if (status == SNAP_OK) {
+        mean = sum * loss.inverse_batch;
+        model->loss = model->gradients_begun ? model->loss + mean : mean;
+        model->gradients_begun = true;
+    }
+    return status;
+}
+
+enum snap_status trn_model_forward_backward(struct trn_model *model, const struct trn_shard *shard,
+                                            struct snap_error *err)
+{
+    size_t first, samples;
+    enum snap_status status = SNAP_OK;
+    if (shard->index >= model->shards || shard->batch < 1 || shard->batch > model->max_batch) {
+        return snap_error_set(err, SNAP_INVALID,
+                              "model: shard %u of a batch of %zu: expected shard 0 to %u, 1 to %zu "
+                              "samples", shard->index, shard->batch, model->shards - 1,
+                              model->max_batch);
+    }
+    trn_shard_range(shard->batch, model->shards, shard->index, &first, &samples);
+    if (shard->first != first || shard->samples != samples) {
+        return snap_error_set(err, SNAP_INVALID,
+                              "model: shard %u of a batch of %zu: given samples from %zu, %zu of "
+                              "them: it has samples from %zu, %zu of them", shard->index,
+                              shard->batch, shard->first, shard->samples, first, samples);
+    }
+    if (shard->index == 0) {
+        begin_batch(model, shard->batch);
+    } else if (shard->index != model->next_shard || shard->batch != model->batch) {
+        return snap_error_set(err, SNAP_INVALID,
+                              "model: shard %u of a batch of %zu: expected shard %u of %zu",
+                              shard->index, shard->batch, model->next_shard, model->batch);
+    }
+    if (samples != 0) {
+        status = run_shard(model, shard, err);
+    }
+    /* After a failure only shard 0 may come. */
+    model->next_shard = status == SNAP_OK ? shard->index + 1 : model->shards;
+    return status;
+}
+
+enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs,
+                                    const int32_t *labels, size_t samples, float *losses,
+                                    size_t *correct, struct snap_error *err)
+{
+    struct trn_backend *backend = model->backend;
+    const struct trn_pass pass = { .backend = backend, .samples = samples };
+    struct trn_cross_entropy loss = {
+        .rows = samples,
+        .classes = model->classes,
+        .labels = model->labels,
+        .losses = model->losses,
+        .best = model->best,
+    };
+    int32_t *best;
+    enum snap_status status;
+    size_t right = 0;
+    if (samples > model->capacity) {
+        return snap_error_set(err, SNAP_INVALID, "model: %zu samples to evaluate: at most %zu",
+                              samples, model->capacity);
+    }
+    if (samples == 0) {
+        return SNAP_OK;
+    }
+    best = malloc(samples * sizeof(*best));
+    if (!best) {
+        return snap_error_set(err, SNAP_NO_MEMORY, "model: evaluation: out of memory");
+    }
+    status = upload(model, inputs, labels, samples, err);
+    if (status == SNAP_OK) {
+        status = forward(model, &pass, err);
+    }
+    if (status == SNAP_OK) {
+        loss.logits = model->layer_inputs[model->layer_count];
+        status = backend->ops->cross_entropy(backend, &loss, err);
+    }
+    if (status == SNAP_OK) {
+        status = backend->ops->download(backend, best, model->best, samples * sizeof(*best), err);
+    }
+    if (status == SNAP_OK) {
+        status = backend->ops->download(backend, losses, model->losses, samples * sizeof(*losses),
+                                        err);
+    }
+    if (status == SNAP_OK) {
+        for (size_t i = 0; i < samples; i++) {
+            right += best[i] == labels[i];
+        }
+        *correct += right;
+    }
+    free(best);
+    return status;
+}
+
+enum snap_status trn_model_mean_loss(struct trn_model *model, const float *losses, size_t n,
+                                     float *mean, struct snap_error *err)
+{
+    struct trn_backend *backend = model->backend;
+    void *memory = NULL;
+    float sum = 0.0f;
+    enum snap_status status = backend->ops->alloc(backend, n * sizeof(float), &memory, err);
+    if (status == SNAP_OK) {
+        status = backend->ops->upload(backend, memory, losses, n * sizeof(float), err);
+    }
+    if (status == SNAP_OK) {
+        status = backend->ops->reduce(backend, memory, n, model->scalar, err);
+    }
+    if (status == SNAP_OK) {
+        status = backend->ops->download(backend, &sum, model->scalar, sizeof(sum), err);
+    }
+    if (status == SNAP_OK) {
+        *mean = n == 0 ? 0.0f : sum * (1.0f / (float)n);
+    }
+    backend->ops->release(backend, memory);
+    return status;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A small hash of operators, made when a backend opens: a build or a process in which products are
+ * contracted, subnormals flushed, rounding changed or the chunks of DOT another size is refused. */
+#include "config.h"
+
+#include "ops/cpu_kernels.h"
+
+#include <inttypes.h>
+
+#include "ops/math_functions.h"
+
+#define ROWS ((size_t)3)
+#define COLUMNS ((size_t)5)
+#define DEPTH ((size_t)1030)
+#define EXPECTED UINT64_C(0)
+
+struct canary {
+    float a[ROWS * DEPTH], b[COLUMNS * DEPTH];
+    float product[ROWS * COLUMNS], gelu[ROWS * COLUMNS], losses[ROWS], gradient[ROWS * COLUMNS];
+    float sum, mean[COLUMNS], var[COLUMNS], unbiased[COLUMNS];
+};
+
+/* Exponents near 1, but for every eighth value one near the smallest subnormals. */
+static void fill(float *values, size_t count, uint64_t *state)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        bits = (uint32_t)(*state >> 32);
+        bits = (bits & 0x80ffffffu) + ((*state >> 28 & 7) == 0 ? 0 : 0x3e800000u);
+        values[i] = trn_float_of_bits(bits);
+    }
+}
+
+static uint64_t fnv(uint64_t hash, const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (int shift = 0; shift < 32; shift += 8) {
+            hash = (hash ^ (trn_bits_of_float(values[i]) >> shift & 255)) *
+                   UINT64_C(0x100000001b3);
+        }
+    }
+    return hash;
+}
+
+static enum snap_status run(struct trn_backend *backend, struct canary *c, struct snap_error *err)
+{
+    const struct trn_ops *ops = backend->ops;
+    static const int32_t labels[ROWS] = { 4, 0, 2 };
+    const struct trn_matmul product = { TRN_NT, ROWS, COLUMNS, DEPTH, c->a, c->b, c->b,
+                                        c->product };
+    const struct trn_cross_entropy loss = { .rows = ROWS, .classes = COLUMNS,
+                                            .logits = c->product, .labels = labels,
+                                            .inverse_batch = 1.0f / 3.0f, .losses = c->losses,
+                                            .gradient = c->gradient };
+    const struct trn_norm norm = { DEPTH, COLUMNS, 1e-5f };
+    enum snap_status status = ops->matmul(backend, &product, err);
+    if (status == SNAP_OK) {
+        status = ops->gelu_forward(backend, ROWS * COLUMNS, c->a, c->gelu, err);
+    }
+    if (status == SNAP_OK) {
+        status = ops->cross_entropy(backend, &loss, err);
+    }
+    if (status == SNAP_OK) {
+        status = ops->reduce_product(backend, c->a, c->b, ROWS * DEPTH, &c->sum, err);
+    }
+    if (status == SNAP_OK) {
+        status = ops->norm_statistics(backend, &norm, c->b, c->mean, c->var, c->unbiased, err);
+    }
+    return status;
+}
+
+/* The host's own arithmetic, in the thread that opens the backend. */
+static bool host_is_ieee(void)
+{
+    volatile double tiny = 0x1p-1074, one = 1.0, third = 3.0;
+    volatile float small = 0x1p-149f;
+    return tiny * one == 0x1p-1074 && small + small == 0x1p-148f &&
+           one / third == 0x1.5555555555555p-2 && -one / third == -0x1.5555555555555p-2 &&
+           one + 0x1.8p-53 == 0x1.0000000000001p+0;
+}
+
+enum snap_status trn_cpu_canary(struct trn_backend *backend, struct snap_error *err)
+{
+    uint64_t state = 42, hash = UINT64_C(0xcbf29ce484222325);
+    struct canary *c;
+    void *memory = NULL;
+    enum snap_status status = trn_cpu_alloc(backend, sizeof(*c), &memory, err);
+    if (status != SNAP_OK) {
+        return status;
+    }
+    c = memory;
+    fill(c->a, ROWS * DEPTH, &state);
+    fill(c->b, COLUMNS * DEPTH, &state);
+    status = run(backend, c, err);
+    hash = fnv(hash, c->product, ROWS * COLUMNS);
+    hash = fnv(hash, c->gelu, ROWS * COLUMNS);
+    hash = fnv(hash, c->losses, ROWS);
+    hash = fnv(hash, c->gradient, ROWS * COLUMNS);
+    hash = fnv(hash, &c->sum, 1);
+    hash = fnv(hash, c->mean, COLUMNS);
+    hash = fnv(hash, c->var, COLUMNS);
+    if (status == SNAP_OK && (hash != EXPECTED || !host_is_ieee())) {
+        status = snap_error_set(err, SNAP_UNSUPPORTED,
+                                "portable-1: check of the arithmetic (%s): %016" PRIx64
+                                " instead of %016" PRIx64 ": this build or process changes how "
+                                "floats are computed (contraction, flushed subnormals, rounding "
+                                "mode)", backend->ops->name, hash, EXPECTED);
+    }
+    trn_cpu_release(backend, memory);
+    return status;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operators of the profile portable-1, as a table of functions, one table for each build of
+ * the kernels. docs/determinism.md defines every bit of their results; neither the table chosen
+ * nor the number of threads changes one.
+ *
+ * Shapes are in comments, rows first: (m, n). Images are (n, h, w, c), filters (oc, r, s, c).
+ * Pointers are backend memory (`alloc`) unless a comment says host. Inputs and outputs do not
+ * overlap unless a comment says so. Every operator fails only for want of memory (the device
+ * backends: also when the device does), and its outputs are then undefined. */
+#ifndef TRN_OPS_H
+#define TRN_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snapstate/pool.h>
+#include <snapstate/status.h>
+
+struct trn_backend;
+
+enum trn_transpose {
+    TRN_NN, /* a (m, k), b (k, n) */
+    TRN_NT, /* a (m, k), b (n, k) */
+    TRN_TN  /* a (k, m), b (k, n) */
+};
+
+struct trn_matmul {
+    enum trn_transpose transpose;
+    size_t m, n, k;
+    const float *a, *b;
+    const float *bias; /* (n), added to every row; NULL: none */
+    float *out;        /* (m, n) */
+};
+
+/* A window that slides over an image. Padding taps count as +0 (convolution, average) or are
+ * passed over (maximum). */
+struct trn_window {
+    size_t kernel_h, kernel_w;
+    size_t stride_h, stride_w;
+    size_t padding_h, padding_w;
+};
+
+struct trn_conv {
+    size_t n, h, w, c; /* input */
+    size_t oh, ow, oc; /* output; pooling: oc == c */
+    struct trn_window window;
+};
+
+/* Rows and columns of a batch normalisation; rows = n * h * w of one shard. */
+struct trn_norm {
+    size_t rows, columns;
+    float eps;
+};
+
+/* Element i of the call is element `first + i` of the logical batch's activation. */
+struct trn_dropout {
+    uint64_t first;
+    uint64_t seed;      /* of the device stream */
+    uint32_t counter;   /* n, the device stream's own counter */
+    uint32_t op;        /* index of the layer in the model */
+    uint32_t threshold; /* T: an element is kept iff its word >= T */
+    float scale;        /* of what is kept */
+};
+
+struct trn_cross_entropy {
+    size_t rows, classes;
+    const float *logits;   /* (rows, classes) */
+    const int32_t *labels; /* (rows), each 0 <= label < classes */
+    float inverse_batch;   /* 1/B, B the samples of the whole logical batch */
+    float *losses;         /* (rows) */
+    float *gradient;       /* (rows, classes), or NULL: not wanted */
+    int32_t *best;         /* (rows), first index of the largest logit, or NULL */
+};
+
+struct trn_sgd {
+    size_t count;
+    float lr, momentum, weight_decay;
+    const float *gradient;
+    float *velocity; /* NULL: no momentum */
+    float *weight;
+};
+
+struct trn_adam {
+    size_t count;
+    float lr, beta1, beta2, one_minus_beta1, one_minus_beta2, correction1, correction2, eps;
+    float weight_decay; /* Adam: added to the gradient, times the weight */
+    float decay;        /* AdamW: lr * weight decay; 0 for Adam, which then has none of it */
+    bool decoupled;     /* AdamW */
+    const float *gradient;
+    float *exp_avg, *exp_avg_sq, *weight;
+};
+
+struct trn_ops {
+    const char *name; /* "scalar", "avx2" */
+
+    /* Memory, aligned to 64 bytes, zeroed; `release` of NULL is fine. */
+    enum snap_status (*alloc)(struct trn_backend *, size_t size_bytes, void **memory,
+                              struct snap_error *);
+    void (*release)(struct trn_backend *, void *memory);
+    enum snap_status (*upload)(struct trn_backend *, void *to, const void *host, size_t size_bytes,
+                               struct snap_error *);
+    enum snap_status (*download)(struct trn_backend *, void *host, const void *from,
+                                 size_t size_bytes, struct snap_error *);
+
+    enum snap_status (*matmul)(struct trn_backend *, const struct trn_matmul *,
+                               struct snap_error *);
+    enum snap_status (*conv_forward)(struct trn_backend *, const struct trn_conv *, const float *x,
+                                     const float *w, const float *bias, float *y,
+                                     struct snap_error *);
+    enum snap_status (*conv_data_gradient)(struct trn_backend *, const struct trn_conv *,
+                                           const float *dy, const float *w, float *dx,
+                                           struct snap_error *);
+    enum snap_status (*conv_weight_gradient)(struct trn_backend *, const struct trn_conv *,
+                                             const float *dy, const float *x, float *dw,
+                                             struct snap_error *);
+
+    /* RED of x (n) and REDF of x, y (n); `out` has one element. */
+    enum snap_status (*reduce)(struct trn_backend *, const float *x, size_t n, float *out,
+                               struct snap_error *);
+    enum snap_status (*reduce_product)(struct trn_backend *, const float *x, const float *y,
+                                       size_t n, float *out, struct snap_error *);
+    /* COL of x (rows, columns) into out (columns). */
+    enum snap_status (*column_sum)(struct trn_backend *, const float *x, size_t rows,
+                                   size_t columns, float *out, struct snap_error *);
+
+    enum snap_status (*relu_forward)(struct trn_backend *, size_t n, const float *x, float *y,
+                                     struct snap_error *);
+    enum snap_status (*relu_backward)(struct trn_backend *, size_t n, const float *x,
+                                      const float *dy, float *dx, struct snap_error *);
+    enum snap_status (*gelu_forward)(struct trn_backend *, size_t n, const float *x, float *y,
+                                     struct snap_error *);
+    enum snap_status (*gelu_backward)(struct trn_backend *, size_t n, const float *x,
+                                      const float *dy, float *dx, struct snap_error *);
+    /* `mask` (n) gets 1 where an element was kept. */
+    enum snap_status (*dropout_forward)(struct trn_backend *, const struct trn_dropout *, size_t n,
+                                        const float *x, float *y, uint8_t *mask,
+                                        struct snap_error *);
+    enum snap_status (*dropout_backward)(struct trn_backend *, const struct trn_dropout *,
+                                         size_t n, const uint8_t *mask, const float *dy, float *dx,
+                                         struct snap_error *);
+
+    /* `chosen` (n, oh, ow, c): h * w index of the tap taken. */
+    enum snap_status (*maxpool_forward)(struct trn_backend *, const struct trn_conv *,
+                                        const float *x, float *y, int32_t *chosen,
+                                        struct snap_error *);
+    enum snap_status (*maxpool_backward)(struct trn_backend *, const struct trn_conv *,
+                                         const int32_t *chosen, const float *dy, float *dx,
+                                         struct snap_error *);
+    enum snap_status (*avgpool_forward)(struct trn_backend *, const struct trn_conv *,
+                                        const float *x, float *y, struct snap_error *);
+    enum snap_status (*avgpool_backward)(struct trn_backend *, const struct trn_conv *,
+                                         const float *dy, float *dx, struct snap_error *);
+
+    /* mean, var (biased), unbiased: (columns); rows >= 1. */
+    enum snap_status (*norm_statistics)(struct trn_backend *, const struct trn_norm *,
+                                        const float *x, float *mean, float *var, float *unbiased,
+                                        struct snap_error *);
+    /* y = normalised x; all of mean, var, gamma, beta are (columns). */
+    enum snap_status (*norm_forward)(struct trn_backend *, const struct trn_norm *, const float *x,
+                                     const float *mean, const float *var, const float *gamma,
+                                     const float *beta, float *y, struct snap_error *);
+    /* dgamma, dbeta (columns); dx NULL: not wanted. */
+    enum snap_status (*norm_backward)(struct trn_backend *, const struct trn_norm *, const float *x,
+                                      const float *mean, const float *var, const float *gamma,
+                                      const float *dy, float *dgamma, float *dbeta, float *dx,
+                                      struct snap_error *);
+    /* running = fmaf(momentum, value - running, running), (columns). */
+    enum snap_status (*norm_running)(struct trn_backend *, size_t columns, float momentum,
+                                     const float *value, float *running, struct snap_error *);
+
+    enum snap_status (*cross_entropy)(struct trn_backend *, const struct trn_cross_entropy *,
+                                      struct snap_error *);
+
+    /* sum = sum + x and x = x * factor, (n). */
+    enum snap_status (*add)(struct trn_backend *, size_t n, const float *x, float *sum,
+                            struct snap_error *);
+    enum snap_status (*scale)(struct trn_backend *, size_t n, float factor, float *x,
+                              struct snap_error *);
+    /* The index of the first element of x (n) that is NaN or infinite, n if none is. `index` is
+     * host memory. */
+    enum snap_status (*first_nonfinite)(struct trn_backend *, size_t n, const float *x,
+                                        size_t *index, struct snap_error *);
+
+    enum snap_status (*sgd)(struct trn_backend *, const struct trn_sgd *, struct snap_error *);
+    enum snap_status (*adam)(struct trn_backend *, const struct trn_adam *, struct snap_error *);
+};
+
+/* One place where operators run: a table and the threads and scratch memory they use. Used by one
+ * thread at a time. */
+struct trn_backend {
+    const struct trn_ops *ops;
+    struct snap_pool *pool; /* borrowed */
+    void *scratch;          /* private to the operators */
+    size_t scratch_size_bytes;
+};
+
+/* Open the CPU backend over `pool` (borrowed until close). `isa` names the table ("scalar",
+ * "avx2"); NULL takes the environment's SNAP_ISA, or, where that is unset or empty, the best this CPU
+ * has. SNAP_INVALID: no such name. SNAP_UNSUPPORTED: not in this build, or not on this CPU. */
+enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
+                                  struct trn_backend **backend, struct snap_error *err);
+
+/* NULL is fine. Memory from `alloc` is released by whoever asked for it, before this. */
+void trn_backend_close(struct trn_backend *backend);
+
+/* The table of that name, or NULL when this build has none; for tests that go through all. */
+const struct trn_ops *trn_ops_find(const char *name);
+
+#endif

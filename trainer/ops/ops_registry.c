@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of this build, best first, and the choice among them. */
+#include "config.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/cpu_kernels.h"
+
+extern const struct trn_ops trn_scalar_ops;
+#if defined(TRN_BUILD_AVX2)
+extern const struct trn_ops trn_avx2_ops;
+
+static bool have_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
+static bool always(void)
+{
+    return true;
+}
+
+static const struct {
+    const char *name;
+    const struct trn_ops *ops; /* NULL: known, and not in this build */
+    bool (*runs_here)(void);
+} tables[] = {
+#if defined(TRN_BUILD_AVX2)
+    { "avx2", &trn_avx2_ops, have_avx2 },
+#else
+    { "avx2", NULL, always },
+#endif
+    { "scalar", &trn_scalar_ops, always },
+};
+
+const struct trn_ops *trn_ops_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        if (strcmp(tables[i].name, name) == 0 && tables[i].ops && tables[i].runs_here()) {
+            return tables[i].ops;
+        }
+    }
+    return NULL;
+}
+
+/* The table named, or for NULL the first that runs here. */
+static enum snap_status choose(const char *isa, const struct trn_ops **ops, struct snap_error *err)
+{
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        const bool usable = tables[i].ops && tables[i].runs_here();
+        if (isa ? strcmp(tables[i].name, isa) == 0 : usable) {
+            if (!usable) {
+                return snap_error_set(err, SNAP_UNSUPPORTED,
+                                      "SNAP_ISA: %s was asked for: %s", isa,
+                                      tables[i].ops ? "this CPU does not have it"
+                                                    : "this build does not have it");
+            }
+            *ops = tables[i].ops;
+            return SNAP_OK;
+        }
+    }
+    return snap_error_set(err, SNAP_INVALID,
+                          "SNAP_ISA: \"%s\" is no instruction set: expected scalar or avx2",
+                          isa ? isa : "");
+}
+
+enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
+                                  struct trn_backend **backend, struct snap_error *err)
+{
+    struct trn_backend *opened;
+    const struct trn_ops *ops = NULL;
+    enum snap_status status;
+    if (!isa) {
+        isa = getenv("SNAP_ISA");
+        isa = isa && *isa ? isa : NULL;
+    }
+    status = choose(isa, &ops, err);
+    if (status != SNAP_OK) {
+        return status;
+    }
+    opened = calloc(1, sizeof(*opened));
+    if (!opened) {
+        return snap_error_set(err, SNAP_NO_MEMORY, "CPU backend: out of memory");
+    }
+    opened->ops = ops;
+    opened->pool = pool;
+    status = trn_cpu_canary(opened, err);
+    if (status != SNAP_OK) {
+        trn_backend_close(opened);
+        return status;
+    }
+    *backend = opened;
+    return SNAP_OK;
+}
+
+void trn_backend_close(struct trn_backend *backend)
+{
+    if (backend) {
+        free(backend->scratch);
+        free(backend);
+    }
+}
