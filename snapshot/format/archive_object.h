@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an open archive is made of; for the files archive_*.c alone. */
+#ifndef SNAP_FORMAT_ARCHIVE_OBJECT_H
+#define SNAP_FORMAT_ARCHIVE_OBJECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include <snapstate/archive.h>
+
+#include "core/buffer.h"
+#include "format/data_json.h"
+#include "format/manifest.h"
+#include "format/state_json.h"
+
+struct snap_archive {
+    int fd;      /* read by pread alone, so that threads can share it */
+    char *label; /* names the file in messages */
+    uint64_t file_size;
+
+    struct snap_manifest manifest;
+    struct snap_member *members; /* manifest.json too; names are the manifest's */
+    size_t member_count;
+    size_t withheld_count;
+    json_t *places; /* name -> index in members */
+
+    struct snap_state_doc state;
+    struct snap_data_doc data;
+    size_t *storage_first; /* index in members of the first part of each storage */
+
+    /* Texts of the JSON members; environment has no data when it is withheld. */
+    struct snap_buffer manifest_text;
+    struct snap_buffer state_text;
+    struct snap_buffer data_text;
+    struct snap_buffer environment_text;
+    struct snap_buffer training_text; /* no data when null */
+    struct snap_buffer binding_text;
+
+    char parent[SNAP_HASH_TEXT_BYTES];
+    char snapshot_hash[SNAP_HASH_TEXT_BYTES];
+    char state_hash[SNAP_HASH_TEXT_BYTES];
+    char run_hash[SNAP_HASH_TEXT_BYTES];
+};
+
+/* Walk the tar from header to header: fills in manifest, members, places and offsets, and insists
+ * on every header, padding, the order and the end. No content but the manifest's is read, and no
+ * digest is known yet. `foreign` is set when the manifest is of another version: then only
+ * manifest_text and `listing` are filled in, the place of SHA256SUMS. */
+enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
+                                   struct snap_member *listing, struct snap_error *err);
+
+/* Read the content of a present member into `out`, which is empty, without comparing digests. The
+ * size was checked against the file. */
+enum snap_status snap_archive_load(const struct snap_archive *archive,
+                                   const struct snap_member *member, struct snap_buffer *out,
+                                   struct snap_error *err);
+
+/* The texts of errors that more than one file gives. */
+enum snap_status snap_archive_digest_differs(const struct snap_archive *archive, const char *member,
+                                             struct snap_error *err);
+
+#endif

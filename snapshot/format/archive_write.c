@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buffer.h"
+#include "digest/member_digest.h"
+#include "digest/sha256.h"
+#include "format/archive_write.h"
+#include "format/limits.h"
+#include "format/listing.h"
+#include "format/member_name.h"
+#include "format/readme.h"
+#include "format/tar_layout.h"
+
+/* README and manifest.json stand before the caller's members, STATE and SHA256SUMS after. */
+#define BEFORE 2
+#define AFTER 2
+
+static const unsigned char zeros[SNAP_TAR_END_BYTES];
+
+struct snap_archive_plan {
+    /* All members in file order; names and data of the caller's are borrowed. */
+    struct snap_write_member *members;
+    size_t member_count;
+    struct snap_buffer manifest;
+    struct snap_buffer state_listing;
+    struct snap_buffer listing;
+    unsigned char (*headers)[SNAP_TAR_BLOCK_BYTES];
+    struct snap_segment *segments;
+    size_t segment_count;
+    uint64_t file_size;
+    char snapshot_hash[SNAP_HASH_TEXT_BYTES];
+    char state_hash[SNAP_HASH_TEXT_BYTES];
+};
+
+static enum snap_status out_of_memory(struct snap_error *err)
+{
+    return snap_error_set(err, SNAP_NO_MEMORY, "archive: out of memory");
+}
+
+static int compare_members(const void *left, const void *right)
+{
+    return snap_member_compare(((const struct snap_write_member *)left)->name,
+                               ((const struct snap_write_member *)right)->name);
+}
+
+static int compare_lines(const void *left, const void *right)
+{
+    return strcmp(((const struct snap_listing_line *)left)->name,
+                  ((const struct snap_listing_line *)right)->name);
+}
+
+/* Check and sort the caller's members. */
+static enum snap_status order_members(struct snap_write_member *members, size_t count,
+                                      struct snap_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct snap_write_member *member = &members[i];
+        enum snap_member_kind kind;
+        const char *fault = NULL;
+        if (!snap_member_kind_of(member->name, &kind))
+            fault = "the name is not legal";
+        else if (kind == SNAP_MEMBER_README || kind == SNAP_MEMBER_MANIFEST ||
+                 kind == SNAP_MEMBER_STATE_LISTING || kind == SNAP_MEMBER_LISTING)
+            fault = "is made by the library";
+        else if (member->withheld && !snap_member_may_be_withheld(kind))
+            fault = "is never withheld";
+        else if (member->withheld && !member->digest_known)
+            fault = "is withheld, and its digest is not known";
+        else if (!member->withheld && member->data == NULL && member->size > 0)
+            fault = "has no data";
+        else if (member->size > snap_member_max_bytes(kind))
+            fault = "is larger than allowed";
+        if (fault != NULL)
+            return snap_error_set(err, SNAP_INVALID, "archive: member \"%s\": %s", member->name,
+                                  fault);
+        if (kind != SNAP_MEMBER_EXTRA)
+            member->in_state = snap_member_is_in_state(kind);
+    }
+    qsort(members, count, sizeof *members, compare_members);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(members[i - 1].name, members[i].name) == 0)
+            return snap_error_set(err, SNAP_INVALID, "archive: member \"%s\" is there twice",
+                                  members[i].name);
+    return SNAP_OK;
+}
+
+/* Take the digests that are not known, of members that have their data (`all`), or of those in STATE
+ * alone. */
+static enum snap_status digest_members(struct snap_write_member *members, size_t count, bool all,
+                                       struct snap_pool *pool, struct snap_error *err)
+{
+    size_t wanted = 0;
+    struct snap_digest_item *items = calloc(count + 1, sizeof *items);
+    if (items == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < count; i++)
+        if (!members[i].digest_known && (all || members[i].in_state))
+            items[wanted++] = (struct snap_digest_item){ .data = members[i].data,
+                                                         .size_bytes = members[i].size };
+    enum snap_status status = snap_member_digests(pool, items, wanted, err);
+    wanted = 0;
+    for (size_t i = 0; i < count && status == SNAP_OK; i++)
+        if (!members[i].digest_known && (all || members[i].in_state)) {
+            memcpy(members[i].sha256, items[wanted++].sha256, SNAP_DIGEST_BYTES);
+            members[i].digest_known = true;
+        }
+    free(items);
+    return status;
+}
+
+/* Append the lines of the members: all in file order, or those in STATE by bytes of the name. */
+static enum snap_status list_members(const struct snap_write_member *members, size_t count,
+                                     bool all, struct snap_buffer *out, struct snap_error *err)
+{
+    size_t lines = 0;
+    struct snap_listing_line *list = calloc(count + 1, sizeof *list);
+    if (list == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < count; i++)
+        if (all || members[i].in_state) {
+            list[lines].name = members[i].name;
+            memcpy(list[lines++].sha256, members[i].sha256, SNAP_DIGEST_BYTES);
+        }
+    if (!all)
+        qsort(list, lines, sizeof *list, compare_lines);
+    enum snap_status status = snap_listing_encode(list, lines, out, err);
+    free(list);
+    return status;
+}
+
+enum snap_status snap_archive_state_digest(struct snap_write_member *members, size_t count,
+                                           struct snap_pool *pool,
+                                           unsigned char sha256[SNAP_DIGEST_BYTES],
+                                           struct snap_error *err)
+{
+    struct snap_buffer listing = SNAP_BUFFER_INIT;
+    enum snap_status status = order_members(members, count, err);
+    if (status == SNAP_OK)
+        status = digest_members(members, count, false, pool, err);
+    if (status == SNAP_OK)
+        status = list_members(members, count, false, &listing, err);
+    if (status == SNAP_OK)
+        status = snap_sha256(listing.data, listing.size, sha256, err);
+    snap_buffer_release(&listing);
+    return status;
+}
+
+/* manifest.json over all members, whose sizes are known. */
+static enum snap_status make_manifest(struct snap_archive_plan *plan,
+                                      const struct snap_manifest *given, struct snap_error *err)
+{
+    struct snap_manifest manifest = *given;
+    manifest.members = calloc(plan->member_count, sizeof *manifest.members);
+    manifest.member_count = 0;
+    if (manifest.members == NULL)
+        return out_of_memory(err);
+    uint64_t listing_bytes = 0;
+    uint64_t state_bytes = 0;
+    for (size_t i = 0; i < plan->member_count; i++) {
+        struct snap_write_member *member = &plan->members[i];
+        enum snap_member_kind kind = SNAP_MEMBER_README;
+        snap_member_kind_of(member->name, &kind); /* legal: order_members has looked */
+        if (kind == SNAP_MEMBER_STATE_LISTING)
+            member->size = state_bytes;
+        else if (kind == SNAP_MEMBER_LISTING)
+            member->size = listing_bytes;
+        listing_bytes += SNAP_LISTING_LINE_BYTES(strlen(member->name));
+        if (member->in_state)
+            state_bytes += SNAP_LISTING_LINE_BYTES(strlen(member->name));
+        if (kind == SNAP_MEMBER_MANIFEST)
+            continue;
+        manifest.members[manifest.member_count++] = (struct snap_manifest_member){
+            .name = (char *)(uintptr_t)member->name, /* only read */
+            .kind = kind,
+            .size = member->size,
+            .in_state = member->in_state,
+        };
+    }
+    enum snap_status status = snap_manifest_encode(&manifest, &plan->manifest, err);
+    free(manifest.members);
+    if (status == SNAP_OK && plan->manifest.size > SNAP_MAX_MANIFEST_BYTES)
+        status = snap_error_set(err, SNAP_INVALID, "archive: manifest.json is larger than allowed");
+    plan->members[1].data = plan->manifest.data;
+    plan->members[1].size = plan->manifest.size;
+    return status;
+}
+
+/* The two listings and the hashes. */
+static enum snap_status make_listings(struct snap_archive_plan *plan, struct snap_pool *pool,
+                                      struct snap_error *err)
+{
+    size_t state = plan->member_count - 2;
+    size_t last = plan->member_count - 1;
+    struct snap_write_member *members = plan->members;
+    enum snap_status status = digest_members(members, state, true, pool, err);
+    if (status == SNAP_OK)
+        status = list_members(members, state, false, &plan->state_listing, err);
+    if (status != SNAP_OK)
+        return status;
+    members[state].data = plan->state_listing.data;
+    members[state].size = plan->state_listing.size;
+    status = digest_members(members, last, true, NULL, err);
+    if (status == SNAP_OK)
+        status = list_members(members, last, true, &plan->listing, err);
+    if (status != SNAP_OK)
+        return status;
+    members[last].data = plan->listing.data;
+    members[last].size = plan->listing.size;
+    status = digest_members(members, plan->member_count, true, NULL, err);
+    if (status != SNAP_OK)
+        return status;
+    snap_hash_text("state1", members[state].sha256, plan->state_hash);
+    snap_hash_text("snap1", members[last].sha256, plan->snapshot_hash);
+    return SNAP_OK;
+}
+
+static void add_segment(struct snap_archive_plan *plan, const void *data, size_t size_bytes)
+{
+    if (size_bytes == 0)
+        return;
+    plan->segments[plan->segment_count++] =
+        (struct snap_segment){ plan->file_size, data, size_bytes };
+    plan->file_size += size_bytes;
+}
+
+static enum snap_status make_segments(struct snap_archive_plan *plan, struct snap_error *err)
+{
+    plan->headers = calloc(plan->member_count, sizeof *plan->headers);
+    plan->segments = calloc(3 * plan->member_count + 1, sizeof *plan->segments);
+    if (plan->headers == NULL || plan->segments == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < plan->member_count; i++) {
+        const struct snap_write_member *member = &plan->members[i];
+        if (member->withheld)
+            continue;
+        enum snap_status status =
+            snap_tar_header(member->name, member->size, plan->headers[i], err);
+        if (status != SNAP_OK)
+            return status;
+        add_segment(plan, plan->headers[i], SNAP_TAR_BLOCK_BYTES);
+        add_segment(plan, member->data, member->size);
+        add_segment(plan, zeros, snap_tar_padding(member->size));
+    }
+    add_segment(plan, zeros, SNAP_TAR_END_BYTES);
+    return SNAP_OK;
+}
+
+enum snap_status snap_archive_plan_new(const struct snap_manifest *manifest,
+                                       struct snap_write_member *members, size_t count,
+                                       struct snap_pool *pool, struct snap_archive_plan **plan,
+                                       struct snap_error *err)
+{
+    if (count > SNAP_MAX_MEMBERS - BEFORE - AFTER)
+        return snap_error_set(err, SNAP_INVALID, "archive: %zu members: at most %u", count,
+                              SNAP_MAX_MEMBERS - BEFORE - AFTER);
+    struct snap_archive_plan *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return out_of_memory(err);
+    made->member_count = BEFORE + count + AFTER;
+    made->members = calloc(made->member_count, sizeof *made->members);
+    if (made->members == NULL) {
+        snap_archive_plan_free(made);
+        return out_of_memory(err);
+    }
+    enum snap_status status = order_members(members, count, err);
+    if (status == SNAP_OK)
+        status = digest_members(members, count, true, pool, err);
+    if (status == SNAP_OK) {
+        const char *readme = snap_readme_text();
+        made->members[0] = (struct snap_write_member){ .name = "README",
+                                                       .data = readme,
+                                                       .size = strlen(readme) };
+        made->members[1].name = "manifest.json";
+        if (count > 0)
+            memcpy(made->members + BEFORE, members, count * sizeof *members);
+        made->members[made->member_count - 2].name = "STATE";
+        made->members[made->member_count - 1].name = "SHA256SUMS";
+        status = make_manifest(made, manifest, err);
+    }
+    if (status == SNAP_OK)
+        status = make_listings(made, pool, err);
+    if (status == SNAP_OK)
+        status = make_segments(made, err);
+    if (status == SNAP_OK)
+        *plan = made;
+    else
+        snap_archive_plan_free(made);
+    return status;
+}
+
+void snap_archive_plan_free(struct snap_archive_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    free(plan->segments);
+    free(plan->headers);
+    snap_buffer_release(&plan->listing);
+    snap_buffer_release(&plan->state_listing);
+    snap_buffer_release(&plan->manifest);
+    free(plan->members);
+    free(plan);
+}
+
+const char *snap_archive_plan_snapshot_hash(const struct snap_archive_plan *plan)
+{
+    return plan->snapshot_hash;
+}
+
+const char *snap_archive_plan_state_hash(const struct snap_archive_plan *plan)
+{
+    return plan->state_hash;
+}
+
+const struct snap_segment *snap_archive_plan_segments(const struct snap_archive_plan *plan,
+                                                      size_t *count)
+{
+    *count = plan->segment_count;
+    return plan->segments;
+}
+
+uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan)
+{
+    return plan->file_size;
+}
+
+enum snap_status snap_archive_plan_write(const struct snap_archive_plan *plan,
+                                         const struct snap_sink *sink, struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; i < plan->segment_count && status == SNAP_OK; i++)
+        status = sink->write(sink->arg, plan->segments[i].data, plan->segments[i].size_bytes, err);
+    return status;
+}
