@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where files go: one interface for a folder, memory, and later object storage. Names are relative
+ * paths of legal words with at most one '/' ("latest", "snapshots/step-0000000100.snap.tar"). */
+#ifndef SNAP_STORE_STORE_OPS_H
+#define SNAP_STORE_STORE_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snapstate/status.h>
+
+#include "core/buffer.h"
+#include "core/segment.h"
+
+enum snap_put_mode {
+    /* The name must be free. A file that is there already with the same bytes is success; with
+     * others SNAP_DIFFERS. */
+    SNAP_PUT_CREATE = 1,
+    /* Replace what is there: a reader sees the old bytes or the new, never less. */
+    SNAP_PUT_REPLACE = 2
+};
+
+struct snap_put_options {
+    enum snap_put_mode mode;
+    bool no_read_back; /* do not read the bytes back from the disk before they get their name */
+};
+
+struct snap_store;
+struct snap_store_lock;
+
+/* The contract of a store; every store passes tests/unit/test_store.c. `store` is the store itself.
+ * All but `lock` may be called from several threads at once. */
+struct snap_store_ops {
+    /* A word for messages ("folder"). */
+    const char *kind;
+    /* Write a file. After SNAP_OK it survives a power cut. On failure the old content is there
+     * and nothing else is left, unless the text says "written, durability unknown". Folders in
+     * the name are made. */
+    enum snap_status (*put)(struct snap_store *store, const char *name,
+                            const struct snap_segment *segments, size_t count,
+                            const struct snap_put_options *options, struct snap_error *err);
+    /* Add bytes at the end of a file, made when it is not there, and make them durable. After a
+     * failure the file may end in a part of them. */
+    enum snap_status (*append)(struct snap_store *store, const char *name, const void *data,
+                               size_t size_bytes, struct snap_error *err);
+    /* A descriptor to read the file from, owned by the caller. SNAP_NOT_FOUND. */
+    enum snap_status (*open)(struct snap_store *store, const char *name, int *fd,
+                             struct snap_error *err);
+    enum snap_status (*exists)(struct snap_store *store, const char *name, bool *exists,
+                               struct snap_error *err);
+    /* SNAP_NOT_FOUND when it is not there. Durable after SNAP_OK. */
+    enum snap_status (*remove)(struct snap_store *store, const char *name,
+                               struct snap_error *err);
+    /* Call `visit` for each file right in `folder` ("" for the store itself), by bytes of the name,
+     * which is without the folder. Folders and names that begin with '.' are left out. A folder
+     * that is not there is empty. A status other than SNAP_OK ends it and is returned. */
+    enum snap_status (*list)(struct snap_store *store, const char *folder,
+                             enum snap_status (*visit)(void *arg, const char *name,
+                                                       uint64_t size, struct snap_error *err),
+                             void *arg, struct snap_error *err);
+    /* Lock `name`, a file that is made when it is not there, is only appended to and never
+     * replaced. SNAP_BUSY when another holder has it. *lock is owned by the caller. */
+    enum snap_status (*lock)(struct snap_store *store, const char *name,
+                             struct snap_store_lock **lock, struct snap_error *err);
+    void (*unlock)(struct snap_store *store, struct snap_store_lock *lock);
+    /* The file-system path of the store, NULL when it has none; borrowed until close. */
+    const char *(*path)(const struct snap_store *store);
+    /* Release what the store holds. */
+    void (*close)(struct snap_store *store);
+};
+
+/* Every store begins with this. */
+struct snap_store {
+    const struct snap_store_ops *ops;
+};
+
+/* A folder. `create`: make it (its parent must be there); SNAP_NOT_FOUND when it is not there else. */
+enum snap_status snap_store_dir_open(const char *path, bool create, struct snap_store **store,
+                                     struct snap_error *err);
+/* Memory of this process: what the folder must behave like. */
+enum snap_status snap_store_memory_open(struct snap_store **store, struct snap_error *err);
+
+/* Calls through the table. */
+enum snap_status snap_store_put(struct snap_store *store, const char *name,
+                                const struct snap_segment *segments, size_t count,
+                                const struct snap_put_options *options, struct snap_error *err);
+/* The same for one piece of memory. */
+enum snap_status snap_store_put_bytes(struct snap_store *store, const char *name,
+                                      const void *data, size_t size_bytes,
+                                      const struct snap_put_options *options,
+                                      struct snap_error *err);
+enum snap_status snap_store_append(struct snap_store *store, const char *name, const void *data,
+                                   size_t size_bytes, struct snap_error *err);
+enum snap_status snap_store_open_file(struct snap_store *store, const char *name, int *fd,
+                                      struct snap_error *err);
+/* Append a whole file to `out`. SNAP_NOT_FOUND; SNAP_CORRUPT past `limit`. */
+enum snap_status snap_store_read(struct snap_store *store, const char *name, uint64_t limit,
+                                 struct snap_buffer *out, struct snap_error *err);
+enum snap_status snap_store_exists(struct snap_store *store, const char *name, bool *exists,
+                                   struct snap_error *err);
+enum snap_status snap_store_remove(struct snap_store *store, const char *name,
+                                   struct snap_error *err);
+enum snap_status snap_store_list(struct snap_store *store, const char *folder,
+                                 enum snap_status (*visit)(void *arg, const char *name,
+                                                           uint64_t size,
+                                                           struct snap_error *err),
+                                 void *arg, struct snap_error *err);
+enum snap_status snap_store_lock(struct snap_store *store, const char *name,
+                                 struct snap_store_lock **lock, struct snap_error *err);
+/* NULL is fine. */
+void snap_store_unlock(struct snap_store *store, struct snap_store_lock *lock);
+const char *snap_store_path(const struct snap_store *store);
+/* NULL is fine. */
+void snap_store_close(struct snap_store *store);
+
+#endif
