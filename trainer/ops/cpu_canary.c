@@ -12,7 +12,7 @@
 #define ROWS ((size_t)3)
 #define COLUMNS ((size_t)5)
 #define DEPTH ((size_t)1030)
-#define EXPECTED UINT64_C(0)
+#define EXPECTED UINT64_C(0x971583550ab839a1)
 
 struct canary {
     float a[ROWS * DEPTH], b[COLUMNS * DEPTH];

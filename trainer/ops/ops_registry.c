@@ -9,7 +9,7 @@
 #include "ops/cpu_kernels.h"
 
 extern const struct trn_ops trn_scalar_ops;
-#if defined(TRN_BUILD_AVX2)
+#if defined(__x86_64__)
 extern const struct trn_ops trn_avx2_ops;
 
 static bool have_avx2(void)
@@ -28,7 +28,7 @@ static const struct {
     const struct trn_ops *ops; /* NULL: known, and not in this build */
     bool (*runs_here)(void);
 } tables[] = {
-#if defined(TRN_BUILD_AVX2)
+#if defined(__x86_64__)
     { "avx2", &trn_avx2_ops, have_avx2 },
 #else
     { "avx2", NULL, always },

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <snapstate/ledger.h>
+
+#include "run_paths.h"
+#include "train_session.h"
+#include "trainer.h"
+#include "training.h"
+
+/* For the size of an archive that was never written: headers and padding of a member, all that
+ * is neither tensor nor ledger, and a ledger line. */
+enum { MEMBER_BYTES = 1024, OTHER_BYTES = 64 * 1024, LINE_BYTES = 1024 };
+
+struct target {
+    char archive[TRN_PATH_SIZE]; /* "": none */
+    char config[TRN_PATH_SIZE];  /* "": none */
+    char dir[TRN_PATH_SIZE];     /* where snapshots will go */
+    struct trn_expected_files expected;
+};
+
+/* A run folder: its latest archive, and the data that its ledger names when there is none. */
+static enum snap_status look_at_run(const struct trn_check_options *options, struct target *target,
+                                    struct snap_error *err)
+{
+    char hash[SNAP_HASH_TEXT_BYTES];
+    char path[TRN_PATH_SIZE];
+    struct snap_ledger *ledger = NULL;
+    enum snap_status status = trn_join_path(options->target, "config.json", target->config, err);
+    if (status == SNAP_OK)
+        status = trn_join_path(options->target, "ledger.jsonl", path, err);
+    if (status != SNAP_OK)
+        return status;
+    snprintf(target->dir, sizeof(target->dir), "%s", options->target);
+    status = trn_latest_archive(options->target, target->archive, hash, err);
+    if (status != SNAP_NOT_FOUND)
+        return status;
+    status = snap_ledger_open(path, &ledger, NULL, err);
+    if (status == SNAP_NOT_FOUND)
+        return SNAP_OK;
+    if (status == SNAP_OK)
+        status = trn_expected_from_genesis(snap_ledger_line(ledger, 0, NULL), &target->expected,
+                                           err);
+    snap_ledger_free(ledger);
+    return status;
+}
+
+/* A config is JSON, an archive is not. */
+static bool is_config(const char *path)
+{
+    int first = EOF;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    do
+        first = getc(file);
+    while (first == ' ' || first == '\t' || first == '\n' || first == '\r');
+    fclose(file); /* only read from: nothing to lose */
+    return first == '{';
+}
+
+static enum snap_status find_target(const struct trn_check_options *options,
+                                    struct target *target, struct trn_check *check,
+                                    struct snap_error *err)
+{
+    bool folder;
+    char run[TRN_PATH_SIZE];
+    *target = (struct target){ .expected = TRN_EXPECTED_FILES_INIT };
+    snprintf(target->dir, sizeof(target->dir), "%s", options->dir != NULL ? options->dir : ".");
+    enum snap_status status = trn_is_folder(options->target, &folder, err);
+    if (status != SNAP_OK)
+        return status;
+    if (folder) {
+        check->target_kind = "run";
+        return look_at_run(options, target, err);
+    }
+    if (is_config(options->target)) {
+        check->target_kind = "config";
+        snprintf(target->config, sizeof(target->config), "%s", options->target);
+        return SNAP_OK;
+    }
+    check->target_kind = "archive";
+    snprintf(target->archive, sizeof(target->archive), "%s", options->target);
+    if (trn_run_of_archive(options->target, run))
+        return trn_join_path(run, "config.json", target->config, err);
+    return SNAP_OK;
+}
+
+static enum snap_status load_config(struct target *target, const struct trn_check *check,
+                                    struct trn_config *config, struct snap_error *err)
+{
+    struct snap_archive *archive = NULL;
+    enum snap_status status = SNAP_OK;
+    if (target->archive[0] != '\0') {
+        status = snap_archive_open(target->archive, &archive, err);
+        if (status == SNAP_OK)
+            status = trn_expected_from_archive(archive, &target->expected, err);
+    }
+    if (status == SNAP_OK && strcmp(check->target_kind, "archive") != 0)
+        status = trn_config_load(target->config, NULL, config, err);
+    else if (status == SNAP_OK && snap_archive_training(archive) == NULL)
+        status = snap_error_set(err, SNAP_UNSUPPORTED,
+                                "check %s: it holds no training config: it was not made by this "
+                                "trainer",
+                                target->archive);
+    else if (status == SNAP_OK)
+        status = trn_config_of_archive(snap_archive_training(archive),
+                                       target->config[0] != '\0' ? target->config : NULL, config,
+                                       err);
+    snap_archive_close(archive);
+    return status;
+}
+
+/* Each file by itself, so that all problems are told at once. */
+static bool check_files(const struct trn_check_options *options, const struct target *target,
+                        const struct trn_config *config, struct trn_check *check)
+{
+    bool good = true;
+    for (size_t role = 0; role < TRN_ROLES; role++) {
+        const struct trn_expected_file *expected = &target->expected.files[role];
+        struct trn_check_file *file = &check->files[check->file_count];
+        struct snap_error problem = SNAP_ERROR_INIT;
+        unsigned char sha256[SNAP_DIGEST_BYTES];
+        uint64_t file_size;
+        char *path = NULL;
+        *file = (struct trn_check_file){ .role = trn_role_names[role] };
+        if (expected->known)
+            trn_digest_text(expected->sha256, file->expected);
+        enum snap_status status = trn_data_find(config, &target->expected, options->data_dir,
+                                                (enum trn_role_index)role, &path, &problem);
+        if (status == SNAP_OK && path != NULL)
+            status = snap_file_digest(path, sha256, &file_size, &problem);
+        if (status == SNAP_OK && path != NULL) {
+            snprintf(file->path, sizeof(file->path), "%s", path);
+            trn_digest_text(sha256, file->sha256);
+        }
+        if (status != SNAP_OK) {
+            good = false;
+            snprintf(file->problem, sizeof(file->problem), "%.*s",
+                     (int)sizeof(file->problem) - 1, problem.text);
+        }
+        if (status != SNAP_OK || path != NULL)
+            check->file_count++;
+        free(path);
+    }
+    return good;
+}
+
+static uint64_t saturating_product(uint64_t a, uint64_t b)
+{
+    return b != 0 && a > UINT64_MAX / b ? UINT64_MAX : a * b;
+}
+
+/* What an archive of this training will take. */
+static uint64_t estimate(const struct trn_training *t)
+{
+    uint64_t size = OTHER_BYTES + saturating_product(LINE_BYTES, trn_batch_order_steps(&t->order));
+    const struct trn_tensor *lists[] = { trn_model_tensors(t->model),
+                                         trn_optimizer_tensors(t->optimizer) };
+    const size_t counts[] = { trn_model_tensor_count(t->model),
+                              trn_optimizer_tensor_count(t->optimizer) };
+    for (size_t list = 0; list < 2; list++)
+        for (size_t i = 0; i < counts[list]; i++)
+            size += MEMBER_BYTES + lists[list][i].count * trn_dtype_size(lists[list][i].dtype);
+    return size;
+}
+
+static void count_snapshots(const struct trn_training *t, struct trn_check *check)
+{
+    uint64_t last = trn_session_last_step(t, false, 0);
+    check->total_steps = last;
+    check->every = t->config.has_every ? t->config.every : trn_batch_order_steps(&t->order);
+    if (check->step >= last)
+        return;
+    check->snapshots = 1; /* at the end */
+    if (check->every > 0)
+        check->snapshots += (last - 1) / check->every - check->step / check->every;
+}
+
+/* The nearest folder above `dir` that is there. */
+static bool space_for(const char *dir, uint64_t *bytes_free)
+{
+    char path[TRN_PATH_SIZE];
+    struct statvfs info;
+    snprintf(path, sizeof(path), "%s", dir);
+    while (statvfs(path, &info) != 0) {
+        char *slash = strrchr(path, '/');
+        if (errno != ENOENT || (slash == NULL && strcmp(path, ".") == 0))
+            return false;
+        if (slash == NULL)
+            snprintf(path, sizeof(path), ".");
+        else
+            slash[slash == path ? 1 : 0] = '\0';
+    }
+    *bytes_free = saturating_product(info.f_bavail, info.f_frsize);
+    return true;
+}
+
+static void check_space(const struct trn_training *t, const struct target *target,
+                        struct trn_check *check)
+{
+    struct stat info;
+    if (target->archive[0] != '\0' && stat(target->archive, &info) == 0)
+        check->snapshot_bytes = (uint64_t)info.st_size;
+    else
+        check->snapshot_bytes = estimate(t);
+    count_snapshots(t, check);
+    uint64_t steps = check->total_steps - (check->step < check->total_steps ? check->step
+                                                                            : check->total_steps);
+    uint64_t snapshots = saturating_product(check->snapshot_bytes, check->snapshots);
+    uint64_t lines = saturating_product(LINE_BYTES, steps);
+    check->bytes_needed = snapshots > UINT64_MAX - lines ? UINT64_MAX : snapshots + lines;
+    check->has_space = space_for(target->dir, &check->bytes_free);
+    check->enough_space = check->has_space && check->bytes_needed <= check->bytes_free;
+}
+
+/* Restore in memory, and see how far it goes. */
+static enum snap_status check_restore(struct trn_training *t, const struct target *target,
+                                      struct trn_check *check, struct snap_error *err)
+{
+    struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
+    struct snap_receipt *receipt = NULL;
+    struct snap_error problem = SNAP_ERROR_INIT;
+    opening.archive = target->archive;
+    enum snap_status status = trn_training_open_run(t, &opening, err);
+    if (status != SNAP_OK)
+        return status;
+    status = trn_training_restore(t, SNAP_TIER_EXACT, &receipt, &problem);
+    if (receipt != NULL) {
+        check->tier = snap_receipt_tier(receipt);
+        check->step = snap_receipt_step(receipt);
+    }
+    if (status == SNAP_ABSENT) {
+        snprintf(check->why, sizeof(check->why), "%s", problem.text);
+        status = SNAP_OK;
+    } else if (status != SNAP_OK && err != NULL) {
+        *err = problem;
+    }
+    snap_receipt_free(receipt);
+    return status;
+}
+
+/* Without its data, or on a machine that does not keep the profile, a training has its weights. */
+static enum snap_status settle_for_weights(struct trn_check *check, const char *why)
+{
+    check->tier = SNAP_TIER_WEIGHTS;
+    snprintf(check->why, sizeof(check->why), "%s", why);
+    return SNAP_OK;
+}
+
+static enum snap_status check_training(const struct trn_check_options *options,
+                                       const struct target *target, struct trn_config *config,
+                                       struct trn_check *check, struct snap_error *err)
+{
+    struct trn_training_options making = { .expected = &target->expected,
+                                           .data_dir = options->data_dir };
+    struct trn_training *training = NULL;
+    struct snap_error problem = SNAP_ERROR_INIT;
+    if (!check_files(options, target, config, check)) {
+        trn_config_release(config);
+        for (size_t i = 0; i < check->file_count; i++)
+            if (check->files[i].problem[0] != '\0')
+                return settle_for_weights(check, check->files[i].problem);
+    }
+    enum snap_status status = trn_training_new(config, &making, &training, &problem);
+    if (status == SNAP_UNSUPPORTED)
+        return settle_for_weights(check, problem.text);
+    if (status != SNAP_OK) {
+        if (err != NULL)
+            *err = problem;
+        return status;
+    }
+    check->tier = SNAP_TIER_EXACT;
+    if (target->archive[0] != '\0')
+        status = check_restore(training, target, check, err);
+    if (status == SNAP_OK)
+        check_space(training, target, check);
+    if (status == SNAP_OK)
+        status = trn_training_free(training, err);
+    else
+        trn_training_free(training, NULL); /* in memory; the first error is the one to tell */
+    return status;
+}
+
+enum snap_status trn_check(const struct trn_check_options *options, struct trn_check *check,
+                           struct snap_error *err)
+{
+    struct target target;
+    struct trn_config config;
+    enum snap_status status = find_target(options, &target, check, err);
+    if (status == SNAP_OK)
+        status = load_config(&target, check, &config, err);
+    if (status == SNAP_OK)
+        status = check_training(options, &target, &config, check, err);
+    if (status != SNAP_OK)
+        return status;
+    if (check->tier != SNAP_TIER_EXACT)
+        return snap_error_set(err, SNAP_ABSENT, "check %s: only tier %s is possible here: %.800s",
+                              options->target, snap_tier_name(check->tier), check->why);
+    if (check->has_space && !check->enough_space)
+        return snap_error_set(err, SNAP_ABSENT,
+                              "check %s: %llu bytes are needed in %s and %llu are free",
+                              options->target, (unsigned long long)check->bytes_needed, target.dir,
+                              (unsigned long long)check->bytes_free);
+    return SNAP_OK;
+}

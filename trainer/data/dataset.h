@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images with labels, as bytes in memory. */
+#ifndef TRN_DATASET_H
+#define TRN_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <snapstate/archive.h>
+#include <snapstate/status.h>
+
+/* Height, width and channels of an image, and the number of classes. */
+struct trn_image_shape {
+    size_t height, width, channels;
+    size_t classes;
+};
+
+struct trn_dataset {
+    size_t samples;
+    size_t image_size; /* elements of an image: height * width * channels */
+    uint8_t *images;   /* (samples, height, width, channels); owned */
+    uint8_t *labels;   /* (samples), each below the number of classes; owned */
+    unsigned char images_sha256[SNAP_DIGEST_BYTES]; /* of the files */
+    unsigned char labels_sha256[SNAP_DIGEST_BYTES];
+    uint64_t images_file_size;
+    uint64_t labels_file_size;
+};
+
+/* Load two IDX files that fit each other and `shape`. Labels as they are, 0 and up. SNAP_INVALID:
+ * intact files that do not fit (the text says what was expected). */
+enum snap_status trn_dataset_load(const char *images_path, const char *labels_path,
+                                  const struct trn_image_shape *shape, struct trn_dataset *dataset,
+                                  struct snap_error *err);
+
+/* Free what it holds; a zeroed struct is fine. */
+void trn_dataset_release(struct trn_dataset *dataset);
+
+#endif

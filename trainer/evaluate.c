@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "evaluate.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "ops/scalar.h"
+
+enum snap_status trn_evaluate(struct trn_training *t, float *loss, uint64_t *correct,
+                              struct snap_error *err)
+{
+    const struct trn_dataset *test = &t->data.test;
+    size_t capacity = trn_model_capacity(t->model);
+    enum snap_status status = SNAP_OK;
+    size_t right = 0;
+    float mean;
+    if (capacity > test->samples)
+        capacity = test->samples;
+    float *losses = malloc(test->samples * sizeof(*losses));
+    float *images = calloc(capacity, test->image_size * sizeof(*images));
+    uint32_t *ids = malloc(capacity * sizeof(*ids));
+    int32_t *labels = malloc(capacity * sizeof(*labels));
+    if (losses == NULL || images == NULL || ids == NULL || labels == NULL) {
+        status = snap_error_set(err, SNAP_NO_MEMORY, "evaluation: no memory for %zu samples",
+                                test->samples);
+        goto out;
+    }
+    for (size_t first = 0; first < test->samples; first += capacity) {
+        size_t count = test->samples - first < capacity ? test->samples - first : capacity;
+        for (size_t i = 0; i < count; i++) {
+            ids[i] = (uint32_t)(first + i);
+            labels[i] = test->labels[first + i];
+        }
+        status = trn_augment_batch(NULL, test, &t->config.shape, t->input_scale, ids, count, NULL,
+                                   NULL, images, err);
+        if (status == SNAP_OK)
+            status = trn_model_evaluate(t->model, images, labels, count, losses + first, &right,
+                                        err);
+        if (status != SNAP_OK)
+            goto out;
+    }
+    status = trn_model_mean_loss(t->model, losses, test->samples, &mean, err);
+    if (status == SNAP_OK) {
+        /* Processors make different NaNs; the ledger knows one. */
+        *loss = isnan(mean) ? trn_f32_from_bits(0x7fc00000u) : mean;
+        *correct = right;
+    }
+out:
+    free(losses);
+    free(images);
+    free(ids);
+    free(labels);
+    return status;
+}

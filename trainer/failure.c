@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "failure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+static const char gradient_prefix[] = "gradient of ";
+
+static const char *const values[] = { "nan", "+inf", "-inf" };
+
+static const char *value_of(const char *text)
+{
+    for (size_t i = 0; text != NULL && i < sizeof(values) / sizeof(values[0]); i++)
+        if (strcmp(text, values[i]) == 0)
+            return values[i];
+    return NULL;
+}
+
+void trn_failure_describe(const struct trn_step *step, struct trn_failure *failure)
+{
+    *failure = (struct trn_failure){ .step = step->step,
+                                     .value = value_of(step->nonfinite.class_name),
+                                     .element = step->nonfinite.index };
+    snprintf(failure->where, sizeof(failure->where), "%s", step->nonfinite.where);
+}
+
+/* "loss", "gradient" and a name, "weight" and a name. */
+static void split(const char *where, const char **what, const char **name)
+{
+    size_t prefix = sizeof(gradient_prefix) - 1;
+    *name = "";
+    if (strcmp(where, "loss") == 0) {
+        *what = "loss";
+    } else if (strcmp(where, "gradient norm") == 0) {
+        *what = "gradient";
+    } else if (strncmp(where, gradient_prefix, prefix) == 0) {
+        *what = "gradient";
+        *name = where + prefix;
+    } else {
+        *what = "weight";
+        *name = where;
+    }
+}
+
+static void join(const char *what, const char *name, char *where, size_t where_size)
+{
+    if (strcmp(what, "gradient") == 0 && name[0] != '\0')
+        snprintf(where, where_size, "%s%s", gradient_prefix, name);
+    else if (strcmp(what, "gradient") == 0)
+        snprintf(where, where_size, "gradient norm");
+    else
+        snprintf(where, where_size, "%s", name[0] != '\0' ? name : what);
+}
+
+/* The batch as attachments; how many. */
+static size_t attach(const struct trn_training *t, const struct trn_step *step,
+                     struct snap_attachment attachments[3])
+{
+    const struct trn_batch *batch = &t->batch;
+    if (!step->drew_batch)
+        return 0;
+    attachments[0] = (struct snap_attachment){ TRN_BATCH_SAMPLES, batch->ids,
+                                               batch->count * sizeof(batch->ids[0]) };
+    attachments[1] = (struct snap_attachment){
+        TRN_BATCH_IMAGES, batch->images,
+        batch->count * t->data.train.image_size * sizeof(batch->images[0])
+    };
+    attachments[2] = (struct snap_attachment){ TRN_BATCH_LABELS, batch->labels,
+                                               batch->count * sizeof(batch->labels[0]) };
+    return 3;
+}
+
+enum snap_status trn_failure_capsule(struct trn_training *t, const struct trn_step *step,
+                                     struct trn_failure *failure, struct snap_error *err)
+{
+    struct snap_attachment attachments[3];
+    struct snap_failure found = SNAP_FAILURE_INIT;
+    found.step = step->step;
+    split(step->nonfinite.where, &found.what, &found.name);
+    found.value = step->nonfinite.class_name;
+    found.element = step->nonfinite.index;
+    found.attachments = attachments;
+    found.attachment_count = attach(t, step, attachments);
+    return snap_run_capsule(t->run, &found, failure->capsule, sizeof(failure->capsule), err);
+}
+
+enum snap_status trn_failure_read(const struct snap_archive *capsule, struct trn_failure *failure,
+                                  struct snap_error *err)
+{
+    const char *text = snap_archive_json(capsule, "manifest.json");
+    json_t *manifest = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    const json_t *found = json_object_get(manifest, "failure");
+    const char *what = json_string_value(json_object_get(found, "what"));
+    const char *name = json_string_value(json_object_get(found, "name"));
+    const char *value = value_of(json_string_value(json_object_get(found, "value")));
+    enum snap_status status = SNAP_OK;
+    if (what == NULL || name == NULL || value == NULL) {
+        status = snap_error_set(err, SNAP_UNSUPPORTED,
+                                "capsule: its failure is none that this trainer makes");
+        goto out;
+    }
+    *failure = (struct trn_failure){ .value = value };
+    join(what, name, failure->where, sizeof(failure->where));
+    failure->step = (uint64_t)json_integer_value(json_object_get(found, "step"));
+    failure->element = (uint64_t)json_integer_value(json_object_get(found, "element"));
+out:
+    json_decref(manifest);
+    return status;
+}
+
+/* SNAP_DIFFERS unless the member `name` holds these bytes. */
+static enum snap_status compare_member(const struct snap_archive *capsule, const char *name,
+                                       const void *data, size_t size_bytes, struct snap_error *err)
+{
+    const struct snap_member *member = snap_archive_find(capsule, name);
+    if (member == NULL || member->data_size != size_bytes)
+        return snap_error_set(err, SNAP_DIFFERS, "%s: another size than in the capsule", name);
+    void *recorded = malloc(size_bytes > 0 ? size_bytes : 1);
+    if (recorded == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "%s: no memory", name);
+    enum snap_status status = snap_archive_read(capsule, member, recorded, err);
+    if (status == SNAP_OK && memcmp(recorded, data, size_bytes) != 0)
+        status = snap_error_set(err, SNAP_DIFFERS, "%s: other bytes than in the capsule", name);
+    free(recorded);
+    return status;
+}
+
+enum snap_status trn_failure_compare_batch(const struct trn_training *t,
+                                           const struct trn_step *step,
+                                           const struct snap_archive *capsule, char *member,
+                                           size_t member_size, struct snap_error *err)
+{
+    struct snap_attachment attachments[3];
+    size_t count = attach(t, step, attachments);
+    for (size_t i = 0; i < count; i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "extra/%s", attachments[i].name);
+        enum snap_status status = compare_member(capsule, name, attachments[i].data,
+                                                 attachments[i].size_bytes, err);
+        if (status == SNAP_DIFFERS)
+            snprintf(member, member_size, "%s", name);
+        if (status != SNAP_OK)
+            return status;
+    }
+    return SNAP_OK;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "expectation.h"
+#include "failure.h"
+#include "progress.h"
+#include "run_paths.h"
+#include "train_loop.h"
+#include "trainer.h"
+#include "training.h"
+
+/* What a step is compared with was not there: what differs is told all the same. */
+static void fill_difference(struct trn_replay_result *result, uint64_t step, const char *kind,
+                            const char *field, const char *left, const char *right)
+{
+    struct snap_ledger_difference *difference = &result->difference;
+    *difference = (struct snap_ledger_difference)SNAP_LEDGER_DIFFERENCE_INIT;
+    difference->step = step;
+    snprintf(difference->kind, sizeof(difference->kind), "%.15s", kind);
+    snprintf(difference->field, sizeof(difference->field), "%.159s", field);
+    snprintf(difference->left, sizeof(difference->left), "%.159s", left);
+    snprintf(difference->right, sizeof(difference->right), "%.159s", right);
+    result->has_difference = true;
+}
+
+/* The state as it is now against the archive of this step. */
+static enum snap_status compare_state(struct trn_training *t, const char *path,
+                                      struct trn_replay_result *result, struct snap_error *err)
+{
+    struct snap_archive *archive = NULL;
+    char text[sizeof(result->first_member)];
+    enum snap_status status = snap_archive_open(path, &archive, err);
+    if (status != SNAP_OK)
+        return status;
+    status = snap_run_compare(t->run, archive, text, sizeof(text), err);
+    if (status == SNAP_DIFFERS)
+        memcpy(result->first_member, text, sizeof(text));
+    snap_archive_close(archive);
+    return status;
+}
+
+/* A step that the record has, and that ends on NaN or Inf here. */
+static enum snap_status step_failed(const struct trn_step *step, struct trn_replay_result *result,
+                                    struct snap_error *err)
+{
+    const char *where = step->nonfinite.where;
+    const char *kind = strcmp(where, "loss") == 0             ? "loss"
+                       : strncmp(where, "gradient", 8) == 0 ? "gradient"
+                                                              : "state";
+    fill_difference(result, step->step, kind, where, "finite", step->nonfinite.class_name);
+    snprintf(result->first_member, sizeof(result->first_member), "%s", where);
+    return snap_error_set(err, SNAP_DIFFERS,
+                          "replay: step %llu: %s is %s here; the run made this step",
+                          (unsigned long long)step->step, where, step->nonfinite.class_name);
+}
+
+/* The ledger's line was another one. An archive of the same step can say more than the line. */
+static void line_differs(struct trn_training *t, const struct trn_expectation *expectation,
+                         uint64_t step, struct trn_replay_result *result)
+{
+    const struct snap_ledger_difference *difference = snap_run_difference(t->run);
+    const char *path = trn_expectation_archive(expectation, step);
+    if (difference == NULL)
+        return;
+    result->difference = *difference;
+    result->has_difference = true;
+    if (path == NULL || compare_state(t, path, result, NULL) != SNAP_DIFFERS)
+        snprintf(result->first_member, sizeof(result->first_member), "%s", difference->field);
+}
+
+static enum snap_status repeat_step(struct trn_training *t,
+                                    const struct trn_expectation *expectation,
+                                    struct trn_step *step, struct trn_replay_result *result,
+                                    struct snap_error *err)
+{
+    uint64_t number = snap_run_steps_done(t->run) + 1;
+    enum snap_status status = trn_train_step(t, step, err);
+    if (status == SNAP_NONFINITE)
+        return step_failed(step, result, err);
+    if (status == SNAP_DIFFERS)
+        line_differs(t, expectation, number, result);
+    if (status != SNAP_OK)
+        return status;
+    result->step = number;
+    if (number <= snap_run_expected_last(t->run))
+        result->lines_compared++;
+    const char *path = trn_expectation_archive(expectation, number);
+    if (path == NULL)
+        return SNAP_OK;
+    status = compare_state(t, path, result, err);
+    if (status == SNAP_DIFFERS)
+        fill_difference(result, number, "state", result->first_member, path, "this replay");
+    if (status == SNAP_OK)
+        result->states_compared++;
+    return status;
+}
+
+/* Until where; with nothing to compare up to there, nothing is run. */
+static enum snap_status find_last(const struct trn_replay_options *options,
+                                  const struct snap_archive *start,
+                                  const struct trn_expectation *expectation, uint64_t *last,
+                                  struct snap_error *err)
+{
+    uint64_t from = snap_archive_step(start);
+    uint64_t known = trn_expectation_last(expectation, from);
+    *last = known;
+    if (options->has_to_step)
+        *last = options->to_step;
+    else if (options->to_archive != NULL)
+        for (size_t i = 0; i < expectation->archive_count; i++)
+            if (strcmp(expectation->archives[i].path, options->to_archive) == 0)
+                *last = expectation->archives[i].step;
+    if (known == from)
+        return snap_error_set(err, SNAP_NOT_FOUND,
+                              "replay %s: nothing to compare with: no ledger goes past step %llu, "
+                              "and no later archive of this run lies beside it: name one with "
+                              "--ledger or --to",
+                              options->archive, (unsigned long long)from);
+    if (*last <= from)
+        return snap_error_set(err, SNAP_INVALID,
+                              "replay %s: it is of step %llu: expected a later step to go to",
+                              options->archive, (unsigned long long)from);
+    if (*last > known)
+        return snap_error_set(err, SNAP_NOT_FOUND,
+                              "replay %s: nothing to compare with after step %llu",
+                              options->archive, (unsigned long long)known);
+    return SNAP_OK;
+}
+
+static enum snap_status replay_steps(struct trn_training *t,
+                                     const struct trn_replay_options *options,
+                                     const struct trn_expectation *expectation, uint64_t last,
+                                     struct trn_replay_result *result, struct snap_error *err)
+{
+    const struct trn_listener *listener = options->listener;
+    struct trn_progress progress;
+    struct trn_step step;
+    char host_chain[SNAP_HASH_TEXT_BYTES];
+    enum snap_status status = SNAP_OK;
+    if (expectation->ledger != NULL)
+        status = snap_run_expect(t->run, expectation->ledger, err);
+    trn_progress_begin(&progress, listener != NULL ? listener->progress : NULL, result->first_step,
+                       last);
+    while (status == SNAP_OK && snap_run_steps_done(t->run) < last) {
+        status = repeat_step(t, expectation, &step, result, err);
+        if (status == SNAP_OK)
+            trn_progress_step(&progress, step.step, step.epoch, step.loss, step.samples);
+    }
+    trn_progress_end(&progress);
+    if (status == SNAP_OK)
+        status = snap_run_hash(t->run, result->run_hash, host_chain, err);
+    if (status == SNAP_OK)
+        status = snap_run_state_hash(t->run, result->state_hash, err);
+    return status;
+}
+
+/* Make the step that failed, and see whether it fails in the same way. */
+static enum snap_status replay_capsule(struct trn_training *t, const struct snap_archive *capsule,
+                                       struct trn_replay_result *result, struct snap_error *err)
+{
+    struct trn_step step;
+    struct snap_error problem = SNAP_ERROR_INIT;
+    const struct trn_failure *recorded = &result->failure;
+    enum snap_status status = trn_failure_read(capsule, &result->failure, err);
+    if (status != SNAP_OK)
+        return status;
+    status = trn_train_step(t, &step, &problem);
+    if (status == SNAP_OK) {
+        result->step = step.step;
+        fill_difference(result, step.step, "other", recorded->where, recorded->value, "finite");
+        return snap_error_set(err, SNAP_DIFFERS,
+                              "replay: step %llu is made here; in the capsule %s is %s",
+                              (unsigned long long)step.step, recorded->where, recorded->value);
+    }
+    if (status != SNAP_NONFINITE) {
+        if (err != NULL)
+            *err = problem;
+        return status;
+    }
+    struct trn_failure *repeated = &result->repeated_failure;
+    trn_failure_describe(&step, repeated);
+    status = trn_failure_compare_batch(t, &step, capsule, result->first_member,
+                                       sizeof(result->first_member), err);
+    if (status == SNAP_DIFFERS)
+        fill_difference(result, step.step, "batch", result->first_member, "the capsule",
+                        "this replay");
+    if (status != SNAP_OK)
+        return status;
+    if (strcmp(repeated->where, recorded->where) != 0 || repeated->value != recorded->value ||
+        repeated->element != recorded->element) {
+        snprintf(result->first_member, sizeof(result->first_member), "%s", repeated->where);
+        fill_difference(result, step.step, "other", repeated->where, recorded->value,
+                        repeated->value);
+        return snap_error_set(err, SNAP_DIFFERS,
+                              "replay: step %llu fails otherwise: %s[%llu] is %s here, %s[%llu] is "
+                              "%s in the capsule",
+                              (unsigned long long)step.step, repeated->where,
+                              (unsigned long long)repeated->element, repeated->value,
+                              recorded->where, (unsigned long long)recorded->element,
+                              recorded->value);
+    }
+    result->reproduced = true;
+    return SNAP_OK;
+}
+
+/* The config of the archive, and where its data may lie. */
+static enum snap_status load_config(const struct trn_replay_options *options,
+                                    const struct snap_archive *archive, struct trn_config *config,
+                                    struct snap_error *err)
+{
+    char dir[TRN_PATH_SIZE];
+    char path[TRN_PATH_SIZE];
+    bool folder = false;
+    const char *training = snap_archive_training(archive);
+    const char *running = NULL;
+    if (training == NULL)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "replay %s: it holds no training config: it was not made by this "
+                              "trainer",
+                              options->archive);
+    if (options->ledger != NULL && trn_is_folder(options->ledger, &folder, NULL) == SNAP_OK &&
+        folder)
+        snprintf(dir, sizeof(dir), "%s", options->ledger);
+    else
+        folder = trn_run_of_archive(options->archive, dir);
+    if (folder) {
+        enum snap_status status = trn_join_path(dir, "config.json", path, err);
+        if (status != SNAP_OK)
+            return status;
+        running = path;
+    }
+    return trn_config_of_archive(training, running, config, err);
+}
+
+static enum snap_status open_training(const struct trn_replay_options *options,
+                                      const struct snap_archive *archive,
+                                      struct trn_training **training, struct snap_error *err)
+{
+    struct trn_training_options making = { .data_dir = options->data_dir,
+                                           .threads = options->threads,
+                                           .device = options->device };
+    struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
+    struct trn_expected_files expected;
+    struct trn_config config;
+    enum snap_status status = trn_expected_from_archive(archive, &expected, err);
+    if (status == SNAP_OK)
+        status = load_config(options, archive, &config, err);
+    if (status != SNAP_OK)
+        return status;
+    making.expected = &expected;
+    status = trn_training_new(&config, &making, training, err);
+    if (status != SNAP_OK)
+        return status;
+    opening.archive = options->archive;
+    status = trn_training_open_run(*training, &opening, err);
+    if (status == SNAP_OK)
+        status = trn_training_restore(*training, SNAP_TIER_EXACT, NULL, err);
+    return status;
+}
+
+enum snap_status trn_replay(const struct trn_replay_options *options,
+                            struct trn_replay_result *result, struct snap_error *err)
+{
+    struct trn_expectation expectation = { .from = "" };
+    struct trn_training *training = NULL;
+    struct snap_archive *archive = NULL;
+    uint64_t last = 0;
+
+    enum snap_status status = snap_archive_open(options->archive, &archive, err);
+    if (status != SNAP_OK)
+        return status;
+    result->capsule = strcmp(snap_archive_kind(archive), "capsule") == 0;
+    result->first_step = snap_archive_step(archive);
+    result->step = result->first_step;
+    if (!result->capsule) {
+        status = trn_expectation_find(options, archive, &expectation, err);
+        if (status == SNAP_OK)
+            status = find_last(options, archive, &expectation, &last, err);
+        snprintf(result->expected_from, sizeof(result->expected_from), "%s", expectation.from);
+    }
+    if (status == SNAP_OK)
+        status = open_training(options, archive, &training, err);
+    if (status == SNAP_OK)
+        status = result->capsule
+                     ? replay_capsule(training, archive, result, err)
+                     : replay_steps(training, options, &expectation, last, result, err);
+    if (status == SNAP_OK)
+        status = trn_training_free(training, err);
+    else
+        trn_training_free(training, NULL); /* in memory; the first error is the one to tell */
+    trn_expectation_release(&expectation);
+    snap_archive_close(archive);
+    return status;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "run_paths.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jansson.h>
+
+enum snap_status trn_is_folder(const char *path, bool *folder, struct snap_error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return snap_error_set_os(err, errno == ENOENT ? SNAP_NOT_FOUND : SNAP_IO, errno,
+                                 "%s: no run folder and no archive", path);
+    *folder = S_ISDIR(info.st_mode);
+    return SNAP_OK;
+}
+
+enum snap_status trn_join_path(const char *dir, const char *name, char path[TRN_PATH_SIZE],
+                               struct snap_error *err)
+{
+    int length = snprintf(path, TRN_PATH_SIZE, "%s/%s", dir, name);
+    if (length < 0 || length >= TRN_PATH_SIZE)
+        return snap_error_set(err, SNAP_INVALID, "%.80s.../%s: the path is too long", dir, name);
+    return SNAP_OK;
+}
+
+bool trn_run_of_archive(const char *archive, char dir[TRN_PATH_SIZE])
+{
+    char *absolute = realpath(archive, NULL);
+    bool found = false;
+    char *file = absolute != NULL ? strrchr(absolute, '/') : NULL;
+    if (file != NULL && file != absolute) {
+        *file = '\0';
+        char *folder = strrchr(absolute, '/');
+        if (folder != NULL && folder != absolute &&
+            (strcmp(folder + 1, "snapshots") == 0 || strcmp(folder + 1, "capsules") == 0) &&
+            folder - absolute < TRN_PATH_SIZE) {
+            *folder = '\0';
+            snprintf(dir, TRN_PATH_SIZE, "%s", absolute);
+            found = true;
+        }
+    }
+    free(absolute);
+    return found;
+}
+
+enum snap_status trn_latest_archive(const char *dir, char path[TRN_PATH_SIZE],
+                                    char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
+{
+    char latest[TRN_PATH_SIZE];
+    enum snap_status status = trn_join_path(dir, "latest", latest, err);
+    if (status != SNAP_OK)
+        return status;
+    FILE *file = fopen(latest, "re");
+    if (file == NULL)
+        return snap_error_set_os(err, errno == ENOENT ? SNAP_NOT_FOUND : SNAP_IO, errno,
+                                 "%s: cannot be opened", latest);
+    json_t *document = json_loadf(file, JSON_REJECT_DUPLICATES, NULL);
+    fclose(file); /* only read from: nothing to lose */
+    const char *name = json_string_value(json_object_get(document, "file"));
+    const char *snapshot = json_string_value(json_object_get(document, "snapshot"));
+    if (name == NULL || snapshot == NULL || strlen(snapshot) >= SNAP_HASH_TEXT_BYTES) {
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "%s: it is damaged: choose one of the archives in snapshots/ and "
+                                "restore that",
+                                latest);
+    } else {
+        snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", snapshot);
+        status = trn_join_path(dir, name, path, err);
+    }
+    json_decref(document);
+    return status;
+}

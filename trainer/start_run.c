@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <snapstate/ledger.h>
+
+#include "run_paths.h"
+#include "train_session.h"
+#include "trainer.h"
+#include "training.h"
+
+const char *trn_stop_name(enum trn_stop stop)
+{
+    static const char *const names[] = { "done", "signal", "nonfinite" };
+    return names[stop];
+}
+
+void trn_result_release(struct trn_result *result)
+{
+    snap_receipt_free(result->receipt);
+    *result = (struct trn_result)TRN_RESULT_INIT;
+}
+
+/* Free the training; an error of its run counts when there was none before. */
+static enum snap_status close_training(struct trn_training *training, enum snap_status status,
+                                       struct snap_error *err)
+{
+    if (status == SNAP_OK)
+        return trn_training_free(training, err);
+    trn_training_free(training, NULL); /* the first error is the one to tell */
+    return status;
+}
+
+enum snap_status trn_run(const struct trn_run_options *options, struct trn_result *result,
+                         struct snap_error *err)
+{
+    struct trn_training_options making = { .threads = options->threads,
+                                           .device = options->device };
+    struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
+    struct trn_training *training = NULL;
+    struct trn_config config;
+
+    enum snap_status status = trn_config_load(
+        options->config, options->has_seed ? &options->seed : NULL, &config, err);
+    if (status == SNAP_OK)
+        status = trn_training_new(&config, &making, &training, err);
+    if (status != SNAP_OK)
+        return status;
+    opening.dir = options->dir;
+    opening.must_be_new = true;
+    snprintf(result->dir, sizeof(result->dir), "%s", options->dir);
+    status = trn_training_open_run(training, &opening, err);
+    if (status == SNAP_OK) {
+        uint64_t last = trn_session_last_step(training, options->has_steps, options->steps);
+        status = trn_session_train(training, last, options->listener, result, err);
+    }
+    return close_training(training, status, err);
+}
+
+/* What a restore starts from. */
+struct source {
+    bool is_folder;              /* target is a run folder */
+    const char *dir;             /* go on in this folder; NULL: in memory */
+    const char *archive;         /* NULL: the one that `latest` names in `dir` */
+    char latest[TRN_PATH_SIZE];
+    char config[TRN_PATH_SIZE];  /* where the config, or its `running` part, is read; "": nowhere */
+};
+
+static enum snap_status find_source(const struct trn_restore_options *options,
+                                    struct source *source, struct snap_error *err)
+{
+    char hash[SNAP_HASH_TEXT_BYTES];
+    char run[TRN_PATH_SIZE];
+    *source = (struct source){ .dir = options->dir };
+    enum snap_status status = trn_is_folder(options->target, &source->is_folder, err);
+    if (status != SNAP_OK)
+        return status;
+    if (source->is_folder) {
+        if (source->dir == NULL)
+            source->dir = options->target;
+        if (options->dir != NULL || options->dry_run) {
+            status = trn_latest_archive(options->target, source->latest, hash, err);
+            source->archive = source->latest;
+        }
+        if (status == SNAP_OK)
+            status = trn_join_path(options->target, "config.json", source->config, err);
+    } else {
+        source->archive = options->target;
+        if (source->dir == NULL && !options->dry_run)
+            return snap_error_set(err, SNAP_INVALID,
+                                  "restore %s: an archive alone: name the folder of the new run, "
+                                  "or of the run that it is of, with --dir",
+                                  options->target);
+        bool there = false;
+        if (options->dir != NULL)
+            status = trn_join_path(options->dir, "config.json", source->config, err);
+        if (status == SNAP_OK && options->dir != NULL)
+            there = trn_is_folder(source->config, &(bool){ false }, NULL) == SNAP_OK;
+        if (status == SNAP_OK && !there && trn_run_of_archive(options->target, run))
+            status = trn_join_path(run, "config.json", source->config, err);
+    }
+    if (options->dry_run)
+        source->dir = NULL;
+    return status;
+}
+
+/* The data that the run was trained on: by the archive, else by the ledger of the folder. */
+static enum snap_status find_expected(const struct source *source,
+                                      const struct snap_archive *archive,
+                                      struct trn_expected_files *expected, struct snap_error *err)
+{
+    char path[TRN_PATH_SIZE];
+    char hash[SNAP_HASH_TEXT_BYTES];
+    struct snap_ledger *ledger = NULL;
+    struct snap_archive *latest = NULL;
+    struct snap_error problem = SNAP_ERROR_INIT;
+    *expected = (struct trn_expected_files)TRN_EXPECTED_FILES_INIT;
+    if (archive != NULL)
+        return trn_expected_from_archive(archive, expected, err);
+    enum snap_status status = trn_join_path(source->dir, "ledger.jsonl", path, err);
+    if (status != SNAP_OK)
+        return status;
+    status = snap_ledger_open(path, &ledger, NULL, &problem);
+    if (status == SNAP_OK) {
+        status = trn_expected_from_genesis(snap_ledger_line(ledger, 0, NULL), expected, err);
+        snap_ledger_free(ledger);
+        return status;
+    }
+    if (status != SNAP_NOT_FOUND) {
+        if (err != NULL)
+            *err = problem;
+        return status;
+    }
+    /* The ledger is lost; the library makes it again from archives. */
+    if (trn_latest_archive(source->dir, path, hash, NULL) != SNAP_OK)
+        return SNAP_OK; /* nothing was ever trained there, or the restore will say what is wrong */
+    status = snap_archive_open(path, &latest, err);
+    if (status == SNAP_OK)
+        status = trn_expected_from_archive(latest, expected, err);
+    snap_archive_close(latest);
+    return status;
+}
+
+static enum snap_status load_config(const struct source *source,
+                                    const struct snap_archive *archive, struct trn_config *config,
+                                    struct snap_error *err)
+{
+    if (source->is_folder)
+        return trn_config_load(source->config, NULL, config, err);
+    const char *training = snap_archive_training(archive);
+    if (training == NULL)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "restore %s: it holds no training config: it was not made by this "
+                              "trainer",
+                              source->archive);
+    return trn_config_of_archive(training, source->config[0] != '\0' ? source->config : NULL,
+                                 config, err);
+}
+
+static enum snap_status train_on(struct trn_training *training,
+                                 const struct trn_restore_options *options,
+                                 struct trn_result *result, struct snap_error *err)
+{
+    const struct trn_listener *listener = options->listener;
+    enum snap_status status =
+        trn_training_restore(training, options->require, &result->receipt, err);
+    if (status != SNAP_OK && status != SNAP_NOT_FOUND)
+        return status;
+    if (status == SNAP_NOT_FOUND && options->dry_run)
+        return status;
+    result->first_step = snap_run_steps_done(training->run);
+    result->step = result->first_step;
+    result->total_steps = training->total_steps;
+    if (result->receipt != NULL) {
+        result->snapshot_step = snap_receipt_step(result->receipt);
+        snprintf(result->snapshot_hash, sizeof(result->snapshot_hash), "%s",
+                 snap_receipt_snapshot_hash(result->receipt));
+        if (listener != NULL && listener->restored != NULL)
+            listener->restored(listener->arg, result->receipt);
+    }
+    if (options->dry_run)
+        return trn_session_hashes(training, result, err);
+    uint64_t last = trn_session_last_step(training, options->has_steps, options->steps);
+    return trn_session_train(training, last, listener, result, err);
+}
+
+enum snap_status trn_restore(const struct trn_restore_options *options, struct trn_result *result,
+                             struct snap_error *err)
+{
+    struct trn_training_options making = { .data_dir = options->data_dir,
+                                           .threads = options->threads,
+                                           .device = options->device };
+    struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
+    struct trn_expected_files expected;
+    struct snap_archive *archive = NULL;
+    struct trn_training *training = NULL;
+    struct trn_config config;
+    struct source source;
+
+    enum snap_status status = find_source(options, &source, err);
+    if (status == SNAP_OK && source.archive != NULL)
+        status = snap_archive_open(source.archive, &archive, err);
+    if (status == SNAP_OK)
+        status = find_expected(&source, archive, &expected, err);
+    if (status == SNAP_OK)
+        status = load_config(&source, archive, &config, err);
+    snap_archive_close(archive);
+    if (status != SNAP_OK)
+        return status;
+    making.expected = &expected;
+    status = trn_training_new(&config, &making, &training, err);
+    if (status != SNAP_OK)
+        return status;
+    opening.dir = source.dir;
+    opening.archive = source.archive;
+    opening.must_exist = source.dir != NULL && source.archive == NULL;
+    snprintf(result->dir, sizeof(result->dir), "%s", source.dir != NULL ? source.dir : "");
+    status = trn_training_open_run(training, &opening, err);
+    if (status == SNAP_OK)
+        status = train_on(training, options, result, err);
+    return close_training(training, status, err);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "train_session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "control_socket.h"
+#include "failure.h"
+#include "progress.h"
+#include "run_paths.h"
+#include "signals.h"
+#include "train_loop.h"
+
+struct session {
+    struct trn_training *training;
+    const struct trn_listener *listener;
+    struct trn_result *result;
+    struct trn_control *control; /* NULL: none could be made */
+    struct trn_progress progress;
+    uint64_t last_step;
+    bool saved; /* at result->snapshot_step */
+};
+
+uint64_t trn_session_last_step(const struct trn_training *t, bool has_steps, uint64_t steps)
+{
+    uint64_t last = t->total_steps;
+    if (!has_steps && t->config.has_steps)
+        steps = t->config.steps;
+    if ((has_steps || t->config.has_steps) && steps < last)
+        last = steps;
+    return last;
+}
+
+enum snap_status trn_session_hashes(struct trn_training *t, struct trn_result *result,
+                                    struct snap_error *err)
+{
+    enum snap_status status = snap_run_hash(t->run, result->run_hash, result->host_chain, err);
+    if (status != SNAP_OK)
+        return status;
+    return snap_run_state_hash(t->run, result->state_hash, err);
+}
+
+/* A line of events.jsonl. What happened stays true when it cannot be written down, and a full
+ * disk is found by the ledger. */
+static void note(struct session *s, const char *event, json_t *fields)
+{
+    char *text = fields != NULL ? json_dumps(fields, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(fields);
+    (void)snap_run_event(s->training->run, event, text, NULL);
+    free(text);
+}
+
+/* Save the state after the last step, and tell everybody who waits. */
+static enum snap_status save(struct session *s, struct snap_error *err)
+{
+    struct trn_training *t = s->training;
+    struct trn_result *result = s->result;
+    uint64_t step = snap_run_steps_done(t->run);
+    struct snap_error problem = SNAP_ERROR_INIT;
+    struct snap_ticket *ticket;
+    char latest_hash[SNAP_HASH_TEXT_BYTES];
+
+    trn_progress_end(&s->progress);
+    enum snap_status status = snap_run_capture(t->run, step, NULL, &ticket, &problem);
+    if (status == SNAP_OK)
+        status = snap_run_wait(t->run, ticket, result->snapshot_hash, &problem);
+    if (status == SNAP_OK)
+        status = trn_latest_archive(snap_run_dir(t->run), result->snapshot_path, latest_hash,
+                                    &problem);
+    if (status != SNAP_OK) {
+        if (s->control != NULL)
+            trn_control_failed(s->control, problem.text);
+        if (err != NULL)
+            *err = problem;
+        return status;
+    }
+    result->snapshot_step = step;
+    s->saved = true;
+    if (s->control != NULL)
+        trn_control_saved(s->control, step, result->snapshot_hash);
+    if (s->listener != NULL && s->listener->saved != NULL)
+        s->listener->saved(s->listener->arg, step, result->snapshot_hash, result->snapshot_path);
+    return SNAP_OK;
+}
+
+/* Signals and clients ask; the run adds what is due by its interval. */
+static enum snap_wanted take_requests(struct session *s)
+{
+    struct snap_run *run = s->training->run;
+    if (trn_signals_take_save()) {
+        note(s, "signal", json_pack("{s:s}", "signal", trn_signal_name(SIGUSR1)));
+        snap_run_request(run, SNAP_WANTED_SAVE);
+    }
+    if (s->control != NULL && trn_control_poll(s->control))
+        snap_run_request(run, SNAP_WANTED_SAVE);
+    int number = trn_signals_stop();
+    if (number != 0 && s->result->signal == 0) {
+        s->result->signal = number;
+        note(s, "signal", json_pack("{s:s}", "signal", trn_signal_name(number)));
+        snap_run_request(run, SNAP_WANTED_SAVE_AND_STOP);
+    }
+    return snap_run_wanted(run);
+}
+
+static void take_step(struct session *s, const struct trn_step *step)
+{
+    struct trn_result *result = s->result;
+    const struct trn_listener *listener = s->listener;
+    result->has_loss = true;
+    result->loss = step->loss;
+    trn_progress_step(&s->progress, step->step, step->epoch, step->loss, step->samples);
+    if (!step->evaluated)
+        return;
+    result->has_evaluation = true;
+    result->evaluation_step = step->step;
+    result->evaluation_loss = step->evaluation_loss;
+    result->evaluation_correct = step->evaluation_correct;
+    result->evaluation_samples = s->training->data.test.samples;
+    if (listener != NULL && listener->evaluated != NULL) {
+        trn_progress_end(&s->progress);
+        listener->evaluated(listener->arg, step->epoch, step->step, step->evaluation_loss,
+                            step->evaluation_correct, result->evaluation_samples);
+    }
+}
+
+/* NaN or Inf: keep all of the step in a capsule. The status stays, unless the capsule fails. */
+static enum snap_status fail(struct session *s, const struct trn_step *step, struct snap_error *err)
+{
+    s->result->stop = TRN_STOP_NONFINITE;
+    trn_failure_describe(step, &s->result->failure);
+    enum snap_status status =
+        trn_failure_capsule(s->training, step, &s->result->failure, err);
+    return status == SNAP_OK ? SNAP_NONFINITE : status;
+}
+
+static enum snap_status train(struct session *s, struct snap_error *err)
+{
+    struct snap_run *run = s->training->run;
+    struct trn_step step;
+    while (snap_run_steps_done(run) < s->last_step) {
+        enum snap_status status = trn_train_step(s->training, &step, err);
+        if (status == SNAP_NONFINITE)
+            return fail(s, &step, err);
+        if (status != SNAP_OK)
+            return status;
+        take_step(s, &step);
+        enum snap_wanted wanted = take_requests(s);
+        if (wanted != SNAP_WANTED_NOTHING)
+            status = save(s, err);
+        if (status != SNAP_OK)
+            return status;
+        if (wanted == SNAP_WANTED_SAVE_AND_STOP && snap_run_steps_done(run) < s->last_step) {
+            s->result->stop = TRN_STOP_SIGNAL;
+            return SNAP_OK;
+        }
+    }
+    return SNAP_OK;
+}
+
+/* The last update has no next step that would look at what it left. */
+static enum snap_status finish(struct session *s, struct snap_error *err)
+{
+    struct snap_run *run = s->training->run;
+    struct trn_step step;
+    enum snap_status status = SNAP_OK;
+    if (!s->saved || s->result->snapshot_step != snap_run_steps_done(run))
+        status = save(s, err);
+    if (status == SNAP_OK)
+        status = snap_run_begin_step(run, err);
+    if (status == SNAP_OK) {
+        status = trn_check_weights(s->training, &step, err);
+        if (status == SNAP_NONFINITE)
+            status = fail(s, &step, err);
+    }
+    return status;
+}
+
+static void begin(struct session *s)
+{
+    struct snap_error problem = SNAP_ERROR_INIT;
+    uint64_t done = snap_run_steps_done(s->training->run);
+    bool show = s->listener != NULL && s->training->config.progress;
+    note(s, "start", json_pack("{s:I,s:I}", "last_step", (json_int_t)s->last_step, "step",
+                               (json_int_t)done));
+    /* A file system without sockets can still hold a run; `snap save` then finds nobody. */
+    if (trn_control_open(snap_run_dir(s->training->run), &s->control, &problem) != SNAP_OK)
+        note(s, "control", json_pack("{s:s}", "problem", problem.text));
+    trn_progress_begin(&s->progress, show ? s->listener->progress : NULL, done, s->last_step);
+}
+
+enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
+                                   const struct trn_listener *listener, struct trn_result *result,
+                                   struct snap_error *err)
+{
+    struct session s = { .training = t,
+                         .listener = listener,
+                         .result = result,
+                         .last_step = last_step };
+    struct trn_signals signals;
+    double began = trn_clock_seconds();
+
+    result->total_steps = t->total_steps;
+    trn_signals_install(&signals);
+    begin(&s);
+    enum snap_status status = train(&s, err);
+    if (status == SNAP_OK && result->stop == TRN_STOP_DONE)
+        status = finish(&s, err);
+    trn_progress_end(&s.progress);
+    if (status == SNAP_OK && s.control != NULL && trn_control_poll(s.control))
+        trn_control_saved(s.control, result->snapshot_step, result->snapshot_hash);
+    trn_control_close(s.control);
+
+    result->seconds = trn_clock_seconds() - began;
+    result->step = snap_run_steps_done(t->run);
+    const struct snap_ledger_difference *difference = snap_run_difference(t->run);
+    if (status == SNAP_DIFFERS && difference != NULL) {
+        result->has_difference = true;
+        result->difference = *difference;
+    }
+    if (status == SNAP_OK)
+        status = trn_session_hashes(t, result, err);
+    else /* the chain of what was done before */
+        (void)snap_run_hash(t->run, result->run_hash, result->host_chain, NULL);
+    note(&s, "stop",
+         json_pack("{s:s,s:s,s:I}", "reason",
+                   status == SNAP_OK || status == SNAP_NONFINITE ? trn_stop_name(result->stop)
+                                                                 : "error",
+                   "status", snap_status_name(status), "step", (json_int_t)result->step));
+    trn_signals_remove(&signals);
+    return status;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The config of a training: JSON without reals, in two parts. `training` decides bits and is
+ * kept in every archive; `running` says where and how, and is hashed nowhere.
+ * schema/config.schema.json has every key. */
+#ifndef TRN_TRAINING_CONFIG_H
+#define TRN_TRAINING_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include <snapstate/status.h>
+
+#include "data/augment.h"
+#include "data/dataset.h"
+#include "layers/model.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+/* The data files by what they hold; the names are keys of running.data and names in archives. */
+enum trn_role_index {
+    TRN_TRAIN_IMAGES,
+    TRN_TRAIN_LABELS,
+    TRN_TEST_IMAGES,
+    TRN_TEST_LABELS,
+    TRN_ROLES
+};
+extern const char *const trn_role_names[TRN_ROLES + 1]; /* ends with NULL */
+
+struct trn_config {
+    /* Both parts, with every default of `training` written out: two texts that mean the same become
+     * one. Paths are absolute. Owned; strings below are borrowed from it. */
+    json_t *root;
+
+    /* training */
+    uint64_t seed_python, seed_numpy, seed_host, seed_device;
+    struct trn_image_shape shape;
+    double mean, std; /* of pixels / 255 */
+    struct trn_augment augment;
+    struct trn_layer_spec *layers; /* owned */
+    size_t layer_count;
+    struct trn_optimizer_spec optimizer;
+    struct trn_schedule schedule;
+    size_t batch_size;
+    bool drop_last;
+    uint64_t epochs;
+    unsigned shards;
+    uint64_t evaluate; /* held-out data every so many epochs; 0: never */
+    uint64_t state_every;
+    bool batch_bytes;
+
+    /* running */
+    unsigned threads; /* 0: one per processor */
+    const char *device;
+    bool has_steps;
+    uint64_t steps; /* stop after this step, if it comes before the end of the epochs */
+    bool has_every;
+    uint64_t every; /* a snapshot after every so many steps; absent: after every epoch */
+    bool progress;
+    const char *paths[TRN_ROLES]; /* NULL: not given */
+};
+
+/* Read a config file. Relative paths in it are relative to its folder. `seed` (NULL: none)
+ * stands in for training.seed and training.seeds. SNAP_INVALID names the key and what was
+ * expected. */
+enum snap_status trn_config_load(const char *path, const uint64_t *seed, struct trn_config *config,
+                                 struct snap_error *err);
+
+/* The config of an archive: `training` as it is in state.json, and the `running` part of the config
+ * in the file `running_from` (NULL, or a file that is not there: all defaults). */
+enum snap_status trn_config_of_archive(const char *training, const char *running_from,
+                                       struct trn_config *config, struct snap_error *err);
+
+/* The same from a document; consumed in any case. `folder`: what relative paths are relative to. */
+enum snap_status trn_config_decode(json_t *root, const char *folder, struct trn_config *config,
+                                   struct snap_error *err);
+void trn_config_release(struct trn_config *config); /* a zeroed struct is fine */
+
+/* `training` alone, and the whole, as JSON; to be freed with free(). NULL: no memory. */
+char *trn_config_training_text(const struct trn_config *config);
+char *trn_config_text(const struct trn_config *config);
+
+#endif
