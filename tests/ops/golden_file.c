@@ -22,11 +22,11 @@ void golden_hash(const void *bytes, size_t size_bytes, char hex[65])
 
 void golden_find(const char *file_name, const char *name, char hex[65])
 {
-    const char *srcdir = getenv("srcdir");
+    const char *top = getenv("top_srcdir");
     char path[4096], line[512];
     FILE *file;
     hex[0] = '\0';
-    snprintf(path, sizeof(path), "%s/tests/ops/%s", srcdir ? srcdir : ".", file_name);
+    snprintf(path, sizeof(path), "%s/tests/ops/%s", top ? top : ".", file_name);
     file = fopen(path, "r");
     if (!file) {
         fprintf(stderr, "cannot read %s\n", path);

@@ -9,7 +9,7 @@
 void golden_hash(const void *bytes, size_t size_bytes, char hex[65]);
 
 /* The hash of `name` in the file of that name beside this source, or an empty text. The file is
- * looked for in $srcdir/tests/ops, srcdir as automake sets it, or "." where it is unset. */
+ * looked for in $top_srcdir/tests/ops, or below the current folder where that is unset. */
 void golden_find(const char *file_name, const char *name, char hex[65]);
 
 #endif

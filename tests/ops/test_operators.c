@@ -2,7 +2,7 @@
 /* Every operator case: the oracle's words against goldens.txt, and the kernels' words against the
  * oracle's, for each instruction set this machine has and 1, 2, 3, 7 threads.
  *
- * usage: test_operators [--write GOLDENS]; the environment's `srcdir` says where tests/ops is. */
+ * usage: test_operators [--write GOLDENS] */
 #include "config.h"
 
 #include <setjmp.h>

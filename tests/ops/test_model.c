@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Models and optimizers: known hashes of whole training steps for every instruction set, thread
+ * count and number of shards; the state they list is all there is; what they refuse.
+ *
+ * usage: test_model [--write MODEL_GOLDENS] */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "golden_file.h"
+#include "layers/model.h"
+#include "ops/input_scale.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+#define STEPS 4
+#define BATCH ((size_t)13)
+#define CLASSES ((size_t)5)
+#define INPUT ((size_t)(7 * 6 * 2))
+
+#define WINDOW(kernel, stride, padding) { kernel, kernel, stride, stride, padding, padding }
+
+/* Every kind of layer. */
+static const struct trn_layer_spec all_layers[] = {
+    { TRN_LAYER_CONV2D, "conv1", 6, true, WINDOW(3, 1, 1), 0, 0, 0 },
+    { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 0.1, 0 },
+    { TRN_LAYER_RELU, "relu1", 0, false, { 0 }, 0, 0, 0 },
+    { TRN_LAYER_MAXPOOL, "pool1", 0, false, WINDOW(2, 0, 0), 0, 0, 0 },
+    { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 0.25 },
+    { TRN_LAYER_CONV2D, "conv2", 7, false, WINDOW(2, 1, 1), 0, 0, 0 },
+    { TRN_LAYER_GELU, "gelu1", 0, false, { 0 }, 0, 0, 0 },
+    { TRN_LAYER_AVGPOOL, "pool2", 0, false, WINDOW(2, 1, 0), 0, 0, 0 },
+    { TRN_LAYER_FLATTEN, "flat", 0, false, { 0 }, 0, 0, 0 },
+    { TRN_LAYER_LINEAR, "fc1", 17, true, { 0 }, 0, 0, 0 },
+    { TRN_LAYER_BATCHNORM, "bn2", 0, false, { 0 }, 1e-3, 0.05, 0 },
+    { TRN_LAYER_DROPOUT, "drop2", 0, false, { 0 }, 0, 0, 0.5 },
+    { TRN_LAYER_LINEAR, "fc2", CLASSES, true, { 0 }, 0, 0, 0 },
+};
+
+struct rig {
+    struct snap_pool *pool;
+    struct trn_backend *backend;
+    struct snap_stream *host;
+    struct trn_model *model;
+    struct trn_optimizer *optimizer;
+    unsigned shards;
+};
+
+static const struct trn_optimizer_spec optimizers[] = {
+    { TRN_SGD, 0.0, 0.0, 0.9, 0.999, 1e-8, 0.0 },
+    { TRN_SGD, 0.9, 5e-4, 0.9, 0.999, 1e-8, 1.0 },
+    { TRN_ADAM, 0.0, 1e-4, 0.9, 0.999, 1e-8, 0.0 },
+    { TRN_ADAMW, 0.0, 1e-2, 0.85, 0.99, 1e-6, 0.5 },
+};
+static const char *const optimizer_names[] = { "sgd", "sgd-momentum-clip", "adam", "adamw-clip" };
+
+static struct trn_model_options options_of(unsigned shards)
+{
+    struct trn_model_options options = TRN_MODEL_OPTIONS_INIT;
+    options.layers = all_layers;
+    options.layer_count = sizeof(all_layers) / sizeof(all_layers[0]);
+    options.height = 7;
+    options.width = 6;
+    options.channels = 2;
+    options.classes = CLASSES;
+    options.max_batch = BATCH;
+    options.shards = shards;
+    return options;
+}
+
+static void ready(struct rig *rig, const char *isa, unsigned threads, unsigned shards,
+                  const struct trn_optimizer_spec *spec)
+{
+    const struct trn_model_options options = options_of(shards);
+    memset(rig, 0, sizeof(*rig));
+    rig->shards = shards;
+    assert_int_equal(snap_pool_new(threads, &rig->pool, NULL), SNAP_OK);
+    assert_int_equal(trn_backend_open(isa, rig->pool, &rig->backend, NULL), SNAP_OK);
+    assert_int_equal(snap_stream_new("torch_cpu", &rig->host, NULL), SNAP_OK);
+    assert_int_equal(snap_stream_seed(rig->host, 42, NULL), SNAP_OK);
+    assert_int_equal(trn_model_new(&options, rig->backend, &rig->model, NULL), SNAP_OK);
+    assert_int_equal(trn_model_init(rig->model, rig->host, NULL), SNAP_OK);
+    assert_int_equal(trn_optimizer_new(spec, trn_model_tensors(rig->model),
+                                       trn_model_tensor_count(rig->model), rig->backend,
+                                       &rig->optimizer, NULL),
+                     SNAP_OK);
+}
+
+static void dismantle(struct rig *rig)
+{
+    trn_optimizer_free(rig->optimizer);
+    trn_model_free(rig->model);
+    snap_stream_free(rig->host);
+    trn_backend_close(rig->backend);
+    snap_pool_free(rig->pool);
+}
+
+/* Pixels and labels of a step: small integers, so that no library is asked. */
+static void make_batch(unsigned step, float *inputs, int32_t *labels)
+{
+    for (size_t i = 0; i < BATCH * INPUT; i++) {
+        inputs[i] = (float)((i * 37 + step * 101 + i / 11) % 29) / 16.0f - 0.75f;
+    }
+    for (size_t i = 0; i < BATCH; i++) {
+        labels[i] = (int32_t)((i * 3 + step) % CLASSES);
+    }
+}
+
+static void pass(struct rig *rig, unsigned step, size_t batch)
+{
+    float inputs[BATCH * INPUT];
+    int32_t labels[BATCH];
+    make_batch(step, inputs, labels);
+    for (unsigned s = 0; s < rig->shards; s++) {
+        struct trn_shard shard = { .batch = batch, .index = s, .device_seed = 42,
+                                   .device_counter = step };
+        trn_shard_range(batch, rig->shards, s, &shard.first, &shard.samples);
+        shard.inputs = inputs + shard.first * INPUT;
+        shard.labels = labels + shard.first;
+        assert_int_equal(trn_model_forward_backward(rig->model, &shard, NULL), SNAP_OK);
+    }
+}
+
+struct record {
+    unsigned char bytes[400000];
+    size_t size_bytes;
+};
+
+static void note(struct record *record, const void *bytes, size_t size_bytes)
+{
+    assert_true(record->size_bytes + size_bytes <= sizeof(record->bytes));
+    memcpy(record->bytes + record->size_bytes, bytes, size_bytes);
+    record->size_bytes += size_bytes;
+}
+
+static void train_step(struct rig *rig, unsigned step, struct record *record)
+{
+    struct trn_scalar scalars[TRN_OPTIMIZER_MAX_SCALARS];
+    float norm, loss;
+    size_t count;
+    pass(rig, step, step == 2 ? BATCH - 4 : BATCH);
+    assert_int_equal(trn_model_check_finite(rig->model, NULL, NULL), SNAP_OK);
+    assert_int_equal(trn_optimizer_gradient_norm(rig->optimizer, &norm, NULL), SNAP_OK);
+    count = trn_optimizer_scalars(rig->optimizer, 0.05f / (float)(step + 1), norm, scalars);
+    assert_int_equal(trn_optimizer_update(rig->optimizer, scalars, count, NULL), SNAP_OK);
+    loss = trn_model_loss(rig->model);
+    note(record, &loss, sizeof(loss));
+    note(record, &norm, sizeof(norm));
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t bits = (uint32_t)scalars[i].bits;
+        note(record, &bits, sizeof(bits));
+    }
+}
+
+static void note_tensors(struct record *record, const struct trn_tensor *tensors, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        note(record, tensors[i].data, tensors[i].count * trn_dtype_size(tensors[i].dtype));
+        if (tensors[i].gradient) {
+            note(record, tensors[i].gradient, tensors[i].count * sizeof(float));
+        }
+    }
+}
+
+static void note_state(struct record *record, const struct rig *rig)
+{
+    note_tensors(record, trn_model_tensors(rig->model), trn_model_tensor_count(rig->model));
+    note_tensors(record, trn_optimizer_tensors(rig->optimizer),
+                 trn_optimizer_tensor_count(rig->optimizer));
+}
+
+/* The hash of STEPS steps: losses, norms, scalars, then all tensors and gradients. */
+static void train(const char *isa, unsigned threads, unsigned shards, int optimizer, char hex[65])
+{
+    struct record *record = calloc(1, sizeof(*record));
+    struct rig rig;
+    assert_non_null(record);
+    ready(&rig, isa, threads, shards, &optimizers[optimizer]);
+    for (unsigned step = 0; step < STEPS; step++) {
+        train_step(&rig, step, record);
+    }
+    note_state(record, &rig);
+    golden_hash(record->bytes, record->size_bytes, hex);
+    dismantle(&rig);
+    free(record);
+}
+
+static void golden_name(unsigned shards, int optimizer, char name[80])
+{
+    snprintf(name, 80, "every layer, %s, shards=%u", optimizer_names[optimizer], shards);
+}
+
+static void steps_equal_goldens(void **state)
+{
+    static const unsigned threads[] = { 1, 2, 3, 7 }, shards[] = { 1, 2, 4 };
+    const char *isa = *state;
+    if (!trn_ops_find(isa)) {
+        print_message("# SKIP %s: not in this build, or not on this CPU\n", isa);
+        skip();
+    }
+    for (int o = 0; o < 4; o++) {
+        for (size_t s = 0; s < 3; s++) {
+            for (size_t t = 0; t < 4; t++) {
+                char name[80], hex[65], kept[65];
+                golden_name(shards[s], o, name);
+                golden_find("model_goldens.txt", name, kept);
+                train(isa, threads[t], shards[s], o, hex);
+                if (strcmp(hex, kept) != 0) {
+                    fail_msg("%s, %s, %u threads: %s, kept %s", name, isa, threads[t], hex, kept);
+                }
+            }
+        }
+    }
+}
+
+static void copy_tensors(const struct trn_tensor *to, const struct trn_tensor *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(to[i].name, from[i].name);
+        memcpy(to[i].data, from[i].data, from[i].count * trn_dtype_size(from[i].dtype));
+    }
+}
+
+/* After every step the listed tensors are put into new objects, which go on. */
+static void listed_state_is_all_state(void **state)
+{
+    (void)state;
+    for (int o = 0; o < 4; o++) {
+        struct record *whole = calloc(2, sizeof(*whole)), *resumed = whole + 1;
+        struct rig old, next, straight;
+        assert_non_null(whole);
+        ready(&straight, NULL, 2, 2, &optimizers[o]);
+        ready(&old, NULL, 2, 2, &optimizers[o]);
+        for (unsigned step = 0; step < STEPS; step++) {
+            train_step(&straight, step, whole);
+            train_step(&old, step, resumed);
+            if (step + 1 == STEPS) {
+                break;
+            }
+            ready(&next, NULL, 1, 2, &optimizers[o]);
+            /* What it holds from a life of its own must not matter. */
+            train_step(&next, 17, &(struct record){ .size_bytes = 0 });
+            copy_tensors(trn_model_tensors(next.model), trn_model_tensors(old.model),
+                         trn_model_tensor_count(old.model));
+            copy_tensors(trn_optimizer_tensors(next.optimizer),
+                         trn_optimizer_tensors(old.optimizer),
+                         trn_optimizer_tensor_count(old.optimizer));
+            dismantle(&old);
+            old = next;
+        }
+        note_state(whole, &straight);
+        note_state(resumed, &old);
+        assert_int_equal(whole->size_bytes, resumed->size_bytes);
+        assert_memory_equal(whole->bytes, resumed->bytes, whole->size_bytes);
+        dismantle(&old);
+        dismantle(&straight);
+        free(whole);
+    }
+}
+
+/* One sample in four shards is in the last; the others add nothing, and move no statistics. */
+static void empty_shards_add_nothing(void **state)
+{
+    struct rig one, four;
+    const struct trn_tensor *a, *b;
+    (void)state;
+    ready(&one, NULL, 1, 1, &optimizers[0]);
+    ready(&four, NULL, 1, 4, &optimizers[0]);
+    pass(&one, 0, 1);
+    pass(&four, 0, 1);
+    assert_true(trn_model_loss(one.model) == trn_model_loss(four.model));
+    a = trn_model_tensors(one.model);
+    b = trn_model_tensors(four.model);
+    for (size_t i = 0; i < trn_model_tensor_count(one.model); i++) {
+        if (a[i].gradient) {
+            assert_memory_equal(a[i].gradient, b[i].gradient, a[i].count * sizeof(float));
+        }
+        if (strcmp(a[i].name, "bn1.num_batches_tracked") == 0) {
+            assert_true(a[i].changes_in_forward && a[i].rank == 0);
+            assert_int_equal(*(int64_t *)a[i].data, 1);
+            assert_int_equal(*(int64_t *)b[i].data, 0);
+        }
+    }
+    dismantle(&one);
+    dismantle(&four);
+}
+
+static void names_and_shapes_are_those_of_torch(void **state)
+{
+    static const char *const names[] = {
+        "conv1.weight", "conv1.bias", "bn1.weight", "bn1.bias", "bn1.running_mean",
+        "bn1.running_var", "bn1.num_batches_tracked", "conv2.weight", "fc1.weight", "fc1.bias",
+        "bn2.weight", "bn2.bias", "bn2.running_mean", "bn2.running_var",
+        "bn2.num_batches_tracked", "fc2.weight", "fc2.bias",
+    };
+    struct rig rig;
+    const struct trn_tensor *t;
+    (void)state;
+    ready(&rig, NULL, 1, 1, &optimizers[3]);
+    t = trn_model_tensors(rig.model);
+    assert_int_equal(trn_model_tensor_count(rig.model), sizeof(names) / sizeof(names[0]));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_string_equal(t[i].name, names[i]);
+    }
+    assert_true(t[7].rank == 4 && t[7].shape[0] == 7 && t[7].shape[1] == 2 && t[7].shape[3] == 6);
+    t = trn_optimizer_tensors(rig.optimizer);
+    assert_string_equal(t[0].name, "step");
+    assert_true(t[0].dtype == TRN_I64 && t[0].rank == 0 && t[0].count == 1);
+    assert_string_equal(t[1].name, "exp_avg.conv1.weight");
+    assert_string_equal(t[2].name, "exp_avg_sq.conv1.weight");
+    dismantle(&rig);
+}
+
+static void nonfinite_is_named(void **state)
+{
+    struct rig rig;
+    struct trn_nonfinite found;
+    struct snap_error err = SNAP_ERROR_INIT;
+    const struct trn_tensor *t;
+    (void)state;
+    ready(&rig, NULL, 2, 1, &optimizers[0]);
+    t = trn_model_tensors(rig.model);
+    pass(&rig, 0, BATCH);
+    assert_int_equal(trn_model_check_finite(rig.model, &found, NULL), SNAP_OK);
+    ((float *)t[15].data)[3] = -1.0f / 0.0f;
+    assert_int_equal(trn_model_check_finite(rig.model, &found, &err), SNAP_NONFINITE);
+    assert_string_equal(found.where, "fc2.weight");
+    assert_string_equal(found.class_name, "-inf");
+    assert_int_equal(found.index, 3);
+    assert_non_null(strstr(err.text, "fc2.weight"));
+    t[8].gradient[40] = 0.0f / 0.0f;
+    t[8].gradient[41] = 1.0f / 0.0f;
+    assert_int_equal(trn_model_check_finite(rig.model, &found, NULL), SNAP_NONFINITE);
+    assert_string_equal(found.where, "gradient of fc1.weight");
+    assert_string_equal(found.class_name, "nan");
+    assert_int_equal(found.index, 40);
+    t[8].gradient[40] = 0.0f;
+    assert_int_equal(trn_model_check_finite(rig.model, &found, NULL), SNAP_NONFINITE);
+    assert_string_equal(found.class_name, "+inf");
+    pass(&rig, 0, BATCH);
+    assert_int_equal(trn_model_check_finite(rig.model, &found, NULL), SNAP_NONFINITE);
+    assert_string_equal(found.where, "loss");
+    dismantle(&rig);
+}
+
+static void evaluation_changes_nothing(void **state)
+{
+    struct rig rig;
+    struct record *before = calloc(2, sizeof(*before)), *after = before + 1;
+    float inputs[BATCH * INPUT], losses[BATCH], single[BATCH], mean;
+    int32_t labels[BATCH];
+    size_t correct = 0, counted = 0;
+    (void)state;
+    assert_non_null(before);
+    ready(&rig, NULL, 2, 1, &optimizers[2]);
+    train_step(&rig, 0, before);
+    before->size_bytes = 0;
+    make_batch(3, inputs, labels);
+    note_state(before, &rig);
+    assert_int_equal(trn_model_evaluate(rig.model, inputs, labels, BATCH, losses, &correct, NULL),
+                     SNAP_OK);
+    for (size_t i = 0; i < BATCH; i++) {
+        assert_int_equal(trn_model_evaluate(rig.model, inputs + i * INPUT, labels + i, 1,
+                                            single + i, &counted, NULL), SNAP_OK);
+    }
+    assert_memory_equal(losses, single, sizeof(losses));
+    assert_int_equal(correct, counted);
+    note_state(after, &rig);
+    assert_memory_equal(before->bytes, after->bytes, before->size_bytes);
+    assert_int_equal(trn_model_mean_loss(rig.model, losses, BATCH, &mean, NULL), SNAP_OK);
+    assert_true(mean > 0.0f);
+    assert_int_equal(trn_model_mean_loss(rig.model, losses, 0, &mean, NULL), SNAP_OK);
+    assert_true(mean == 0.0f);
+    dismantle(&rig);
+    free(before);
+}
+
+static void wrong_calls_are_refused(void **state)
+{
+    struct rig rig;
+    float inputs[BATCH * INPUT];
+    int32_t labels[BATCH];
+    struct trn_shard shard = { inputs, labels, 6, 0, BATCH, 0, 1, 1 };
+    struct trn_scalar none;
+    (void)state;
+    make_batch(0, inputs, labels);
+    ready(&rig, NULL, 1, 2, &optimizers[1]);
+    shard.index = 1;
+    shard.first = 6;
+    shard.samples = 7;
+    assert_int_equal(trn_model_forward_backward(rig.model, &shard, NULL), SNAP_INVALID);
+    shard.index = 0;
+    assert_int_equal(trn_model_forward_backward(rig.model, &shard, NULL), SNAP_INVALID);
+    shard.first = 0;
+    shard.samples = 6;
+    assert_int_equal(trn_model_forward_backward(rig.model, &shard, NULL), SNAP_OK);
+    shard.index = 2;
+    assert_int_equal(trn_model_forward_backward(rig.model, &shard, NULL), SNAP_INVALID);
+    labels[2] = (int32_t)CLASSES;
+    shard.index = 0;
+    assert_int_equal(trn_model_forward_backward(rig.model, &shard, NULL), SNAP_INVALID);
+    memset(&none, 0, sizeof(none));
+    assert_int_equal(trn_optimizer_update(rig.optimizer, &none, 1, NULL), SNAP_INVALID);
+    dismantle(&rig);
+}
+
+static void wrong_models_are_refused(void **state)
+{
+    static const struct {
+        size_t layer;
+        struct trn_layer_spec spec;
+        const char *text;
+    } wrong[] = {
+        { 9, { TRN_LAYER_LINEAR, "fc.1", 17, true, { 0 }, 0, 0, 0 }, "fc.1" },
+        { 9, { TRN_LAYER_LINEAR, "Conv1", 17, true, { 0 }, 0, 0, 0 }, "has it already" },
+        { 9, { TRN_LAYER_LINEAR, "fc1", 0, true, { 0 }, 0, 0, 0 }, "fc1" },
+        { 8, { TRN_LAYER_RELU, "relu2", 0, false, { 0 }, 0, 0, 0 }, "put a flatten layer" },
+        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, WINDOW(9, 0, 0), 0, 0, 0 }, "larger" },
+        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, WINDOW(2, 0, 2), 0, 0, 0 }, "padding" },
+        { 3, { TRN_LAYER_AVGPOOL, "pool1", 0, false, { 0 }, 0, 0, 0 }, "kernel" },
+        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 0.0, 0.1, 0 }, "eps" },
+        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 1.5, 0 }, "momentum" },
+        { 4, { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 1.0 }, "probability" },
+        { 12, { TRN_LAYER_LINEAR, "fc2", 6, true, { 0 }, 0, 0, 0 }, "expected a vector of 5" },
+    };
+    struct snap_pool *pool = NULL;
+    struct trn_backend *backend = NULL;
+    struct trn_layer_spec specs[sizeof(all_layers) / sizeof(all_layers[0])];
+    struct trn_model_options options = options_of(1);
+    (void)state;
+    assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
+    assert_int_equal(trn_backend_open(NULL, pool, &backend, NULL), SNAP_OK);
+    options.layers = specs;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct trn_model *model = NULL;
+        struct snap_error err = SNAP_ERROR_INIT;
+        memcpy(specs, all_layers, sizeof(specs));
+        specs[wrong[i].layer] = wrong[i].spec;
+        assert_int_equal(trn_model_new(&options, backend, &model, &err), SNAP_INVALID);
+        assert_null(model);
+        if (!strstr(err.text, wrong[i].text)) {
+            fail_msg("\"%s\" does not say \"%s\"", err.text, wrong[i].text);
+        }
+    }
+    trn_backend_close(backend);
+    snap_pool_free(pool);
+}
+
+static void rates(const struct trn_schedule *schedule, struct record *record)
+{
+    assert_int_equal(trn_schedule_check(schedule, NULL), SNAP_OK);
+    for (uint64_t step = 0; step < 200; step++) {
+        const float rate = trn_schedule_rate(schedule, step);
+        note(record, &rate, sizeof(rate));
+    }
+}
+
+static const struct trn_schedule schedules[] = {
+    { TRN_SCHEDULE_CONSTANT, 0.1, 10, 0, 0.0, 0, 0.0 },
+    { TRN_SCHEDULE_STEP, 0.1, 0, 30, 0.3, 0, 0.0 },
+    { TRN_SCHEDULE_COSINE, 0.1, 7, 0, 0.0, 150, 0.001 },
+};
+
+static void schedule_hash(char hex[65])
+{
+    struct record *record = calloc(1, sizeof(*record));
+    assert_non_null(record);
+    for (size_t i = 0; i < 3; i++) {
+        rates(&schedules[i], record);
+    }
+    golden_hash(record->bytes, record->size_bytes, hex);
+    free(record);
+}
+
+static void schedules_are_as_defined(void **state)
+{
+    const struct trn_schedule half = { TRN_SCHEDULE_STEP, 1.0, 3, 2, 0.5, 0, 0.0 };
+    const struct trn_schedule cosine = { TRN_SCHEDULE_COSINE, 1.0, 0, 0, 0.0, 8, 0.5 };
+    const struct trn_schedule wrong = { TRN_SCHEDULE_COSINE, 1.0, 8, 0, 0.0, 8, 0.5 };
+    char hex[65], kept[65];
+    (void)state;
+    assert_true(trn_schedule_rate(&half, 0) == 0.25f && trn_schedule_rate(&half, 2) == 0.75f);
+    assert_true(trn_schedule_rate(&half, 3) == 1.0f && trn_schedule_rate(&half, 4) == 1.0f);
+    assert_true(trn_schedule_rate(&half, 5) == 0.5f && trn_schedule_rate(&half, 9) == 0.125f);
+    assert_true(trn_schedule_rate(&cosine, 0) == 1.0f && trn_schedule_rate(&cosine, 8) == 0.5f);
+    assert_true(trn_schedule_rate(&cosine, 99) == 0.5f);
+    assert_int_equal(trn_schedule_check(&wrong, NULL), SNAP_INVALID);
+    schedule_hash(hex);
+    golden_find("model_goldens.txt", "schedules", kept);
+    assert_string_equal(hex, kept);
+}
+
+/* A jump to a step, as after a restore, gives the scalars of the steps before it in turn. */
+static void powers_depend_on_the_step_alone(void **state)
+{
+    struct rig walked, jumped;
+    struct trn_scalar a[TRN_OPTIMIZER_MAX_SCALARS], b[TRN_OPTIMIZER_MAX_SCALARS];
+    (void)state;
+    ready(&walked, NULL, 1, 1, &optimizers[2]);
+    ready(&jumped, NULL, 1, 1, &optimizers[2]);
+    for (int64_t step = 0; step < 9000; step++) {
+        *(int64_t *)trn_optimizer_tensors(walked.optimizer)[0].data = step;
+        const size_t count = trn_optimizer_scalars(walked.optimizer, 0.1f, 1.0f, a);
+        if (step % 1000 == 7) {
+            *(int64_t *)trn_optimizer_tensors(jumped.optimizer)[0].data = 9000 - step;
+            trn_optimizer_scalars(jumped.optimizer, 0.1f, 1.0f, b);
+            *(int64_t *)trn_optimizer_tensors(jumped.optimizer)[0].data = step;
+            trn_optimizer_scalars(jumped.optimizer, 0.1f, 1.0f, b);
+            for (size_t i = 0; i < count; i++) {
+                assert_string_equal(a[i].name, b[i].name);
+                assert_true(a[i].bits == b[i].bits);
+            }
+        }
+    }
+    dismantle(&walked);
+    dismantle(&jumped);
+}
+
+static void pixels_are_scaled_by_a_table(void **state)
+{
+    float table[256], out[3];
+    const uint8_t pixels[3] = { 0, 255, 51 };
+    (void)state;
+    trn_input_scale_init(table, 0.0, 1.0);
+    trn_input_scale(table, pixels, 3, out);
+    assert_true(out[0] == 0.0f && out[1] == 1.0f && out[2] == 0.2f);
+    trn_input_scale_init(table, 0.5, 0.25);
+    assert_true(table[0] == -2.0f && table[255] == 2.0f);
+}
+
+static int write_goldens(const char *path)
+{
+    static const unsigned shards[] = { 1, 2, 4 };
+    FILE *file = fopen(path, "w");
+    char name[80], hex[65];
+    if (!file) {
+        perror(path);
+        return 3;
+    }
+    for (int o = 0; o < 4; o++) {
+        for (size_t s = 0; s < 3; s++) {
+            golden_name(shards[s], o, name);
+            train("scalar", 1, shards[s], o, hex);
+            fprintf(file, "%s %s\n", hex, name);
+        }
+    }
+    schedule_hash(hex);
+    fprintf(file, "%s schedules\n", hex);
+    return fclose(file) == 0 ? 0 : 3;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(steps_equal_goldens, (void *)(uintptr_t)"scalar"),
+        cmocka_unit_test_prestate(steps_equal_goldens, (void *)(uintptr_t)"avx2"),
+        cmocka_unit_test(listed_state_is_all_state),
+        cmocka_unit_test(empty_shards_add_nothing),
+        cmocka_unit_test(names_and_shapes_are_those_of_torch),
+        cmocka_unit_test(nonfinite_is_named),
+        cmocka_unit_test(evaluation_changes_nothing),
+        cmocka_unit_test(wrong_calls_are_refused),
+        cmocka_unit_test(wrong_models_are_refused),
+        cmocka_unit_test(schedules_are_as_defined),
+        cmocka_unit_test(powers_depend_on_the_step_alone),
+        cmocka_unit_test(pixels_are_scaled_by_a_table),
+    };
+    if (argc == 3 && strcmp(argv[1], "--write") == 0) {
+        return write_goldens(argv[2]);
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

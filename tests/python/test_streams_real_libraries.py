@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The engines against the libraries that they are named after, side by side: equal seeds give equal
+states and draws, our states go into the libraries and draw on, and theirs into ours."""
+
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("top_builddir", TOP))
+sys.path.insert(0, str(TOP / "tests" / "support"))
+
+from tap import Tap  # noqa: E402
+
+# The engine has the form of torch's AVX2 kernels; torch reads this when it is imported.
+os.environ["ATEN_CPU_CAPABILITY"] = "avx2"
+
+TOOL = BUILD / "tests" / "stream_tool"
+SEEDS = [42, 0, 1, 624, 2**31, 2**32 - 1]
+WIDE_SEEDS = [2**32, 2**32 + 42, 2**53, 2**53 + 1, 2**63, 2**64 - 1]
+
+
+class Ours:
+    """One of our streams, in a process of the test tool."""
+
+    def __init__(self, kind, *arguments):
+        self.tool = subprocess.Popen([str(TOOL), kind, *map(str, arguments)], text=True,
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, *fields):
+        self.tool.stdin.write(" ".join(map(str, fields)) + "\n")
+        self.tool.stdin.flush()
+        answer = self.tool.stdout.readline()
+        if not answer.endswith("\n") or answer.startswith("error"):
+            raise RuntimeError(f"stream_tool: {fields[0]}: {answer}")
+        return answer.split()
+
+    def seed(self, seed):
+        self.ask("seed", seed)
+
+    def get(self):
+        return bytes.fromhex(self.ask("encode")[0])
+
+    def set(self, state):
+        self.ask("decode", state.hex())
+
+    def draw(self, fn, *arguments):
+        return self.ask(fn, *(x.hex() if isinstance(x, float) else x for x in arguments))
+
+    def close(self):
+        self.tool.stdin.close()
+        return self.tool.wait()
+
+
+def canonical(value):
+    return (json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n").encode()
+
+
+def double_bits(x):
+    return struct.pack(">d", x).hex()
+
+
+class Python:
+    """CPython's random."""
+    kind = "python_random"
+    arguments = ()
+    seeds = SEEDS + WIDE_SEEDS
+
+    def seed(self, seed):
+        random.seed(seed)
+
+    def get(self):
+        version, state, gauss = random.getstate()
+        return canonical({"kind": self.kind, "version": version, "state": list(state),
+                          "gauss_next": None if gauss is None else double_bits(gauss)})
+
+    def set(self, state):
+        value = json.loads(state)
+        gauss = value["gauss_next"]
+        if gauss is not None:
+            gauss = struct.unpack(">d", bytes.fromhex(gauss))[0]
+        random.setstate((value["version"], tuple(value["state"]), gauss))
+
+    def draw(self, fn, n, *arguments):
+        if fn == "shuffle":
+            numbers = list(range(n))
+            random.shuffle(numbers)
+        elif fn == "sample":
+            numbers = random.sample(range(*arguments), n)
+        else:
+            numbers = [getattr(random, fn)(*arguments) for _ in range(n)]
+        return [double_bits(x) if isinstance(x, float) else str(x) for x in numbers]
+
+    exact = [("random", 700), ("shuffle", 300), ("getrandbits", 5, 31), ("getrandbits", 5, 32),
+             ("getrandbits", 5, 64), ("getrandbits", 5, 33), ("randrange", 9, 1000),
+             ("randrange", 9, 2**40 + 1), ("sample", 20, 60), ("sample", 20, 10**6)]
+    libm = [("gauss", 20001, 0.5, 2.0), ("normalvariate", 5000, -1.0, 0.25),
+            ("expovariate", 20000, 1.5), ("gammavariate", 3000, 2.5, 1.0),
+            ("gammavariate", 3000, 0.5, 2.0), ("betavariate", 1000, 0.5, 2.0),
+            ("vonmisesvariate", 1000, 1.0, 4.0)]
+    # A cached normal, and a position inside a block.
+    mixed = [("random", 101), ("gauss", 3, 0.0, 1.0)]
+
+
+class NumPy:
+    """numpy.random, the RandomState behind it."""
+    kind = "numpy_random_state"
+    arguments = ()
+    seeds = SEEDS
+
+    def __init__(self, numpy):
+        self.random = numpy.random
+        self.floating = numpy.floating
+
+    def seed(self, seed):
+        self.random.seed(seed)
+
+    def get(self):
+        state = self.random.get_state(legacy=False)
+        return canonical({"kind": self.kind, "bit_generator": state["bit_generator"],
+                          "has_gauss": state["has_gauss"], "gauss": double_bits(state["gauss"]),
+                          "state": {"key": [int(x) for x in state["state"]["key"]],
+                                    "pos": state["state"]["pos"]}})
+
+    def set(self, state):
+        value = json.loads(state)
+        gauss = struct.unpack(">d", bytes.fromhex(value["gauss"]))[0]
+        self.random.set_state((value["bit_generator"], value["state"]["key"],
+                               value["state"]["pos"], value["has_gauss"], gauss))
+
+    def draw(self, fn, n, *arguments):
+        if fn == "permutation":
+            numbers = self.random.permutation(n)
+        elif fn == "laplace":
+            numbers = self.random.laplace(0.0, 1.0, n)
+        else:
+            numbers = getattr(self.random, fn)(*arguments, size=n)
+        return [double_bits(x) if isinstance(x, self.floating) else str(x) for x in numbers]
+
+    exact = [("random_sample", 700), ("randint", 50, 0, 10), ("randint", 50, -(2**40), 2**40),
+             ("randint", 9, -(2**63), 2**63 - 1), ("randint", 9, 0, 2**32), ("randint", 3, 7, 8),
+             ("permutation", 300)]
+    libm = [("standard_normal", 20001), ("standard_exponential", 20000),
+            ("standard_gamma", 3000, 2.5), ("standard_gamma", 3000, 0.5), ("beta", 1000, 0.5, 0.5),
+            ("laplace", 3000)]
+    mixed = [("random_sample", 101), ("standard_normal", 3)]
+
+
+class Torch:
+    """torch's default CPU generator."""
+    kind = "torch_cpu"
+    seeds = SEEDS + WIDE_SEEDS
+
+    def __init__(self, torch):
+        self.torch = torch
+        release = tuple(int(x) for x in torch.__version__.split(".")[:2])
+        self.arguments = (1 if release < (2, 0) else 2 if release < (2, 7) else 3,)
+        torch.set_num_threads(1)
+        if torch.backends.mkl.is_available():  # another generator for scalar bernoulli_, and in some releases exponential_
+            self.exact = [x for x in self.exact if x[0] != "bernoulli_"]
+            self.libm = [x for x in self.libm if x[0] != "exponential_"]
+        if release >= (2, 0):  # its erfinv_ was seen in 1.13 only
+            self.libm = [x for x in self.libm if x[0] != "trunc_normal_"]
+
+    def seed(self, seed):
+        self.torch.manual_seed(seed)
+
+    def get(self):
+        return self.torch.get_rng_state().numpy().tobytes()
+
+    def set(self, state):
+        self.torch.set_rng_state(self.torch.frombuffer(bytearray(state),
+                                                       dtype=self.torch.uint8).clone())
+
+    def draw(self, fn, n, *arguments):
+        t = self.torch
+        wide = fn.endswith("_f64") or fn == "exponential_"
+        if fn == "randperm":
+            return [str(x) for x in t.randperm(n).tolist()]
+        if fn == "randint":
+            return [str(x) for x in t.randint(*arguments, (n,)).tolist()]
+        tensor = t.empty(n, dtype=t.float64 if wide else t.float32)
+        if fn == "trunc_normal_":
+            t.nn.init.trunc_normal_(tensor)
+        else:
+            getattr(tensor, fn.replace("f64", ""))(*arguments)
+        bits = tensor.view(t.int64 if wide else t.int32).tolist()
+        return [f"{x & (2**64 - 1):016x}" if wide else f"{x & (2**32 - 1):08x}" for x in bits]
+
+    exact = [("uniform_", 700, 0.0, 1.0), ("uniform_", 20000, -0.1, 0.1),
+             ("uniform_f64", 3000, -0.1, 0.3), ("normal_", 20001, 0.5, 2.0),
+             ("bernoulli_", 300, 0.3), ("randint", 50, 0, 10), ("randint", 9, 0, 2**28 + 1),
+             ("randint", 9, 0, 2**40), ("randperm", 300)]
+    libm = [("normal_", 15, 0.0, 1.0), ("normal_f64", 15, 0.5, 2.0), ("normal_f64", 5001, 0.5, 2.0),
+            ("exponential_", 20000, 1.5), ("trunc_normal_", 20000)]
+    mixed = [("uniform_", 101, 0.0, 1.0), ("normal_", 1, 0.0, 1.0)]
+
+
+def difference(name, theirs, ours):
+    for i, (a, b) in enumerate(zip(theirs, ours)):
+        if a != b:
+            return f"{name}: number {i} of {len(theirs)} is {b}, the library drew {a}"
+    return f"{name}: {len(ours)} numbers, the library drew {len(theirs)}"
+
+
+def compare_draws(library, ours, calls):
+    """What differs when both make the calls; empty when nothing does."""
+    wrong = []
+    for fn, *arguments in calls:
+        theirs = library.draw(fn, *arguments)
+        found = ours.draw(fn, *arguments)
+        if theirs != found:
+            wrong.append(difference(fn, theirs, found))
+    if library.get() != ours.get():
+        wrong.append("the states differ after the calls")
+    return wrong
+
+
+def compare(tap, library):
+    name = library.__doc__.split(",")[0].rstrip(".")
+    ours = Ours(library.kind, *library.arguments)
+
+    wrong = []
+    for seed in library.seeds:
+        library.seed(seed)
+        ours.seed(seed)
+        if library.get() != ours.get():
+            wrong.append(f"seed {seed}: the states differ")
+        wrong += [f"seed {seed}: {text}"
+                  for text in compare_draws(library, ours, library.exact)]
+    tap.empty(wrong, f"{name}: equal seeds give equal states and draws")
+
+    library.seed(42)
+    ours.seed(42)
+    tap.empty(compare_draws(library, ours, library.libm), f"{name}: draws that call libm")
+
+    wrong = []
+    for words in (0, 1, 300, 623, 624, 625):
+        ours.seed(7)
+        for _ in range(words):
+            one_word(library, ours)
+        for call in library.mixed:
+            ours.draw(*call)
+        library.seed(99)
+        library.set(ours.get())
+        wrong += [f"after {words} words: {text}" for text in
+                  compare_draws(library, ours, library.mixed + library.exact[:4])]
+    tap.empty(wrong, f"{name}: takes our states, and draws what we draw next")
+
+    wrong = []
+    for words in (0, 1, 300, 623, 624, 625):
+        library.seed(7)
+        for _ in range(words):
+            library.draw(*one_word_call(library))
+        for call in library.mixed:
+            library.draw(*call)
+        ours.seed(99)
+        ours.set(library.get())
+        wrong += [f"after {words} words: {text}" for text in
+                  compare_draws(library, ours, library.mixed + library.exact[:4])]
+    tap.empty(wrong, f"{name}: we take its states, and draw what it draws next")
+
+    library.seed(1)
+    ours.seed(1)
+    library.draw(*library.exact[0])
+    tap.ok(compare_draws(library, ours, library.exact[:1]), f"{name}: a stream that moved differs")
+    tap.ok(ours.close() == 0, f"{name}: the tool ended well")
+
+
+def one_word_call(library):
+    return {"python_random": ("getrandbits", 1, 32), "torch_cpu": ("uniform_", 1, 0.0, 1.0),
+            "numpy_random_state": ("randint", 1, 0, 2**32)}[library.kind]
+
+
+def one_word(library, ours):
+    ours.draw(*one_word_call(library))
+
+
+def has_avx2():
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
+    except OSError:
+        return False
+    return "avx2" in flags and "fma" in flags
+
+
+def main():
+    tap = Tap()
+    compare(tap, Python())
+    try:
+        import numpy
+    except ImportError as problem:
+        tap.skip("NumPy", f"python3-numpy is not installed: {problem}")
+    else:
+        compare(tap, NumPy(numpy))
+    if not has_avx2():
+        tap.skip("torch", "this CPU has no AVX2, so its torch draws in another form")
+        return tap.done()
+    try:
+        import torch
+    except ImportError as problem:
+        tap.skip("torch", f"python3-torch is not installed: {problem}")
+    else:
+        compare(tap, Torch(torch))
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
