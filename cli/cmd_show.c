@@ -120,21 +120,22 @@ static void print_coverage(const json_t *coverage)
         cmd_print_field("not captured", "nothing that is known of");
 }
 
-static void print_archive(const char *path, const struct snap_archive *archive,
-                          const struct documents *documents)
+static enum snap_status print_archive(const char *path, const struct snap_archive *archive,
+                                      const struct documents *documents, struct snap_error *err)
 {
-    const char *parent = snap_archive_parent(archive);
+    const char *parent = snap_archive_parent(archive), *binding = snap_archive_binding(archive);
     char *failure;
 
-    cmd_print_field(snap_archive_kind(archive), "%s", path);
-    cmd_print_field("run", "%s, after step %" PRIu64, snap_archive_run_id(archive),
-                    snap_archive_step(archive));
+    cmd_print_field("archive", "%s", path);
+    cmd_print_field("kind", "%s of run %s, after step %" PRIu64, snap_archive_kind(archive),
+                    snap_archive_run_id(archive), snap_archive_step(archive));
     cmd_print_field("run hash", "%s", snap_archive_run_hash(archive));
     cmd_print_field("state hash", "%s", snap_archive_state_hash(archive));
     cmd_print_field("snapshot", "%s", snap_archive_snapshot_hash(archive));
     cmd_print_field("parent", "%s", parent ? parent : "none");
-    cmd_print_field("profile", "%s, binding %s", snap_archive_profile(archive),
-                    snap_archive_binding(archive) ? snap_archive_binding(archive) : "{}");
+    cmd_print_field("profile", "%s", snap_archive_profile(archive));
+    if (binding) /* one line of JSON */
+        cmd_print_field("binding", "%.*s", (int)strcspn(binding, "\n"), binding);
     failure = json_dumps(json_object_get(documents->manifest, "failure"),
                          JSON_COMPACT | JSON_SORT_KEYS);
     if (failure)
@@ -147,7 +148,7 @@ static void print_archive(const char *path, const struct snap_archive *archive,
     print_extras(archive);
     print_coverage(json_object_get(documents->manifest, "coverage"));
     cmd_print_line("tree");
-    cmd_print_tree(archive);
+    return cmd_print_tree(archive, err);
 }
 
 static enum snap_status show(const void *arguments, struct cmd_report *report,
@@ -179,7 +180,7 @@ static enum snap_status show(const void *arguments, struct cmd_report *report,
                       cmd_json_uint(snap_archive_withheld_count(archive))),
             err);
     else
-        print_archive(path, archive, &documents);
+        status = print_archive(path, archive, &documents, err);
 out:
     release_documents(&documents);
     snap_archive_close(archive);

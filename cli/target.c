@@ -57,13 +57,17 @@ static bool has(const char *dir, const char *name)
 
 static bool is_run(const char *dir)
 {
-    return has(dir, "ledger.jsonl") || has(dir, "config.json") || has(dir, "latest") ||
+    return has(dir, "ledger.jsonl") || has(dir, "events.jsonl") || has(dir, "latest") ||
            has(dir, "snapshots");
 }
 
 static enum snap_status folder_kind(const char *path, const char *wanted, enum cmd_target *kind,
                                     struct snap_error *err)
 {
+    if (has(path, "SHA256SUMS") && has(path, "STATE"))
+        return snap_error_set(err, SNAP_NOT_FOUND,
+                              "%s: an unpacked archive; %s is wanted ('sha256sum -c SHA256SUMS' "
+                              "checks it as it is)", path, wanted);
     if (is_run(path)) {
         *kind = CMD_TARGET_RUN;
         return SNAP_OK;
@@ -72,10 +76,6 @@ static enum snap_status folder_kind(const char *path, const char *wanted, enum c
         return snap_error_set(err, SNAP_NOT_FOUND,
                               "%s: a folder inside a run; %s is wanted: the folder above, or a file "
                               "in here", path, wanted);
-    if (has(path, "SHA256SUMS") && has(path, "STATE"))
-        return snap_error_set(err, SNAP_NOT_FOUND,
-                              "%s: an unpacked archive; %s is wanted ('sha256sum -c SHA256SUMS' "
-                              "checks it as it is)", path, wanted);
     return snap_error_set(err, SNAP_NOT_FOUND, "%s: a folder without a run; %s is wanted", path,
                           wanted);
 }

@@ -152,6 +152,9 @@ static void print_end(const struct trn_result *result)
         cmd_print_field("stopped", "before step %" PRIu64 ": %s is %s at element %" PRIu64,
                         result->failure.step, result->failure.where, result->failure.value,
                         result->failure.element);
+    else if (result->dir[0] == '\0')
+        cmd_print_field("dry run", "restored in memory at step %" PRIu64 " of %" PRIu64
+                        "; nothing was written", result->step, result->total_steps);
     else
         cmd_print_field("done", "%" PRIu64 " step%s, to step %" PRIu64 " of %" PRIu64
                         ", in %.1f s", steps, cmd_plural(steps), result->step,

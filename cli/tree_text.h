@@ -5,7 +5,8 @@
 
 #include <snapstate/archive.h>
 
-/* Print every root: maps and lists indented, tensors with dtype, shape and storage. */
-void cmd_print_tree(const struct snap_archive *archive);
+/* Print every root: maps and lists indented, tensors with dtype, shape and member. SNAP_NO_MEMORY:
+ * the rest is not printed. */
+enum snap_status cmd_print_tree(const struct snap_archive *archive, struct snap_error *err);
 
 #endif

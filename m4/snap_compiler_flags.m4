@@ -11,7 +11,7 @@ AC_ARG_ENABLE([sanitizers],
         [build with AddressSanitizer and UndefinedBehaviorSanitizer])],
     [], [enable_sanitizers=no])
 
-SNAP_CFLAGS="-std=gnu11 -pthread -ffp-contract=off -fno-common"
+SNAP_CFLAGS="-std=gnu11 -pthread -ffp-contract=off -fno-common -fno-semantic-interposition"
 SNAP_CFLAGS="$SNAP_CFLAGS -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith"
 SNAP_CFLAGS="$SNAP_CFLAGS -Wstrict-prototypes -Wmissing-prototypes"
 AS_IF([test "$enable_werror" = yes], [SNAP_CFLAGS="$SNAP_CFLAGS -Werror"])

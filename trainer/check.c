@@ -247,10 +247,10 @@ static enum snap_status check_restore(struct trn_training *t, const struct targe
     return status;
 }
 
-/* Without its data, or on a machine that does not keep the profile, a training has its weights. */
-static enum snap_status settle_for_weights(struct trn_check *check, const char *why)
+/* Without its data, or on a machine that does not keep the profile, nothing can be trained. */
+static enum snap_status nothing_possible(struct trn_check *check, const char *why)
 {
-    check->tier = SNAP_TIER_WEIGHTS;
+    check->tier = SNAP_TIER_NONE;
     snprintf(check->why, sizeof(check->why), "%s", why);
     return SNAP_OK;
 }
@@ -267,11 +267,11 @@ static enum snap_status check_training(const struct trn_check_options *options,
         trn_config_release(config);
         for (size_t i = 0; i < check->file_count; i++)
             if (check->files[i].problem[0] != '\0')
-                return settle_for_weights(check, check->files[i].problem);
+                return nothing_possible(check, check->files[i].problem);
     }
     enum snap_status status = trn_training_new(config, &making, &training, &problem);
     if (status == SNAP_UNSUPPORTED)
-        return settle_for_weights(check, problem.text);
+        return nothing_possible(check, problem.text);
     if (status != SNAP_OK) {
         if (err != NULL)
             *err = problem;
@@ -301,6 +301,9 @@ enum snap_status trn_check(const struct trn_check_options *options, struct trn_c
         status = check_training(options, &target, &config, check, err);
     if (status != SNAP_OK)
         return status;
+    if (check->tier == SNAP_TIER_NONE)
+        return snap_error_set(err, SNAP_ABSENT, "check %s: it cannot be trained here: %.800s",
+                              options->target, check->why);
     if (check->tier != SNAP_TIER_EXACT)
         return snap_error_set(err, SNAP_ABSENT, "check %s: only tier %s is possible here: %.800s",
                               options->target, snap_tier_name(check->tier), check->why);

@@ -100,7 +100,7 @@ static enum snap_status read_window(const struct trn_fields *fields, bool pool,
 static enum snap_status read_layer(const struct trn_fields *fields, struct trn_layer_spec *layer,
                                    struct snap_error *err)
 {
-    static const struct trn_decimal_range eps = { 0, 1, true, false, "above 0 and at most 1",
+    static const struct trn_decimal_range eps = { 0, 1, true, true, "above 0 and below 1",
                                                   "1e-5" };
     static const struct trn_decimal_range momentum = { 0, 1, false, false, "from 0 to 1", "0.1" };
     static const struct trn_decimal_range share = { 0, 1, false, true, "at least 0 and below 1",

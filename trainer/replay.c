@@ -26,8 +26,27 @@ static void fill_difference(struct trn_replay_result *result, uint64_t step, con
     result->has_difference = true;
 }
 
-/* The state as it is now against the archive of this step. */
-static enum snap_status compare_state(struct trn_training *t, const char *path,
+/* The chain of an archive of the same run holds every line up to it, also those that are not at
+ * hand. */
+static enum snap_status compare_chain(const struct snap_run *run,
+                                      const struct snap_archive *archive,
+                                      struct trn_replay_result *result, struct snap_error *err)
+{
+    char run_hash[SNAP_HASH_TEXT_BYTES];
+    char host_chain[SNAP_HASH_TEXT_BYTES];
+    enum snap_status status = snap_run_hash(run, run_hash, host_chain, err);
+    if (status != SNAP_OK || strcmp(run_hash, snap_archive_run_hash(archive)) == 0)
+        return status;
+    snprintf(result->first_member, sizeof(result->first_member), "run hash");
+    return snap_error_set(err, SNAP_DIFFERS,
+                          "step %llu: the state is equal, but an earlier ledger line is not: the run "
+                          "hash is %s here and %s in the archive",
+                          (unsigned long long)snap_archive_step(archive), run_hash,
+                          snap_archive_run_hash(archive));
+}
+
+/* The state as it is now against the archive of this step. `run_id`: of the run that is replayed. */
+static enum snap_status compare_state(struct trn_training *t, const char *run_id, const char *path,
                                       struct trn_replay_result *result, struct snap_error *err)
 {
     struct snap_archive *archive = NULL;
@@ -38,6 +57,8 @@ static enum snap_status compare_state(struct trn_training *t, const char *path,
     status = snap_run_compare(t->run, archive, text, sizeof(text), err);
     if (status == SNAP_DIFFERS)
         memcpy(result->first_member, text, sizeof(text));
+    else if (status == SNAP_OK && strcmp(snap_archive_run_id(archive), run_id) == 0)
+        status = compare_chain(t->run, archive, result, err);
     snap_archive_close(archive);
     return status;
 }
@@ -59,7 +80,7 @@ static enum snap_status step_failed(const struct trn_step *step, struct trn_repl
 
 /* The ledger's line was another one. An archive of the same step can say more than the line. */
 static void line_differs(struct trn_training *t, const struct trn_expectation *expectation,
-                         uint64_t step, struct trn_replay_result *result)
+                         const char *run_id, uint64_t step, struct trn_replay_result *result)
 {
     const struct snap_ledger_difference *difference = snap_run_difference(t->run);
     const char *path = trn_expectation_archive(expectation, step);
@@ -67,30 +88,31 @@ static void line_differs(struct trn_training *t, const struct trn_expectation *e
         return;
     result->difference = *difference;
     result->has_difference = true;
-    if (path == NULL || compare_state(t, path, result, NULL) != SNAP_DIFFERS)
+    if (path == NULL || compare_state(t, run_id, path, result, NULL) != SNAP_DIFFERS)
         snprintf(result->first_member, sizeof(result->first_member), "%s", difference->field);
 }
 
 static enum snap_status repeat_step(struct trn_training *t,
-                                    const struct trn_expectation *expectation,
+                                    const struct trn_expectation *expectation, const char *run_id,
                                     struct trn_step *step, struct trn_replay_result *result,
                                     struct snap_error *err)
 {
     uint64_t number = snap_run_steps_done(t->run) + 1;
+    bool expected = number <= snap_run_expected_last(t->run);
     enum snap_status status = trn_train_step(t, step, err);
     if (status == SNAP_NONFINITE)
         return step_failed(step, result, err);
     if (status == SNAP_DIFFERS)
-        line_differs(t, expectation, number, result);
+        line_differs(t, expectation, run_id, number, result);
     if (status != SNAP_OK)
         return status;
     result->step = number;
-    if (number <= snap_run_expected_last(t->run))
+    if (expected)
         result->lines_compared++;
     const char *path = trn_expectation_archive(expectation, number);
     if (path == NULL)
         return SNAP_OK;
-    status = compare_state(t, path, result, err);
+    status = compare_state(t, run_id, path, result, err);
     if (status == SNAP_DIFFERS)
         fill_difference(result, number, "state", result->first_member, path, "this replay");
     if (status == SNAP_OK)
@@ -132,7 +154,8 @@ static enum snap_status find_last(const struct trn_replay_options *options,
 
 static enum snap_status replay_steps(struct trn_training *t,
                                      const struct trn_replay_options *options,
-                                     const struct trn_expectation *expectation, uint64_t last,
+                                     const struct trn_expectation *expectation,
+                                     const char *run_id, uint64_t last,
                                      struct trn_replay_result *result, struct snap_error *err)
 {
     const struct trn_listener *listener = options->listener;
@@ -145,7 +168,7 @@ static enum snap_status replay_steps(struct trn_training *t,
     trn_progress_begin(&progress, listener != NULL ? listener->progress : NULL, result->first_step,
                        last);
     while (status == SNAP_OK && snap_run_steps_done(t->run) < last) {
-        status = repeat_step(t, expectation, &step, result, err);
+        status = repeat_step(t, expectation, run_id, &step, result, err);
         if (status == SNAP_OK)
             trn_progress_step(&progress, step.step, step.epoch, step.loss, step.samples);
     }
@@ -286,7 +309,8 @@ enum snap_status trn_replay(const struct trn_replay_options *options,
     if (status == SNAP_OK)
         status = result->capsule
                      ? replay_capsule(training, archive, result, err)
-                     : replay_steps(training, options, &expectation, last, result, err);
+                     : replay_steps(training, options, &expectation, snap_archive_run_id(archive),
+                                    last, result, err);
     if (status == SNAP_OK)
         status = trn_training_free(training, err);
     else

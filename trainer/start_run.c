@@ -88,11 +88,6 @@ static enum snap_status find_source(const struct trn_restore_options *options,
             status = trn_join_path(options->target, "config.json", source->config, err);
     } else {
         source->archive = options->target;
-        if (source->dir == NULL && !options->dry_run)
-            return snap_error_set(err, SNAP_INVALID,
-                                  "restore %s: an archive alone: name the folder of the new run, "
-                                  "or of the run that it is of, with --dir",
-                                  options->target);
         bool there = false;
         if (options->dir != NULL)
             status = trn_join_path(options->dir, "config.json", source->config, err);
@@ -159,7 +154,21 @@ static enum snap_status load_config(const struct source *source,
                                  config, err);
 }
 
-static enum snap_status train_on(struct trn_training *training,
+/* What was restored, for the result. */
+static enum snap_status tell_restored(const struct source *source, struct trn_result *result,
+                                      struct snap_error *err)
+{
+    char hash[SNAP_HASH_TEXT_BYTES];
+    result->snapshot_step = snap_receipt_step(result->receipt);
+    snprintf(result->snapshot_hash, sizeof(result->snapshot_hash), "%s",
+             snap_receipt_snapshot_hash(result->receipt));
+    if (source->archive == NULL)
+        return trn_latest_archive(source->dir, result->snapshot_path, hash, err);
+    snprintf(result->snapshot_path, sizeof(result->snapshot_path), "%s", source->archive);
+    return SNAP_OK;
+}
+
+static enum snap_status train_on(struct trn_training *training, const struct source *source,
                                  const struct trn_restore_options *options,
                                  struct trn_result *result, struct snap_error *err)
 {
@@ -174,9 +183,9 @@ static enum snap_status train_on(struct trn_training *training,
     result->step = result->first_step;
     result->total_steps = training->total_steps;
     if (result->receipt != NULL) {
-        result->snapshot_step = snap_receipt_step(result->receipt);
-        snprintf(result->snapshot_hash, sizeof(result->snapshot_hash), "%s",
-                 snap_receipt_snapshot_hash(result->receipt));
+        status = tell_restored(source, result, err);
+        if (status != SNAP_OK)
+            return status;
         if (listener != NULL && listener->restored != NULL)
             listener->restored(listener->arg, result->receipt);
     }
@@ -202,6 +211,11 @@ enum snap_status trn_restore(const struct trn_restore_options *options, struct t
     enum snap_status status = find_source(options, &source, err);
     if (status == SNAP_OK && source.archive != NULL)
         status = snap_archive_open(source.archive, &archive, err);
+    if (status == SNAP_OK && source.dir == NULL && !options->dry_run)
+        status = snap_error_set(err, SNAP_INVALID,
+                                "restore %s: an archive alone: name the folder of the new run, or "
+                                "of the run that it is of, with --dir",
+                                options->target);
     if (status == SNAP_OK)
         status = find_expected(&source, archive, &expected, err);
     if (status == SNAP_OK)
@@ -219,6 +233,6 @@ enum snap_status trn_restore(const struct trn_restore_options *options, struct t
     snprintf(result->dir, sizeof(result->dir), "%s", source.dir != NULL ? source.dir : "");
     status = trn_training_open_run(training, &opening, err);
     if (status == SNAP_OK)
-        status = train_on(training, options, result, err);
+        status = train_on(training, &source, options, result, err);
     return close_training(training, status, err);
 }

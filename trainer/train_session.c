@@ -185,7 +185,7 @@ static void begin(struct session *s)
     struct snap_error problem = SNAP_ERROR_INIT;
     uint64_t done = snap_run_steps_done(s->training->run);
     bool show = s->listener != NULL && s->training->config.progress;
-    note(s, "start", json_pack("{s:I,s:I}", "last_step", (json_int_t)s->last_step, "step",
+    note(s, "train", json_pack("{s:I,s:I}", "last_step", (json_int_t)s->last_step, "step",
                                (json_int_t)done));
     /* A file system without sockets can still hold a run; `snap save` then finds nobody. */
     if (trn_control_open(snap_run_dir(s->training->run), &s->control, &problem) != SNAP_OK)
@@ -226,7 +226,7 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
         status = trn_session_hashes(t, result, err);
     else /* the chain of what was done before */
         (void)snap_run_hash(t->run, result->run_hash, result->host_chain, NULL);
-    note(&s, "stop",
+    note(&s, "end",
          json_pack("{s:s,s:s,s:I}", "reason",
                    status == SNAP_OK || status == SNAP_NONFINITE ? trn_stop_name(result->stop)
                                                                  : "error",

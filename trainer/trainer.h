@@ -198,7 +198,7 @@ struct trn_check_file {
 
 struct trn_check {
     const char *target_kind;  /* "config", "run", "archive"; static */
-    enum snap_tier tier;      /* the most that is possible here */
+    enum snap_tier tier;      /* the most that is possible here; none: it cannot be trained */
     char why[1000];           /* why not more; "" when exact */
     size_t file_count;
     struct trn_check_file files[TRN_DATA_FILES];

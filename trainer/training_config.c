@@ -137,13 +137,13 @@ static enum snap_status read_optimizer(const struct trn_fields *training,
     static const char *const adam[] = { "kind", "learning_rate", "beta1", "beta2",
                                         "eps",  "weight_decay",  NULL };
     static const char *const kinds[] = { "sgd", "adam", "adamw", NULL };
-    static const struct trn_decimal_range rate = { 0, 1e30, false, false, "from 0 to 1e30",
+    static const struct trn_decimal_range rate = { 0, 1e6, false, false, "from 0 to 1e6",
                                                    "0.01" };
     static const struct trn_decimal_range share = { 0, 1, false, true, "at least 0 and below 1",
                                                     "0.9" };
     static const struct trn_decimal_range decay = { 0, 1e6, false, false, "from 0 to 1e6",
                                                     "0.0001" };
-    static const struct trn_decimal_range eps = { 0, 1, true, false, "above 0 and at most 1",
+    static const struct trn_decimal_range eps = { 1e-44, 1, false, false, "from 1e-44 to 1",
                                                   "1e-8" };
     struct trn_optimizer_spec *spec = &config->optimizer;
     struct trn_fields fields;
@@ -176,7 +176,7 @@ static enum snap_status read_schedule(const struct trn_fields *training, struct 
     static const char *const kinds[] = { "constant", "step", "cosine", NULL };
     static const char *const *const known[] = { constant, step, cosine };
     static const struct trn_decimal_range gamma = { 0, 1e6, false, false, "from 0 to 1e6", "0.1" };
-    static const struct trn_decimal_range minimum = { 0, 1e30, false, false, "from 0 to 1e30",
+    static const struct trn_decimal_range minimum = { 0, 1e6, false, false, "from 0 to 1e6",
                                                       "0.0001" };
     struct trn_schedule *schedule = &config->schedule;
     struct trn_fields fields;

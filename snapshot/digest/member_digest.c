@@ -34,7 +34,7 @@ enum snap_status snap_member_digests(struct snap_pool *pool, struct snap_digest_
             digest_item(&job, i, 0);
     enum snap_status status = (enum snap_status)atomic_load(&job.status);
     if (status != SNAP_OK)
-        return snap_error_set(err, status, "SHA-256 of %zu members: OpenSSL failed or memory is out",
-                              count);
+        return snap_error_set(err, status,
+                              "SHA-256 of %zu members: OpenSSL failed or memory is out", count);
     return SNAP_OK;
 }

@@ -78,8 +78,9 @@ enum snap_status snap_archive_read_alloc(const struct snap_archive *archive,
                                          void **data, struct snap_error *err)
 {
     if (member->data_size > limit)
-        return snap_error_set(err, SNAP_CORRUPT, "%s: member %s: is larger than the %zu bytes allowed",
-                              archive->label, member->name, limit);
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: member %s: is larger than the %zu bytes allowed", archive->label,
+                              member->name, limit);
     unsigned char *bytes = malloc((size_t)member->data_size + 1);
     if (bytes == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: member %s: out of memory", archive->label,

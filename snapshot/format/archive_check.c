@@ -188,8 +188,9 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
         archive_read_set_skip_callback(reader, skip_bytes) != ARCHIVE_OK ||
         archive_read_open1(reader) != ARCHIVE_OK) {
         const char *cause = archive_error_string(reader);
-        status = snap_error_set(err, SNAP_CORRUPT, "%s: the second reader, libarchive, refuses it: %s",
-                                archive->label, cause != NULL ? cause : "no cause given");
+        status =
+            snap_error_set(err, SNAP_CORRUPT, "%s: the second reader, libarchive, refuses it: %s",
+                           archive->label, cause != NULL ? cause : "no cause given");
         goto out;
     }
     status = compare_members(reader, archive, err);

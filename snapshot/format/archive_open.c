@@ -33,8 +33,8 @@ static struct snap_member *only_member(const struct snap_archive *archive,
     return &archive->members[i];
 }
 
-/* Another version: supported only to say so. That SHA256SUMS stands by README and manifest.json says
- * that this is no damage. */
+/* Another version: supported only to say so. That SHA256SUMS stands by README and manifest.json
+ * says that this is no damage. */
 static enum snap_status refuse_foreign(struct snap_archive *archive,
                                        const struct snap_member *listing, struct snap_error *err)
 {

@@ -21,8 +21,8 @@ const struct snap_manifest *snap_archive_manifest(const struct snap_archive *arc
 const struct snap_state_doc *snap_archive_state_doc(const struct snap_archive *archive);
 const struct snap_data_doc *snap_archive_data_doc(const struct snap_archive *archive);
 
-/* Read a member into new memory (freed with free(); a NUL follows the content). SNAP_CORRUPT when it
- * is larger than `limit`. */
+/* Read a member into new memory (freed with free(); a NUL follows the content). SNAP_CORRUPT when
+ * it is larger than `limit`. */
 enum snap_status snap_archive_read_alloc(const struct snap_archive *archive,
                                          const struct snap_member *member, size_t limit,
                                          void **data, struct snap_error *err);

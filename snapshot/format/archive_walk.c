@@ -241,7 +241,7 @@ enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
     if (status != SNAP_OK)
         return status;
     status = snap_json_decode(archive->manifest_text.data, archive->manifest_text.size,
-                              "member manifest.json", &document, &cause);
+                              "manifest.json", &document, &cause);
     if (status == SNAP_OK)
         status = snap_manifest_decode(document, &archive->manifest, &cause);
     json_decref(document);
@@ -249,7 +249,7 @@ enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
     if (*foreign)
         return walk_foreign(&walk, listing, err);
     if (status != SNAP_OK)
-        return snap_error_set(err, status, "%s: %s", archive->label, cause.text);
+        return snap_error_set(err, status, "%s: member %s", archive->label, cause.text);
     status = list_members(archive, err);
     if (status != SNAP_OK)
         return status;

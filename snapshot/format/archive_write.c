@@ -87,8 +87,8 @@ static enum snap_status order_members(struct snap_write_member *members, size_t 
     return SNAP_OK;
 }
 
-/* Take the digests that are not known, of members that have their data (`all`), or of those in STATE
- * alone. */
+/* Take the digests that are not known, of members that have their data (`all`), or of those in
+ * STATE alone. */
 static enum snap_status digest_members(struct snap_write_member *members, size_t count, bool all,
                                        struct snap_pool *pool, struct snap_error *err)
 {

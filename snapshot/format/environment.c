@@ -90,7 +90,7 @@ enum snap_status snap_environment_encode(struct snap_buffer *out, struct snap_er
         archive_version += sizeof prefix - 1;
     json_t *set = json_object();
     json_t *document = json_pack(
-        "{sssnssss{ssssssss}}", "architecture", machine.machine, "device", "format",
+        "{sssnsssss{ssssssss}}", "architecture", machine.machine, "device", "format",
         "snap-environment-1", "snapstate", snap_version(), "libraries", "glibc",
         gnu_get_libc_version(), "jansson", jansson_version_str(), "libarchive", archive_version,
         "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));

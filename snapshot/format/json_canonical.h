@@ -17,7 +17,8 @@
 #include "core/buffer.h"
 
 /* Append the document of `value`, final newline included, to `out`. SNAP_INVALID when it has no
- * canonical form (a real, an integer past 2^53, a NUL in a string, too deep). On failure `out` is as it was. */
+ * canonical form (a real, an integer past 2^53, a NUL in a string, too deep). On failure `out` is
+ * as it was. */
 enum snap_status snap_json_encode(const json_t *value, struct snap_buffer *out,
                                   struct snap_error *err);
 

@@ -120,8 +120,8 @@ enum snap_status snap_json_field_digest(const json_t *object, const char *key, c
     }
     if (!fits || strlen(text) != 2 * SNAP_DIGEST_BYTES ||
         !snap_hex_decode(text, 2 * SNAP_DIGEST_BYTES, digest))
-        return snap_error_set(err, SNAP_CORRUPT, "%s: \"%s\": expected %s%s64 hex digits", what, key,
-                              prefix != NULL ? prefix : "", prefix != NULL ? ": and " : "");
+        return snap_error_set(err, SNAP_CORRUPT, "%s: \"%s\": expected %s%s64 hex digits", what,
+                              key, prefix != NULL ? prefix : "", prefix != NULL ? ": and " : "");
     return SNAP_OK;
 }
 

@@ -35,8 +35,8 @@ enum snap_status snap_json_field_digest(const json_t *object, const char *key, c
 enum snap_status snap_json_field_format(const json_t *object, const char *name, const char *what,
                                         struct snap_error *err);
 
-/* What a caller may not do, a file may not hold: SNAP_INVALID becomes SNAP_CORRUPT, with the text of
- * `cause`; other statuses pass as they are. */
+/* What a caller may not do, a file may not hold: SNAP_INVALID becomes SNAP_CORRUPT, with the text
+ * of `cause`; other statuses pass as they are. */
 enum snap_status snap_refuse(enum snap_status status, const struct snap_error *cause,
                              struct snap_error *err);
 

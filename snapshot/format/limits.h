@@ -8,7 +8,8 @@
 #define SNAP_MAX_MEMBER_NAME_BYTES 100
 /* Bytes of a storage's name, which may get a part suffix ("~0000"). */
 #define SNAP_MAX_STORAGE_NAME_BYTES 95
-/* Bytes of a root's name: tensors/ROOT/~000000~0000 must fit in a member name (79), rounded down. */
+/* Bytes of a root's name: tensors/ROOT/~000000~0000 must fit in a member name (79), rounded
+ * down. */
 #define SNAP_MAX_ROOT_NAME_BYTES 64
 
 /* Bytes of any member: the largest number that the 11 octal digits of a ustar header can say, so

@@ -89,7 +89,8 @@ static enum snap_status check_member(const struct snap_manifest_member *member,
     else if (member->size > snap_member_max_bytes(kind))
         fault = "the size is past the most allowed";
     if (fault != NULL)
-        return snap_error_set(err, SNAP_CORRUPT, WHAT ": member \"%.100s\": %s", member->name, fault);
+        return snap_error_set(err, SNAP_CORRUPT, WHAT ": member \"%.100s\": %s", member->name,
+                              fault);
     return SNAP_OK;
 }
 
@@ -114,7 +115,8 @@ static enum snap_status check_derived(const struct snap_manifest *manifest, stru
             expected = listing;
         if (member->size != expected)
             return snap_error_set(err, SNAP_CORRUPT,
-                                  WHAT ": member %s: has size %" PRIu64 ", and its lines take %" PRIu64,
+                                  WHAT ": member %s: has size %" PRIu64
+                                       ", and its lines take %" PRIu64,
                                   member->name, member->size, expected);
         listing += SNAP_LISTING_LINE_BYTES(strlen(member->name));
         if (member->in_state)
@@ -137,8 +139,8 @@ static enum snap_status check_members(const struct snap_manifest *manifest, stru
         if (status != SNAP_OK)
             break;
         if (i > 0 && snap_member_compare(manifest->members[i - 1].name, name) >= 0)
-            status = snap_error_set(err, SNAP_CORRUPT, WHAT ": member %s: is out of order, or twice",
-                                    name);
+            status = snap_error_set(err, SNAP_CORRUPT,
+                                    WHAT ": member %s: is out of order, or twice", name);
         else if (snap_name_set_has(&names, name))
             status = snap_error_set(err, SNAP_CORRUPT,
                                     WHAT ": member %s: another has this name, but for capitals",

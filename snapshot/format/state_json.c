@@ -119,8 +119,8 @@ enum snap_status snap_state_doc_add_stream(struct snap_state_doc *doc, const cha
                                    "after \"shard-NNN/\", at most 96 bytes",
                               name);
     if (!snap_name_is_short_word(kind))
-        return snap_error_set(err, SNAP_INVALID, WHAT ": stream \"%s\": kind \"%s\": expected a word",
-                              name, kind);
+        return snap_error_set(err, SNAP_INVALID,
+                              WHAT ": stream \"%s\": kind \"%s\": expected a word", name, kind);
     size_t place = doc->stream_count;
     while (place > 0 && strcmp(doc->streams[place - 1].name, name) >= 0)
         place--;

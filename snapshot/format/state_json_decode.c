@@ -123,8 +123,8 @@ static enum snap_status decode_document(const json_t *document, struct snap_stat
             json_string_value(json_object_get(json_array_get(storages, i), "member"));
         if (strcmp(member, doc->storages[i].member) != 0)
             return snap_error_set(err, SNAP_CORRUPT,
-                                  WHAT ": storage %zu: member \"%.100s\": expected \"%s\"", i, member,
-                                  doc->storages[i].member);
+                                  WHAT ": storage %zu: member \"%.100s\": expected \"%s\"", i,
+                                  member, doc->storages[i].member);
     }
     return SNAP_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <archive.h>
@@ -16,17 +17,22 @@
 /* Where libarchive's bytes go. */
 struct capture {
     unsigned char *header;
-    size_t size_bytes; /* that came, of which one block is kept */
+    size_t size_bytes; /* of the header that came */
+    bool complete;     /* archive_write_header is done */
 };
 
 static la_ssize_t capture_bytes(struct archive *writer, void *arg, const void *data,
                                 size_t size_bytes)
 {
     struct capture *capture = arg;
-    (void)writer;
-    for (size_t i = 0; i < size_bytes; i++, capture->size_bytes++)
-        if (capture->size_bytes < SNAP_TAR_BLOCK_BYTES)
-            capture->header[capture->size_bytes] = ((const unsigned char *)data)[i];
+    if (capture->complete || size_bytes > SNAP_TAR_BLOCK_BYTES - capture->size_bytes) {
+        /* More than one block, or the zeros that libarchive would write for a content that it is
+         * not given, up to 8 GiB of them: no. */
+        archive_set_error(writer, ECANCELED, "more than one block");
+        return -1;
+    }
+    memcpy(capture->header + capture->size_bytes, data, size_bytes);
+    capture->size_bytes += size_bytes;
     return (la_ssize_t)size_bytes;
 }
 
@@ -35,7 +41,7 @@ enum snap_status snap_tar_header(const char *name, uint64_t size,
                                  struct snap_error *err)
 {
     unsigned char block[SNAP_TAR_BLOCK_BYTES];
-    struct capture capture = { block, 0 };
+    struct capture capture = { .header = block };
     enum snap_status status = SNAP_OK;
     struct archive *writer = archive_write_new();
     struct archive_entry *entry = archive_entry_new();
@@ -69,10 +75,10 @@ enum snap_status snap_tar_header(const char *name, uint64_t size,
     memcpy(header, block, sizeof block);
 out:
     archive_entry_free(entry);
-    if (writer != NULL) {
-        archive_write_fail(writer); /* nothing more is wanted of it: no padding, no end */
-        archive_write_free(writer);
-    }
+    /* Closing wants to write the content and the end, and is refused. Not archive_write_fail: after
+     * it, older versions of libarchive do not free what the callback's side holds. */
+    capture.complete = true;
+    archive_write_free(writer);
     return status;
 }
 

@@ -225,8 +225,9 @@ enum snap_status snap_node_set(struct snap_node *map, const char *key, struct sn
 {
     if (map->type != SNAP_NODE_MAP) {
         snap_node_free(item);
-        return snap_error_set(err, SNAP_INVALID, "tree: setting key \"%.*s\" of a node that is no map",
-                              KEY_SHOWN, key);
+        return snap_error_set(err, SNAP_INVALID,
+                              "tree: setting key \"%.*s\" of a node that is no map", KEY_SHOWN,
+                              key);
     }
     size_t length = strlen(key);
     char *typed = malloc(length + 2);

@@ -209,13 +209,13 @@ static enum snap_status decode_numbers(const json_t *object, const char *key, si
     if (status != SNAP_OK)
         return status;
     if (json_array_size(array) > SNAP_MAX_DIMS)
-        return snap_error_set(err, SNAP_CORRUPT, "%s: \"%s\": %zu dimensions: at most %d", what, key,
-                              json_array_size(array), SNAP_MAX_DIMS);
+        return snap_error_set(err, SNAP_CORRUPT, "%s: \"%s\": %zu dimensions: at most %d", what,
+                              key, json_array_size(array), SNAP_MAX_DIMS);
     *count = json_array_size(array);
     for (size_t i = 0; i < *count; i++)
         if (!snap_json_get_u64(json_array_get(array, i), &numbers[i]))
-            return snap_error_set(err, SNAP_CORRUPT, "%s: \"%s\": expected integers from 0 on", what,
-                                  key);
+            return snap_error_set(err, SNAP_CORRUPT, "%s: \"%s\": expected integers from 0 on",
+                                  what, key);
     return SNAP_OK;
 }
 

@@ -16,8 +16,8 @@ enum snap_status snap_io_write(int fd, const struct snap_segment *segments, size
                                const char *what, unsigned char sha256[SNAP_DIGEST_BYTES],
                                struct snap_error *err);
 
-/* The SHA-256 and size of a file that was synced, read past the page cache where the file system can:
- * the cache is dropped, and the file read by O_DIRECT. `fd` is open for reading. */
+/* The SHA-256 and size of a file that was synced, read past the page cache where the file system
+ * can: the cache is dropped, and the file read by O_DIRECT. `fd` is open for reading. */
 enum snap_status snap_io_read_back(int fd, const char *what,
                                    unsigned char sha256[SNAP_DIGEST_BYTES], uint64_t *size,
                                    struct snap_error *err);

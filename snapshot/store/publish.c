@@ -110,8 +110,8 @@ static bool is_not_supported(int error)
            error == ENOSYS || error == EXDEV || error == ELOOP || error == EPERM;
 }
 
-/* By a file that has no name until it is complete. *other_way: this file system, or a system without
- * /proc, does not have that; nothing was done. */
+/* By a file that has no name until it is complete. *other_way: this file system, or a system
+ * without /proc, does not have that; nothing was done. */
 static enum snap_status publish_unnamed(struct publication *file, bool *other_way,
                                         struct snap_error *err)
 {

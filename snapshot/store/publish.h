@@ -22,8 +22,8 @@ struct snap_publish_options {
 /* Write the segments as file `name` of the folder `dirfd`: into a temporary, fsync, read back past
  * the page cache and compare SHA-256, give it the name, fsync the folder. After SNAP_OK the content
  * survives a power cut. On failure the old file, if any, is still there and no temporary is left;
- * when only the last fsync of the folder failed the text says "written, durability unknown", and the
- * caller must not report the file as saved. SNAP_DIFFERS: mode is create, and a file with other
+ * when only the last fsync of the folder failed the text says "written, durability unknown", and
+ * the caller must not report the file as saved. SNAP_DIFFERS: mode is create, and a file with other
  * bytes has the name. SNAP_CORRUPT: what was read back is not what was written. */
 enum snap_status snap_publish(int dirfd, const char *name, const struct snap_segment *segments,
                               size_t count, const struct snap_publish_options *options,

@@ -59,8 +59,8 @@ static enum snap_status sync_folder(int parent, const char *folder, const char *
     return status;
 }
 
-/* Open the folder that `name` lies in, made when it is not there and `create`. *leaf is the last part
- * of the name. */
+/* Open the folder that `name` lies in, made when it is not there and `create`. *leaf is the last
+ * part of the name. */
 static enum snap_status open_folder(struct dir_store *dir, const char *name, bool create, int *fd,
                                     const char **leaf, struct snap_error *err)
 {
@@ -81,7 +81,7 @@ static enum snap_status open_folder(struct dir_store *dir, const char *name, boo
     int opened = openat(dir->dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened < 0)
         return snap_error_set_os(err, errno == ENOENT ? SNAP_NOT_FOUND : SNAP_IO, errno,
-                                 "%s: opening", describe(dir, folder, what));
+                                 "%s: opening its folder", describe(dir, name, what));
     *fd = opened;
     return SNAP_OK;
 }
@@ -272,14 +272,13 @@ static enum snap_status dir_list(struct snap_store *store, const char *folder,
 }
 
 /* Open and lock once; *again: the file was replaced meanwhile. */
-static enum snap_status try_lock(struct dir_store *dir, int folder, const char *leaf,
-                                 const char *what, int *fd, bool *again, struct snap_error *err)
+static enum snap_status try_lock(int folder, const char *leaf, const char *what, int *fd,
+                                 bool *again, struct snap_error *err)
 {
     struct stat locked;
     struct stat named;
     bool created = false;
     enum snap_status status = SNAP_OK;
-    (void)dir;
     *again = false;
     int opened = openat(folder, leaf, O_RDWR | O_APPEND | O_CLOEXEC);
     if (opened < 0 && errno == ENOENT) {
@@ -324,7 +323,7 @@ static enum snap_status dir_lock(struct snap_store *store, const char *name,
         return status;
     }
     for (int i = 0; i < LOCK_ATTEMPTS && again && status == SNAP_OK; i++)
-        status = try_lock(dir, folder, leaf, what, &fd, &again, err);
+        status = try_lock(folder, leaf, what, &fd, &again, err);
     if (status == SNAP_OK && again)
         status = snap_error_set(err, SNAP_BUSY, "%s: somebody keeps replacing it", what);
     close(folder); /* only read: nothing can be lost */

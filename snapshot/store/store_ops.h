@@ -75,7 +75,8 @@ struct snap_store {
     const struct snap_store_ops *ops;
 };
 
-/* A folder. `create`: make it (its parent must be there); SNAP_NOT_FOUND when it is not there else. */
+/* A folder. `create`: make it (its parent must be there); SNAP_NOT_FOUND when it is not there
+ * else. */
 enum snap_status snap_store_dir_open(const char *path, bool create, struct snap_store **store,
                                      struct snap_error *err);
 /* Memory of this process: what the folder must behave like. */

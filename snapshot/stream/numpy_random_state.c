@@ -14,6 +14,8 @@
 #define KIND "numpy_random_state"
 #define WHAT "stream " KIND
 #define WORDS SNAP_MT19937_WORDS
+/* 624 numbers of ten digits and a comma, and the names; a hint, no limit. */
+#define ENCODED_BYTES 7168u
 
 /* ---- seeding and state ---- */
 
@@ -51,13 +53,28 @@ static enum snap_status encode(const void *state, void **bytes, size_t *size_byt
                                struct snap_error *err)
 {
     const struct snap_numpy_random_state *r = state;
+    struct snap_buffer text = SNAP_BUFFER_INIT;
+    enum snap_status status = snap_buffer_reserve(&text, ENCODED_BYTES, err);
 
-    return snap_stream_json_encode(
-        WHAT,
-        json_pack("{s:s, s:s, s:i, s:o, s:{s:i, s:o}}", "kind", KIND, "bit_generator", "MT19937",
-                  "has_gauss", r->has_gauss ? 1 : 0, "gauss", snap_stream_json_double(r->gauss),
-                  "state", "pos", (int)r->mt.pos, "key", snap_stream_json_words(r->mt.key, WORDS)),
-        bytes, size_bytes, err);
+    if (status == SNAP_OK) {
+        status = snap_stream_json_put_double(&text, "{\"bit_generator\":\"MT19937\",\"gauss\":",
+                                             r->gauss, err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_buffer_appendf(&text, err, ",\"has_gauss\":%d", r->has_gauss ? 1 : 0);
+    }
+    if (status == SNAP_OK) {
+        status = snap_stream_json_put_words(
+            &text, ",\"kind\":\"" KIND "\",\"state\":{\"key\":[", r->mt.key, WORDS, err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_buffer_appendf(&text, err, "],\"pos\":%u}}\n", (unsigned)r->mt.pos);
+    }
+    if (status == SNAP_OK) {
+        *bytes = snap_buffer_steal(&text, size_bytes);
+    }
+    snap_buffer_release(&text);
+    return status;
 }
 
 static enum snap_status decode(void *state, const void *bytes, size_t size_bytes,

@@ -15,6 +15,8 @@
 #define WHAT "stream " KIND
 #define STATE_VERSION 3
 #define WORDS SNAP_MT19937_WORDS
+/* 625 numbers of ten digits and a comma, and the names; a hint, no limit. */
+#define ENCODED_BYTES 7168u
 
 /* ---- state ---- */
 
@@ -52,18 +54,27 @@ static enum snap_status encode(const void *state, void **bytes, size_t *size_byt
                                struct snap_error *err)
 {
     const struct snap_python_random *r = state;
-    json_t *words = snap_stream_json_words(r->mt.key, WORDS);
+    struct snap_buffer text = SNAP_BUFFER_INIT;
+    enum snap_status status = snap_buffer_reserve(&text, ENCODED_BYTES, err);
 
-    if (words == NULL || json_array_append_new(words, json_integer((json_int_t)r->mt.pos)) != 0) {
-        json_decref(words);
-        return snap_error_set(err, SNAP_NO_MEMORY, WHAT ": encode: no memory");
+    if (status == SNAP_OK) {
+        status = r->has_gauss_next
+                     ? snap_stream_json_put_double(&text, "{\"gauss_next\":", r->gauss_next, err)
+                     : snap_buffer_append_text(&text, "{\"gauss_next\":null", err);
     }
-    return snap_stream_json_encode(
-        WHAT,
-        json_pack("{s:s, s:i, s:o, s:o}", "kind", KIND, "version", STATE_VERSION, "state", words,
-                  "gauss_next",
-                  r->has_gauss_next ? snap_stream_json_double(r->gauss_next) : json_null()),
-        bytes, size_bytes, err);
+    if (status == SNAP_OK) {
+        status = snap_stream_json_put_words(&text, ",\"kind\":\"" KIND "\",\"state\":[", r->mt.key,
+                                            WORDS, err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_buffer_appendf(&text, err, ",%u],\"version\":%d}\n", (unsigned)r->mt.pos,
+                                     STATE_VERSION);
+    }
+    if (status == SNAP_OK) {
+        *bytes = snap_buffer_steal(&text, size_bytes);
+    }
+    snap_buffer_release(&text);
+    return status;
 }
 
 static enum snap_status decode(void *state, const void *bytes, size_t size_bytes,

@@ -17,9 +17,9 @@ static bool forward(const struct snap_mt19937 *from, const struct snap_mt19937 *
 
     memcpy(key, from->key, sizeof key);
     for (;;) {
-        if (start + to->pos >= from->pos && memcmp(key, to->key, sizeof key) == 0) {
+        if (memcmp(key, to->key, sizeof key) == 0) {
             *words = start + to->pos - from->pos;
-            return *words <= limit;
+            return start + to->pos >= from->pos && *words <= limit;
         }
         /* The block after this one starts at the word start + 624. */
         if (start + SNAP_MT19937_WORDS > from->pos &&

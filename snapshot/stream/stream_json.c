@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/buffer.h"
 #include "core/hex.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
@@ -56,27 +55,38 @@ enum snap_status snap_stream_json_decode(const char *what, const char *kind, con
     return status;
 }
 
-json_t *snap_stream_json_double(double value)
+enum snap_status snap_stream_json_put_double(struct snap_buffer *out, const char *before,
+                                             double value, struct snap_error *err)
 {
     char digits[17];
     uint64_t bits;
 
     memcpy(&bits, &value, sizeof bits);
     snap_hex_encode_u64(bits, digits);
-    return json_string(digits);
+    return snap_buffer_appendf(out, err, "%s\"%s\"", before, digits);
 }
 
-json_t *snap_stream_json_words(const uint32_t *words, size_t count)
+enum snap_status snap_stream_json_put_words(struct snap_buffer *out, const char *before,
+                                            const uint32_t *words, size_t count,
+                                            struct snap_error *err)
 {
-    json_t *array = json_array();
+    enum snap_status status = snap_buffer_append_text(out, before, err);
 
-    for (size_t i = 0; array != NULL && i < count; i++) {
-        if (json_array_append_new(array, json_integer((json_int_t)words[i])) != 0) {
-            json_decref(array);
-            array = NULL;
+    for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+        char digits[11]; /* a comma and ten digits */
+        char *at = digits + sizeof digits;
+        uint32_t word = words[i];
+
+        do {
+            *--at = (char)('0' + word % 10);
+            word /= 10;
+        } while (word > 0);
+        if (i > 0) {
+            *--at = ',';
         }
+        status = snap_buffer_append(out, at, (size_t)(digits + sizeof digits - at), err);
     }
-    return array;
+    return status;
 }
 
 enum snap_status snap_stream_json_get_uint(const char *what, const json_t *object, const char *key,

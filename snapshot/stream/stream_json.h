@@ -10,6 +10,8 @@
 
 #include <snapstate/status.h>
 
+#include "core/buffer.h"
+
 /* Encode `object`, which is consumed (NULL: SNAP_NO_MEMORY); *bytes is malloc'd, owned by the
  * caller. */
 enum snap_status snap_stream_json_encode(const char *what, json_t *object, void **bytes,
@@ -21,9 +23,14 @@ enum snap_status snap_stream_json_decode(const char *what, const char *kind, con
                                          const void *bytes, size_t size_bytes, json_t **object,
                                          struct snap_error *err);
 
-/* The bits of a double as 16 hex digits; an array of 32-bit words. NULL when memory is out. */
-json_t *snap_stream_json_double(double value);
-json_t *snap_stream_json_words(const uint32_t *words, size_t count);
+/* A twister's state is encoded before every step of a run, so it is written as canonical text at
+ * once, without a JSON value of 625 numbers. Both append to `out`: the text `before`, then the bits
+ * of a double as 16 hex digits in quotes, or the words with commas between. */
+enum snap_status snap_stream_json_put_double(struct snap_buffer *out, const char *before,
+                                             double value, struct snap_error *err);
+enum snap_status snap_stream_json_put_words(struct snap_buffer *out, const char *before,
+                                            const uint32_t *words, size_t count,
+                                            struct snap_error *err);
 
 /* Getters: SNAP_CORRUPT when the value of `key` has another form. An integer from 0 to `max`; bits
  * of a double; exactly `count` words; the string `expected`. */

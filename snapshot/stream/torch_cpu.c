@@ -97,7 +97,7 @@ static enum snap_status read_engine(const unsigned char *bytes, struct snap_torc
     }
     /* left 1 means "twist before the next draw", whatever `next` says (0 when fresh). Otherwise the
      * two count one thing, and torch would read past its words if they disagreed. */
-    if (next > WORDS || left == 0 || (left != 1 && left + next != WORDS + 1)) {
+    if (next > WORDS || left == 0 || left > WORDS || (left != 1 && left + next != WORDS + 1)) {
         return snap_error_set(err, SNAP_CORRUPT,
                               "stream " KIND ": decode: left %" PRIu32 " and next %" PRIu64
                               " are no position in 624 words",

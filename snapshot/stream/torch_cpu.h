@@ -112,6 +112,8 @@ enum snap_status snap_torch_normal_tensors(struct snap_torch_cpu *t, const float
 
 /* randperm(n). */
 void snap_torch_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n);
+/* What it does from 2.0 on when n is 214748364 or more. */
+void snap_torch_randperm_long(struct snap_torch_cpu *t, uint64_t *out, size_t n);
 /* The seed that samplers and loaders draw: one int64 random_(). */
 uint64_t snap_torch_draw_seed(struct snap_torch_cpu *t);
 /* One pass of RandomSampler(range(n), replacement, num_samples, generator). `explicit`: t is the
@@ -127,7 +129,7 @@ enum snap_status snap_torch_multinomial(struct snap_torch_cpu *t, enum snap_dtyp
 /* The seed words that a DataLoader's worker gives to np.random.seed. */
 void snap_torch_worker_numpy_seed(uint64_t base_seed, uint32_t worker, uint32_t words[4]);
 
-/* ---- initialisers: torch_init.c. Python doubles up to the call of uniform_ or normal_. ---- */
+/* ---- initialisers: torch_initialisers.c. Python doubles up to the call of uniform_ or normal_. ---- */
 
 /* sqrt(2 / (1 + slope^2)): calculate_gain("leaky_relu", slope). */
 double snap_torch_gain_leaky_relu(double slope);

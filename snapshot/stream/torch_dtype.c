@@ -33,7 +33,7 @@ uint16_t snap_f16_from_float(float value)
     if (magnitude > 0x7f800000u) {
         return (uint16_t)(sign | 0x7e00u);
     }
-    if (magnitude >= 0x477ff000u) { /* 65520 and more round to infinity */
+    if (magnitude >= 0x47800000u) { /* 2^16 and more */
         return (uint16_t)(sign | 0x7c00u);
     }
     if (magnitude < 0x33000000u) { /* below 2^-25: nearer to 0 than to the least subnormal */

@@ -200,7 +200,7 @@ static void uniform_16(struct snap_torch_cpu *t, enum snap_dtype dtype, double f
     for (size_t i = 0; i < n; i++) {
         float x = (float)(snap_torch_u32(t) & mask) * scale;
 
-        snap_torch_store_double(dtype, out, i, fmaf(x, range, low));
+        snap_torch_store_double(dtype, out, i, x * range + low); /* the product is exact */
     }
 }
 

@@ -14,10 +14,8 @@
 #define OBJECT "stream torch_cpu: "
 /* Permutations this long are drawn from 64-bit words, since 2.0. */
 #define LONG_PERMUTATION (UINT32_MAX / 20)
-/* With replacement, RandomSampler asks for so many indices at a time. */
-#define SAMPLER_CHUNK 32u
 
-static void long_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n)
+void snap_torch_randperm_long(struct snap_torch_cpu *t, uint64_t *out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         size_t z = (size_t)(snap_torch_u64(t) % (i + 1));
@@ -31,7 +29,7 @@ static void long_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n)
 void snap_torch_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n)
 {
     if (t->version >= SNAP_TORCH_2_0 && n >= LONG_PERMUTATION) {
-        long_randperm(t, out, n);
+        snap_torch_randperm_long(t, out, n);
         return;
     }
     for (size_t i = 0; i < n; i++) {
@@ -69,28 +67,13 @@ static enum snap_status order_by_permutation(struct snap_torch_cpu *t, size_t n,
     return SNAP_OK;
 }
 
-static enum snap_status order_with_replacement(struct snap_torch_cpu *t, size_t n, size_t count,
-                                               uint64_t *out, struct snap_error *err)
-{
-    int64_t to = (int64_t)n;
-    enum snap_status status = SNAP_OK;
-
-    while (status == SNAP_OK && count > 0) {
-        size_t chunk = count < SAMPLER_CHUNK ? count : SAMPLER_CHUNK;
-
-        status = snap_torch_random_from_to(t, SNAP_I64, 0, &to, out, chunk, err);
-        out += chunk;
-        count -= chunk;
-    }
-    return status;
-}
-
 enum snap_status snap_torch_random_sampler(struct snap_torch_cpu *t, size_t n, bool replacement,
                                            size_t num_samples, bool explicit_generator,
                                            uint64_t *out, struct snap_error *err)
 {
     struct snap_torch_cpu private = { .version = t->version };
     struct snap_torch_cpu *source = t;
+    int64_t to = (int64_t)n;
 
     if (n == 0 || n > INT64_MAX) {
         return snap_error_set(err, SNAP_INVALID, OBJECT "RandomSampler: nothing to sample from");
@@ -100,7 +83,7 @@ enum snap_status snap_torch_random_sampler(struct snap_torch_cpu *t, size_t n, b
         source = &private;
     }
     if (replacement) {
-        return order_with_replacement(source, n, num_samples, out, err);
+        return snap_torch_random_from_to(source, SNAP_I64, 0, &to, out, num_samples, err);
     }
     return order_by_permutation(source, n, num_samples, out, err);
 }
@@ -200,7 +183,8 @@ enum snap_status snap_torch_multinomial(struct snap_torch_cpu *t, enum snap_dtyp
     if (scratch == NULL) {
         return snap_error_set(err, SNAP_NO_MEMORY, OBJECT "multinomial: no memory");
     }
-    if (replacement && size > 1) {
+    /* From 2.0 on a single draw takes the way without replacement. */
+    if (replacement && (size > 1 || t->version < SNAP_TORCH_2_0)) {
         draw_with_replacement(t, dtype, weights, scratch, n, size, out);
     } else {
         status = draw_distinct(t, dtype, weights, scratch, n, size, out, err);

@@ -47,7 +47,10 @@ try "make install" make_build install DESTDIR="$work/a"
 try "the program and the library are there" installed "$bin/snap" "$lib/libsnapstate.so.0" \
     "$lib/libsnapstate.a" "$(variable pkgconfigdir)/snapstate.pc"
 try "every public header is there" same_names snapshot/include/snapstate '*.h' "$include/snapstate"
-try "every man page is there" same_names docs/man '*.1' "$man"
+for section in 1 3 5; do
+    try "every man page of section $section is there" \
+        same_names docs/man "*.$section" "${man%1}$section"
+done
 try "every schema is there" same_names schema '*.schema.json' "$share/schema"
 try "the installed program runs" "$work/a$bin/snap" -h
 

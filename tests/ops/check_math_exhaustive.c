@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every math function on every binary32 input against MPFR, and the hash of every block.
  *
- * usage: check_math_exhaustive [--write] HASHES [FUNCTION [FIRST_BLOCK LAST_BLOCK]]
- * Prints TAP, one line a function. --write prints the lines of the hash file instead.
+ * usage: check_math_exhaustive [--write] [FUNCTION [FIRST_BLOCK LAST_BLOCK]]
+ * Prints TAP, one line a function. --write prints the lines of math_hashes.txt instead.
  *
- * MPFR on 2^32 inputs would take days, so glibc's binary64 function y(x) is a filter: where the
- * interval y * (1 +- 2^-40) rounds to one binary32 value, that is the correctly rounded one,
- * provided that the relative error of y is below 2^-40, 4096 units in y's last place; glibc's manual
- * claims at most 2 for these functions. All other inputs, one in 2^16 or so, go to MPFR, and so
- * does one input in 2^14 whatever the filter says, where the claim itself is checked with a bound of
- * 2^-45. A binary64 result that is 0 or infinite is taken as it is: it leaves binary32's range by
- * far. MPFR's result is taken at 200 bits rounded down and up; both must round to one value. */
+ * MPFR on 2^32 inputs would take many hours, so glibc's binary64 function y(x) is a filter: where
+ * the interval y * (1 +- 2^-40) rounds to one binary32 value, that is the correctly rounded one,
+ * provided that the relative error of y is below 2^-40, which is 4096 units in y's last place or
+ * more; glibc's manual claims at most 2 for these functions. All other inputs, one in 2^16 or so,
+ * go to MPFR, and so does one input in 2^14 whatever the filter says, where the claim itself is
+ * checked, with a bound of 2^-45. A binary64 result that is 0 or infinite is taken as it is: it
+ * leaves binary32's range by far. MPFR's result is taken at 200 bits rounded down and up; both must
+ * round to one value. */
 #include "config.h"
 
 #include <math.h>
@@ -96,7 +97,8 @@ static void visit(void *arg, uint32_t first, const uint32_t *results)
         const double y = in_double((double)float_of(input));
         const double margin = 0x1p-40 * y;
         uint32_t wanted = bits_of((float)y);
-        if (isfinite(y) && y != 0.0 && bits_of((float)(y - margin)) != bits_of((float)(y + margin))) {
+        if (isfinite(y) && y != 0.0 &&
+            bits_of((float)(y - margin)) != bits_of((float)(y + margin))) {
             wanted = ask_mpfr(tally, input, y);
         } else if ((input * 2654435761u) >> 18 == 0 && wanted != ask_mpfr(tally, input, y)) {
             complain(tally, input, results[i], wanted, "the filter decided wrongly");
@@ -107,20 +109,37 @@ static void visit(void *arg, uint32_t first, const uint32_t *results)
     }
 }
 
+/* All blocks of one function; 0 when nothing is wrong, -1 when the work could not be done. */
+static int check_function(struct tally *tally, unsigned first, unsigned last, int write_hashes)
+{
+    int differ = 0;
+    for (unsigned block = first; block <= last; block++) {
+        char got[65], kept[65];
+        if (math_block_hash(tally->function, block, got, visit, tally) != 0) {
+            return -1;
+        }
+        if (write_hashes) {
+            printf("%s %s %02x\n", got, tally->function->name, block);
+            continue;
+        }
+        math_block_expected(tally->function, block, kept);
+        if (strcmp(got, kept) != 0) {
+            printf("# %s block %02x: hash %s, kept %s\n", tally->function->name, block, got, kept);
+            differ = 1;
+        }
+    }
+    return tally->wrong != 0 || differ;
+}
+
 int main(int argc, char **argv)
 {
-    const char *path, *only = NULL;
+    const char *only = NULL;
     unsigned first = 0, last = MATH_BLOCK_COUNT - 1;
     int arg = 1, write_hashes = 0, failures = 0, tests = 0;
     if (arg < argc && strcmp(argv[arg], "--write") == 0) {
         write_hashes = 1;
         arg++;
     }
-    if (arg >= argc) {
-        fprintf(stderr, "usage: check_math_exhaustive [--write] HASHES [FUNCTION [FIRST LAST]]\n");
-        return 2;
-    }
-    path = argv[arg++];
     if (arg < argc) {
         only = argv[arg++];
     }
@@ -129,42 +148,29 @@ int main(int argc, char **argv)
         last = (unsigned)strtoul(argv[arg + 1], NULL, 0) & 255;
     }
     for (int f = 0; f < MATH_FUNCTION_COUNT; f++) {
-        struct tally tally = { &math_functions[f], &references[f], { { 0 } }, { { 0 } }, { { 0 } }, 0, 0 };
-        int differ = 0;
+        struct tally tally = { .function = &math_functions[f], .reference = &references[f] };
+        int wrong;
         if (only && strcmp(only, math_functions[f].name) != 0) {
             continue;
         }
         mpfr_init2(tally.x, 24);
         mpfr_init2(tally.down, PRECISION_BITS);
         mpfr_init2(tally.up, PRECISION_BITS);
-        for (unsigned block = first; block <= last; block++) {
-            char got[65], kept[65] = "";
-            if (math_block_hash(&math_functions[f], block, got, visit, &tally) != 0 ||
-                (!write_hashes &&
-                 math_block_expected(path, math_functions[f].name, block, kept) != 0)) {
-                fprintf(stderr, "check_math_exhaustive: out of memory, or cannot read %s\n", path);
-                return 3;
-            }
-            if (write_hashes) {
-                printf("%s %02x %s\n", math_functions[f].name, block, got);
-                fflush(stdout);
-            } else if (strcmp(got, kept) != 0) {
-                printf("# %s block %02x: hash %s, kept %s\n", math_functions[f].name, block, got,
-                       kept);
-                differ = 1;
-            }
-        }
-        tests++;
-        if (!write_hashes) {
-            printf("%s %d - %s: %llu wrong, %llu asked of MPFR\n",
-                   tally.wrong || differ ? "not ok" : "ok", tests, math_functions[f].name,
-                   tally.wrong, tally.asked);
-            fflush(stdout);
-        }
-        failures += tally.wrong || differ;
+        wrong = check_function(&tally, first, last, write_hashes);
         mpfr_clear(tally.x);
         mpfr_clear(tally.down);
         mpfr_clear(tally.up);
+        if (wrong < 0) {
+            fprintf(stderr, "check_math_exhaustive: out of memory\n");
+            return 3;
+        }
+        tests++;
+        failures += wrong;
+        if (!write_hashes) {
+            printf("%s %d - %s: %llu wrong, %llu asked of MPFR\n", wrong ? "not ok" : "ok", tests,
+                   tally.function->name, tally.wrong, tally.asked);
+        }
+        fflush(stdout);
     }
     if (!write_hashes) {
         printf("1..%d\n", tests);

@@ -2,9 +2,9 @@
 /* Prints the initial tensors of a model, for the comparison with torch.
  *
  * usage: dump_init SEED HEIGHT WIDTH CHANNELS LAYER...
- * LAYER is KIND:NAME[:FEATURES[:KERNEL_H[:KERNEL_W[:BIAS[:PADDING]]]]], BIAS 0 or 1. One line a tensor:
- * name, shape as 6x3x3x2 ("-" for none), then the elements as hex words. Then "words N": what was
- * drawn. */
+ * LAYER is KIND:NAME[:FEATURES[:KERNEL_H[:KERNEL_W[:BIAS[:PADDING]]]]], BIAS 0 or 1.
+ * One line a tensor: name, shape as 6x3x3x2 ("-" for none), then the elements as hex words. Then
+ * "words N": what was drawn. */
 #include "config.h"
 
 #include <inttypes.h>

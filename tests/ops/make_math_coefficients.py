@@ -51,6 +51,6 @@ for k in (1, 2, 3):
 for name, value, bits in (("ln2", log(2), 40), ("2/sqrt(pi)", 2 / sqrt(pi), 28)):
     high = mpf(int(value * 2**bits)) / 2**bits
     print(f"{name}: {float(high).hex()} + {float(value - high).hex()}")
-print(f"1/ln2: {float(1 / log(2)).hex()}\npi/2: {float(pi / 2).hex()}")
+print(f"1/ln2: {float(1 / log(2)).hex()}\npi/2: 0x{int(pi / 2 * 2**63):x} * 2^-63")
 bits = int(2 / pi * 2**288)
 print("2/pi:", " ".join(f"0x{bits >> (256 - 32 * k) & 0xffffffff:08x}" for k in range(8)))

@@ -5,10 +5,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <openssl/evp.h>
 
+#include "golden_file.h"
 #include "ops/math_functions.h"
 
 #define CHUNK(name, function)                                                    \
@@ -74,20 +74,9 @@ out:
     return result;
 }
 
-int math_block_expected(const char *path, const char *name, unsigned block, char hex[65])
+void math_block_expected(const struct math_function *function, unsigned block, char hex[65])
 {
-    char line[128], word[16], found[65];
-    unsigned number;
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        return -1;
-    }
-    hex[0] = '\0';
-    while (fgets(line, sizeof(line), file)) {
-        if (sscanf(line, "%15s %x %64s", word, &number, found) == 3 && number == block &&
-            strcmp(word, name) == 0) {
-            memcpy(hex, found, sizeof(found));
-        }
-    }
-    return fclose(file) == 0 ? 0 : -1;
+    char name[32];
+    snprintf(name, sizeof(name), "%s %02x", function->name, block);
+    golden_find("math_hashes.txt", name, hex);
 }

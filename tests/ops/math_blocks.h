@@ -29,8 +29,7 @@ typedef void math_chunk_visitor(void *arg, uint32_t first, const uint32_t *resul
 int math_block_hash(const struct math_function *function, unsigned block, char hex[65],
                     math_chunk_visitor *visit, void *arg);
 
-/* The hash kept in the file `hashes` (lines "NAME BLOCK HEX", block in two hex digits), or an
- * empty text where it has none; 0 on success. */
-int math_block_expected(const char *path, const char *name, unsigned block, char hex[65]);
+/* The hash kept in math_hashes.txt, or an empty text. */
+void math_block_expected(const struct math_function *function, unsigned block, char hex[65]);
 
 #endif

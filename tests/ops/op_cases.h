@@ -6,7 +6,7 @@
 #include "ops/ops.h"
 
 struct op_case {
-    char name[120]; /* "matmul_nt m=3 n=5 k=513 bias=1 seed=2" */
+    char name[120]; /* "matmul transpose=1 m=3 n=5 k=513 bias=1 seed=9" */
     const struct op_kind *kind;
     size_t d[12]; /* the numbers of the name, in order */
     uint64_t seed;
@@ -26,8 +26,18 @@ struct op_case *op_cases_new(size_t *count);
 void op_case_run(const struct op_case *op_case, struct trn_backend *backend,
                  struct op_words *words);
 
-/* Operands: `kind` 0 has full random mantissas and exponents near 1, kind 1 also zeros of both
- * signs, subnormals and large numbers. */
-void op_fill(float *values, size_t count, uint64_t *state, int kind);
+/* What operands look like. */
+enum op_flavour {
+    OP_PLAIN,    /* full random mantissas, exponents near 1 */
+    OP_SPECIAL,  /* also zeros of both signs, subnormals and large numbers */
+    OP_UNDERFLOW, /* so small that products round to zeros of both signs, or to subnormals */
+    OP_TIES,     /* next to powers of two: sums that a second rounding would spoil */
+    OP_FLAVOURS
+};
+
+/* The next word of a splitmix64 generator. */
+uint64_t op_next_word(uint64_t *state);
+
+void op_fill(float *values, size_t count, uint64_t *state, enum op_flavour flavour);
 
 #endif

@@ -16,186 +16,29 @@
 #include <cmocka.h>
 
 #include "golden_file.h"
-#include "layers/model.h"
+#include "model_rig.h"
 #include "ops/input_scale.h"
-#include "optim/optimizer.h"
 #include "optim/schedule.h"
 
-#define STEPS 4
-#define BATCH ((size_t)13)
-#define CLASSES ((size_t)5)
-#define INPUT ((size_t)(7 * 6 * 2))
-
-#define WINDOW(kernel, stride, padding) { kernel, kernel, stride, stride, padding, padding }
-
-/* Every kind of layer. */
-static const struct trn_layer_spec all_layers[] = {
-    { TRN_LAYER_CONV2D, "conv1", 6, true, WINDOW(3, 1, 1), 0, 0, 0 },
-    { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 0.1, 0 },
-    { TRN_LAYER_RELU, "relu1", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_MAXPOOL, "pool1", 0, false, WINDOW(2, 0, 0), 0, 0, 0 },
-    { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 0.25 },
-    { TRN_LAYER_CONV2D, "conv2", 7, false, WINDOW(2, 1, 1), 0, 0, 0 },
-    { TRN_LAYER_GELU, "gelu1", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_AVGPOOL, "pool2", 0, false, WINDOW(2, 1, 0), 0, 0, 0 },
-    { TRN_LAYER_FLATTEN, "flat", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_LINEAR, "fc1", 17, true, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_BATCHNORM, "bn2", 0, false, { 0 }, 1e-3, 0.05, 0 },
-    { TRN_LAYER_DROPOUT, "drop2", 0, false, { 0 }, 0, 0, 0.5 },
-    { TRN_LAYER_LINEAR, "fc2", CLASSES, true, { 0 }, 0, 0, 0 },
-};
-
-struct rig {
-    struct snap_pool *pool;
-    struct trn_backend *backend;
-    struct snap_stream *host;
-    struct trn_model *model;
-    struct trn_optimizer *optimizer;
-    unsigned shards;
-};
-
-static const struct trn_optimizer_spec optimizers[] = {
-    { TRN_SGD, 0.0, 0.0, 0.9, 0.999, 1e-8, 0.0 },
-    { TRN_SGD, 0.9, 5e-4, 0.9, 0.999, 1e-8, 1.0 },
-    { TRN_ADAM, 0.0, 1e-4, 0.9, 0.999, 1e-8, 0.0 },
-    { TRN_ADAMW, 0.0, 1e-2, 0.85, 0.99, 1e-6, 0.5 },
-};
-static const char *const optimizer_names[] = { "sgd", "sgd-momentum-clip", "adam", "adamw-clip" };
-
-static struct trn_model_options options_of(unsigned shards)
-{
-    struct trn_model_options options = TRN_MODEL_OPTIONS_INIT;
-    options.layers = all_layers;
-    options.layer_count = sizeof(all_layers) / sizeof(all_layers[0]);
-    options.height = 7;
-    options.width = 6;
-    options.channels = 2;
-    options.classes = CLASSES;
-    options.max_batch = BATCH;
-    options.shards = shards;
-    return options;
-}
-
-static void ready(struct rig *rig, const char *isa, unsigned threads, unsigned shards,
-                  const struct trn_optimizer_spec *spec)
-{
-    const struct trn_model_options options = options_of(shards);
-    memset(rig, 0, sizeof(*rig));
-    rig->shards = shards;
-    assert_int_equal(snap_pool_new(threads, &rig->pool, NULL), SNAP_OK);
-    assert_int_equal(trn_backend_open(isa, rig->pool, &rig->backend, NULL), SNAP_OK);
-    assert_int_equal(snap_stream_new("torch_cpu", &rig->host, NULL), SNAP_OK);
-    assert_int_equal(snap_stream_seed(rig->host, 42, NULL), SNAP_OK);
-    assert_int_equal(trn_model_new(&options, rig->backend, &rig->model, NULL), SNAP_OK);
-    assert_int_equal(trn_model_init(rig->model, rig->host, NULL), SNAP_OK);
-    assert_int_equal(trn_optimizer_new(spec, trn_model_tensors(rig->model),
-                                       trn_model_tensor_count(rig->model), rig->backend,
-                                       &rig->optimizer, NULL),
-                     SNAP_OK);
-}
-
-static void dismantle(struct rig *rig)
-{
-    trn_optimizer_free(rig->optimizer);
-    trn_model_free(rig->model);
-    snap_stream_free(rig->host);
-    trn_backend_close(rig->backend);
-    snap_pool_free(rig->pool);
-}
-
-/* Pixels and labels of a step: small integers, so that no library is asked. */
-static void make_batch(unsigned step, float *inputs, int32_t *labels)
-{
-    for (size_t i = 0; i < BATCH * INPUT; i++) {
-        inputs[i] = (float)((i * 37 + step * 101 + i / 11) % 29) / 16.0f - 0.75f;
-    }
-    for (size_t i = 0; i < BATCH; i++) {
-        labels[i] = (int32_t)((i * 3 + step) % CLASSES);
-    }
-}
-
-static void pass(struct rig *rig, unsigned step, size_t batch)
-{
-    float inputs[BATCH * INPUT];
-    int32_t labels[BATCH];
-    make_batch(step, inputs, labels);
-    for (unsigned s = 0; s < rig->shards; s++) {
-        struct trn_shard shard = { .batch = batch, .index = s, .device_seed = 42,
-                                   .device_counter = step };
-        trn_shard_range(batch, rig->shards, s, &shard.first, &shard.samples);
-        shard.inputs = inputs + shard.first * INPUT;
-        shard.labels = labels + shard.first;
-        assert_int_equal(trn_model_forward_backward(rig->model, &shard, NULL), SNAP_OK);
-    }
-}
-
-struct record {
-    unsigned char bytes[400000];
-    size_t size_bytes;
-};
-
-static void note(struct record *record, const void *bytes, size_t size_bytes)
-{
-    assert_true(record->size_bytes + size_bytes <= sizeof(record->bytes));
-    memcpy(record->bytes + record->size_bytes, bytes, size_bytes);
-    record->size_bytes += size_bytes;
-}
-
-static void train_step(struct rig *rig, unsigned step, struct record *record)
-{
-    struct trn_scalar scalars[TRN_OPTIMIZER_MAX_SCALARS];
-    float norm, loss;
-    size_t count;
-    pass(rig, step, step == 2 ? BATCH - 4 : BATCH);
-    assert_int_equal(trn_model_check_finite(rig->model, NULL, NULL), SNAP_OK);
-    assert_int_equal(trn_optimizer_gradient_norm(rig->optimizer, &norm, NULL), SNAP_OK);
-    count = trn_optimizer_scalars(rig->optimizer, 0.05f / (float)(step + 1), norm, scalars);
-    assert_int_equal(trn_optimizer_update(rig->optimizer, scalars, count, NULL), SNAP_OK);
-    loss = trn_model_loss(rig->model);
-    note(record, &loss, sizeof(loss));
-    note(record, &norm, sizeof(norm));
-    for (size_t i = 0; i < count; i++) {
-        const uint32_t bits = (uint32_t)scalars[i].bits;
-        note(record, &bits, sizeof(bits));
-    }
-}
-
-static void note_tensors(struct record *record, const struct trn_tensor *tensors, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        note(record, tensors[i].data, tensors[i].count * trn_dtype_size(tensors[i].dtype));
-        if (tensors[i].gradient) {
-            note(record, tensors[i].gradient, tensors[i].count * sizeof(float));
-        }
-    }
-}
-
-static void note_state(struct record *record, const struct rig *rig)
-{
-    note_tensors(record, trn_model_tensors(rig->model), trn_model_tensor_count(rig->model));
-    note_tensors(record, trn_optimizer_tensors(rig->optimizer),
-                 trn_optimizer_tensor_count(rig->optimizer));
-}
-
-/* The hash of STEPS steps: losses, norms, scalars, then all tensors and gradients. */
+/* The hash of RIG_STEPS steps: losses, norms, scalars, then all tensors and gradients. */
 static void train(const char *isa, unsigned threads, unsigned shards, int optimizer, char hex[65])
 {
     struct record *record = calloc(1, sizeof(*record));
     struct rig rig;
     assert_non_null(record);
-    ready(&rig, isa, threads, shards, &optimizers[optimizer]);
-    for (unsigned step = 0; step < STEPS; step++) {
-        train_step(&rig, step, record);
+    rig_ready(&rig, isa, threads, shards, &rig_optimizers[optimizer]);
+    for (unsigned step = 0; step < RIG_STEPS; step++) {
+        rig_train_step(&rig, step, record);
     }
-    note_state(record, &rig);
+    record_state(record, &rig);
     golden_hash(record->bytes, record->size_bytes, hex);
-    dismantle(&rig);
+    rig_dismantle(&rig);
     free(record);
 }
 
 static void golden_name(unsigned shards, int optimizer, char name[80])
 {
-    snprintf(name, 80, "every layer, %s, shards=%u", optimizer_names[optimizer], shards);
+    snprintf(name, 80, "every layer, %s, shards=%u", rig_optimizer_names[optimizer], shards);
 }
 
 static void steps_equal_goldens(void **state)
@@ -237,31 +80,31 @@ static void listed_state_is_all_state(void **state)
         struct record *whole = calloc(2, sizeof(*whole)), *resumed = whole + 1;
         struct rig old, next, straight;
         assert_non_null(whole);
-        ready(&straight, NULL, 2, 2, &optimizers[o]);
-        ready(&old, NULL, 2, 2, &optimizers[o]);
-        for (unsigned step = 0; step < STEPS; step++) {
-            train_step(&straight, step, whole);
-            train_step(&old, step, resumed);
-            if (step + 1 == STEPS) {
+        rig_ready(&straight, NULL, 2, 2, &rig_optimizers[o]);
+        rig_ready(&old, NULL, 2, 2, &rig_optimizers[o]);
+        for (unsigned step = 0; step < RIG_STEPS; step++) {
+            rig_train_step(&straight, step, whole);
+            rig_train_step(&old, step, resumed);
+            if (step + 1 == RIG_STEPS) {
                 break;
             }
-            ready(&next, NULL, 1, 2, &optimizers[o]);
+            rig_ready(&next, NULL, 1, 2, &rig_optimizers[o]);
             /* What it holds from a life of its own must not matter. */
-            train_step(&next, 17, &(struct record){ .size_bytes = 0 });
+            rig_train_step(&next, 17, &(struct record){ .size_bytes = 0 });
             copy_tensors(trn_model_tensors(next.model), trn_model_tensors(old.model),
                          trn_model_tensor_count(old.model));
             copy_tensors(trn_optimizer_tensors(next.optimizer),
                          trn_optimizer_tensors(old.optimizer),
                          trn_optimizer_tensor_count(old.optimizer));
-            dismantle(&old);
+            rig_dismantle(&old);
             old = next;
         }
-        note_state(whole, &straight);
-        note_state(resumed, &old);
+        record_state(whole, &straight);
+        record_state(resumed, &old);
         assert_int_equal(whole->size_bytes, resumed->size_bytes);
         assert_memory_equal(whole->bytes, resumed->bytes, whole->size_bytes);
-        dismantle(&old);
-        dismantle(&straight);
+        rig_dismantle(&old);
+        rig_dismantle(&straight);
         free(whole);
     }
 }
@@ -272,10 +115,10 @@ static void empty_shards_add_nothing(void **state)
     struct rig one, four;
     const struct trn_tensor *a, *b;
     (void)state;
-    ready(&one, NULL, 1, 1, &optimizers[0]);
-    ready(&four, NULL, 1, 4, &optimizers[0]);
-    pass(&one, 0, 1);
-    pass(&four, 0, 1);
+    rig_ready(&one, NULL, 1, 1, &rig_optimizers[0]);
+    rig_ready(&four, NULL, 1, 4, &rig_optimizers[0]);
+    rig_pass(&one, 0, 1);
+    rig_pass(&four, 0, 1);
     assert_true(trn_model_loss(one.model) == trn_model_loss(four.model));
     a = trn_model_tensors(one.model);
     b = trn_model_tensors(four.model);
@@ -289,8 +132,8 @@ static void empty_shards_add_nothing(void **state)
             assert_int_equal(*(int64_t *)b[i].data, 0);
         }
     }
-    dismantle(&one);
-    dismantle(&four);
+    rig_dismantle(&one);
+    rig_dismantle(&four);
 }
 
 static void names_and_shapes_are_those_of_torch(void **state)
@@ -304,7 +147,7 @@ static void names_and_shapes_are_those_of_torch(void **state)
     struct rig rig;
     const struct trn_tensor *t;
     (void)state;
-    ready(&rig, NULL, 1, 1, &optimizers[3]);
+    rig_ready(&rig, NULL, 1, 1, &rig_optimizers[3]);
     t = trn_model_tensors(rig.model);
     assert_int_equal(trn_model_tensor_count(rig.model), sizeof(names) / sizeof(names[0]));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -316,7 +159,7 @@ static void names_and_shapes_are_those_of_torch(void **state)
     assert_true(t[0].dtype == TRN_I64 && t[0].rank == 0 && t[0].count == 1);
     assert_string_equal(t[1].name, "exp_avg.conv1.weight");
     assert_string_equal(t[2].name, "exp_avg_sq.conv1.weight");
-    dismantle(&rig);
+    rig_dismantle(&rig);
 }
 
 static void nonfinite_is_named(void **state)
@@ -326,9 +169,9 @@ static void nonfinite_is_named(void **state)
     struct snap_error err = SNAP_ERROR_INIT;
     const struct trn_tensor *t;
     (void)state;
-    ready(&rig, NULL, 2, 1, &optimizers[0]);
+    rig_ready(&rig, NULL, 2, 1, &rig_optimizers[0]);
     t = trn_model_tensors(rig.model);
-    pass(&rig, 0, BATCH);
+    rig_pass(&rig, 0, RIG_BATCH);
     assert_int_equal(trn_model_check_finite(rig.model, &found, NULL), SNAP_OK);
     ((float *)t[15].data)[3] = -1.0f / 0.0f;
     assert_int_equal(trn_model_check_finite(rig.model, &found, &err), SNAP_NONFINITE);
@@ -345,54 +188,54 @@ static void nonfinite_is_named(void **state)
     t[8].gradient[40] = 0.0f;
     assert_int_equal(trn_model_check_finite(rig.model, &found, NULL), SNAP_NONFINITE);
     assert_string_equal(found.class_name, "+inf");
-    pass(&rig, 0, BATCH);
+    rig_pass(&rig, 0, RIG_BATCH);
     assert_int_equal(trn_model_check_finite(rig.model, &found, NULL), SNAP_NONFINITE);
     assert_string_equal(found.where, "loss");
-    dismantle(&rig);
+    rig_dismantle(&rig);
 }
 
 static void evaluation_changes_nothing(void **state)
 {
     struct rig rig;
     struct record *before = calloc(2, sizeof(*before)), *after = before + 1;
-    float inputs[BATCH * INPUT], losses[BATCH], single[BATCH], mean;
-    int32_t labels[BATCH];
+    float inputs[RIG_BATCH * RIG_INPUT], losses[RIG_BATCH], single[RIG_BATCH], mean;
+    int32_t labels[RIG_BATCH];
     size_t correct = 0, counted = 0;
     (void)state;
     assert_non_null(before);
-    ready(&rig, NULL, 2, 1, &optimizers[2]);
-    train_step(&rig, 0, before);
+    rig_ready(&rig, NULL, 2, 1, &rig_optimizers[2]);
+    rig_train_step(&rig, 0, before);
     before->size_bytes = 0;
-    make_batch(3, inputs, labels);
-    note_state(before, &rig);
-    assert_int_equal(trn_model_evaluate(rig.model, inputs, labels, BATCH, losses, &correct, NULL),
-                     SNAP_OK);
-    for (size_t i = 0; i < BATCH; i++) {
-        assert_int_equal(trn_model_evaluate(rig.model, inputs + i * INPUT, labels + i, 1,
+    rig_make_batch(3, inputs, labels);
+    record_state(before, &rig);
+    assert_int_equal(trn_model_evaluate(rig.model, inputs, labels, RIG_BATCH, losses, &correct,
+                                        NULL), SNAP_OK);
+    for (size_t i = 0; i < RIG_BATCH; i++) {
+        assert_int_equal(trn_model_evaluate(rig.model, inputs + i * RIG_INPUT, labels + i, 1,
                                             single + i, &counted, NULL), SNAP_OK);
     }
     assert_memory_equal(losses, single, sizeof(losses));
     assert_int_equal(correct, counted);
-    note_state(after, &rig);
+    record_state(after, &rig);
     assert_memory_equal(before->bytes, after->bytes, before->size_bytes);
-    assert_int_equal(trn_model_mean_loss(rig.model, losses, BATCH, &mean, NULL), SNAP_OK);
+    assert_int_equal(trn_model_mean_loss(rig.model, losses, RIG_BATCH, &mean, NULL), SNAP_OK);
     assert_true(mean > 0.0f);
     assert_int_equal(trn_model_mean_loss(rig.model, losses, 0, &mean, NULL), SNAP_OK);
     assert_true(mean == 0.0f);
-    dismantle(&rig);
+    rig_dismantle(&rig);
     free(before);
 }
 
 static void wrong_calls_are_refused(void **state)
 {
     struct rig rig;
-    float inputs[BATCH * INPUT];
-    int32_t labels[BATCH];
-    struct trn_shard shard = { inputs, labels, 6, 0, BATCH, 0, 1, 1 };
+    float inputs[RIG_BATCH * RIG_INPUT];
+    int32_t labels[RIG_BATCH];
+    struct trn_shard shard = { inputs, labels, 6, 0, RIG_BATCH, 0, 1, 1 };
     struct trn_scalar none;
     (void)state;
-    make_batch(0, inputs, labels);
-    ready(&rig, NULL, 1, 2, &optimizers[1]);
+    rig_make_batch(0, inputs, labels);
+    rig_ready(&rig, NULL, 1, 2, &rig_optimizers[1]);
     shard.index = 1;
     shard.first = 6;
     shard.samples = 7;
@@ -404,12 +247,12 @@ static void wrong_calls_are_refused(void **state)
     assert_int_equal(trn_model_forward_backward(rig.model, &shard, NULL), SNAP_OK);
     shard.index = 2;
     assert_int_equal(trn_model_forward_backward(rig.model, &shard, NULL), SNAP_INVALID);
-    labels[2] = (int32_t)CLASSES;
+    labels[2] = (int32_t)RIG_CLASSES;
     shard.index = 0;
     assert_int_equal(trn_model_forward_backward(rig.model, &shard, NULL), SNAP_INVALID);
     memset(&none, 0, sizeof(none));
     assert_int_equal(trn_optimizer_update(rig.optimizer, &none, 1, NULL), SNAP_INVALID);
-    dismantle(&rig);
+    rig_dismantle(&rig);
 }
 
 static void wrong_models_are_refused(void **state)
@@ -423,8 +266,8 @@ static void wrong_models_are_refused(void **state)
         { 9, { TRN_LAYER_LINEAR, "Conv1", 17, true, { 0 }, 0, 0, 0 }, "has it already" },
         { 9, { TRN_LAYER_LINEAR, "fc1", 0, true, { 0 }, 0, 0, 0 }, "fc1" },
         { 8, { TRN_LAYER_RELU, "relu2", 0, false, { 0 }, 0, 0, 0 }, "put a flatten layer" },
-        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, WINDOW(9, 0, 0), 0, 0, 0 }, "larger" },
-        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, WINDOW(2, 0, 2), 0, 0, 0 }, "padding" },
+        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(9, 0, 0), 0, 0, 0 }, "larger" },
+        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(2, 0, 2), 0, 0, 0 }, "padding" },
         { 3, { TRN_LAYER_AVGPOOL, "pool1", 0, false, { 0 }, 0, 0, 0 }, "kernel" },
         { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 0.0, 0.1, 0 }, "eps" },
         { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 1.5, 0 }, "momentum" },
@@ -433,8 +276,8 @@ static void wrong_models_are_refused(void **state)
     };
     struct snap_pool *pool = NULL;
     struct trn_backend *backend = NULL;
-    struct trn_layer_spec specs[sizeof(all_layers) / sizeof(all_layers[0])];
-    struct trn_model_options options = options_of(1);
+    struct trn_layer_spec specs[sizeof(rig_layers) / sizeof(rig_layers[0])];
+    struct trn_model_options options = rig_options(1);
     (void)state;
     assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
     assert_int_equal(trn_backend_open(NULL, pool, &backend, NULL), SNAP_OK);
@@ -442,7 +285,7 @@ static void wrong_models_are_refused(void **state)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct trn_model *model = NULL;
         struct snap_error err = SNAP_ERROR_INIT;
-        memcpy(specs, all_layers, sizeof(specs));
+        memcpy(specs, rig_layers, sizeof(specs));
         specs[wrong[i].layer] = wrong[i].spec;
         assert_int_equal(trn_model_new(&options, backend, &model, &err), SNAP_INVALID);
         assert_null(model);
@@ -459,7 +302,7 @@ static void rates(const struct trn_schedule *schedule, struct record *record)
     assert_int_equal(trn_schedule_check(schedule, NULL), SNAP_OK);
     for (uint64_t step = 0; step < 200; step++) {
         const float rate = trn_schedule_rate(schedule, step);
-        note(record, &rate, sizeof(rate));
+        record_note(record, &rate, sizeof(rate));
     }
 }
 
@@ -504,8 +347,8 @@ static void powers_depend_on_the_step_alone(void **state)
     struct rig walked, jumped;
     struct trn_scalar a[TRN_OPTIMIZER_MAX_SCALARS], b[TRN_OPTIMIZER_MAX_SCALARS];
     (void)state;
-    ready(&walked, NULL, 1, 1, &optimizers[2]);
-    ready(&jumped, NULL, 1, 1, &optimizers[2]);
+    rig_ready(&walked, NULL, 1, 1, &rig_optimizers[2]);
+    rig_ready(&jumped, NULL, 1, 1, &rig_optimizers[2]);
     for (int64_t step = 0; step < 9000; step++) {
         *(int64_t *)trn_optimizer_tensors(walked.optimizer)[0].data = step;
         const size_t count = trn_optimizer_scalars(walked.optimizer, 0.1f, 1.0f, a);
@@ -520,8 +363,8 @@ static void powers_depend_on_the_step_alone(void **state)
             }
         }
     }
-    dismantle(&walked);
-    dismantle(&jumped);
+    rig_dismantle(&walked);
+    rig_dismantle(&jumped);
 }
 
 static void pixels_are_scaled_by_a_table(void **state)
@@ -559,9 +402,10 @@ static int write_goldens(const char *path)
 
 int main(int argc, char **argv)
 {
+    static char scalar[] = "scalar", avx2[] = "avx2";
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate(steps_equal_goldens, (void *)(uintptr_t)"scalar"),
-        cmocka_unit_test_prestate(steps_equal_goldens, (void *)(uintptr_t)"avx2"),
+        { "steps_equal_goldens_scalar", steps_equal_goldens, NULL, NULL, scalar },
+        { "steps_equal_goldens_avx2", steps_equal_goldens, NULL, NULL, avx2 },
         cmocka_unit_test(listed_state_is_all_state),
         cmocka_unit_test(empty_shards_add_nothing),
         cmocka_unit_test(names_and_shapes_are_those_of_torch),

@@ -126,10 +126,11 @@ static int write_goldens(const char *path)
 
 int main(int argc, char **argv)
 {
+    static char scalar[] = "scalar", avx2[] = "avx2";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oracle_equals_goldens),
-        cmocka_unit_test_prestate(kernels_equal_goldens, (void *)(uintptr_t)"scalar"),
-        cmocka_unit_test_prestate(kernels_equal_goldens, (void *)(uintptr_t)"avx2"),
+        { "kernels_equal_goldens_scalar", kernels_equal_goldens, NULL, NULL, scalar },
+        { "kernels_equal_goldens_avx2", kernels_equal_goldens, NULL, NULL, avx2 },
         cmocka_unit_test(unknown_isa_is_refused),
     };
     int result;

@@ -78,6 +78,13 @@ static void put_floats(const float *values, size_t n)
     }
 }
 
+static void put_halves(const uint16_t *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        printf(" %04" PRIx16, values[i]);
+    }
+}
+
 static void put_doubles(const double *values, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -105,6 +112,7 @@ static union {
     uint32_t words[MAX_NUMBERS];
     double doubles[MAX_NUMBERS];
     float floats[MAX_NUMBERS];
+    uint16_t halves[MAX_NUMBERS];
 } out;
 
 static bool draw_python(struct snap_stream *stream, const struct line *line, size_t n)
@@ -215,7 +223,15 @@ static bool draw_torch(struct snap_stream *stream, const struct line *line, size
     double a = real(line, 2, 0.0);
     double b = real(line, 3, 1.0);
 
-    if (strcmp(fn, "uniform_") == 0) {
+    if (strstr(fn, "f16") != NULL) {
+        enum snap_dtype dtype = strstr(fn, "_bf16") != NULL ? SNAP_BF16 : SNAP_F16;
+
+        must(strncmp(fn, "normal", 6) == 0
+                 ? snap_torch_normal(t, dtype, a, b, true, out.halves, n, &err)
+                 : snap_torch_uniform(t, dtype, a, b, out.halves, n, &err),
+             &err);
+        put_halves(out.halves, n);
+    } else if (strcmp(fn, "uniform_") == 0) {
         must(snap_torch_uniform_f32(stream, a, b, out.floats, n, &err), &err);
         put_floats(out.floats, n);
     } else if (strcmp(fn, "uniform_f64") == 0) {
@@ -227,10 +243,10 @@ static bool draw_torch(struct snap_stream *stream, const struct line *line, size
     } else if (strcmp(fn, "normal_f64") == 0) {
         must(snap_torch_normal(t, SNAP_F64, a, b, true, out.doubles, n, &err), &err);
         put_doubles(out.doubles, n);
-    } else if (strcmp(fn, "exponential_") == 0) {
+    } else if (strcmp(fn, "exponential_f64") == 0) {
         must(snap_torch_exponential(t, SNAP_F64, a, out.doubles, n, &err), &err);
         put_doubles(out.doubles, n);
-    } else if (strcmp(fn, "trunc_normal_") == 0) {
+    } else if (strcmp(fn, "truncnormal_") == 0) {
         must(snap_torch_trunc_normal(t, 0.0, 1.0, -2.0, 2.0, out.floats, n, &err), &err);
         put_floats(out.floats, n);
     } else if (strcmp(fn, "bernoulli_") == 0) {
@@ -241,6 +257,17 @@ static bool draw_torch(struct snap_stream *stream, const struct line *line, size
 
         must(snap_torch_random_from_to(t, SNAP_I64, integer(line, 2), &to, out.integers, n, &err),
              &err);
+        put_integers(out.integers, n);
+    } else if (strcmp(fn, "random_") == 0) {
+        int64_t to = integer(line, 3);
+
+        must(snap_torch_random_from_to(t, SNAP_F32, integer(line, 2), &to, out.floats, n, &err),
+             &err);
+        put_floats(out.floats, n);
+    } else if (strcmp(fn, "multinomial") == 0) {
+        double weights[3] = { real(line, 2, 0.0), real(line, 3, 0.0), real(line, 4, 0.0) };
+
+        must(snap_torch_multinomial(t, SNAP_F64, weights, 3, n, true, out.integers, &err), &err);
         put_integers(out.integers, n);
     } else if (strcmp(fn, "randperm") == 0) {
         snap_torch_randperm(t, out.integers, n);

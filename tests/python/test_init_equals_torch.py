@@ -77,7 +77,7 @@ def torch_tensors(torch, seed, shape, layers):
             channels = numbers[0]
         elif kind == "batchnorm":
             module = torch.nn.BatchNorm2d(channels)
-        elif kind == "maxpool":
+        elif kind in ("maxpool", "avgpool"):
             height, width = height // numbers[1], width // numbers[2]
         elif kind == "flatten":
             height, width, channels = 1, 1, height * width * channels

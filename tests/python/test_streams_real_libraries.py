@@ -22,6 +22,7 @@ os.environ["ATEN_CPU_CAPABILITY"] = "avx2"
 
 TOOL = BUILD / "tests" / "stream_tool"
 SEEDS = [42, 0, 1, 624, 2**31, 2**32 - 1]
+WORDS = (0, 1, 300, 623, 624, 625)  # drawn before a state is taken
 WIDE_SEEDS = [2**32, 2**32 + 42, 2**53, 2**53 + 1, 2**63, 2**64 - 1]
 
 
@@ -105,6 +106,7 @@ class Python:
             ("vonmisesvariate", 1000, 1.0, 4.0)]
     # A cached normal, and a position inside a block.
     mixed = [("random", 101), ("gauss", 3, 0.0, 1.0)]
+    one_word = ("getrandbits", 1, 32)
 
 
 class NumPy:
@@ -147,8 +149,10 @@ class NumPy:
              ("permutation", 300)]
     libm = [("standard_normal", 20001), ("standard_exponential", 20000),
             ("standard_gamma", 3000, 2.5), ("standard_gamma", 3000, 0.5), ("beta", 1000, 0.5, 0.5),
+            ("beta", 1000, 1e-3, 1e-3),
             ("laplace", 3000)]
     mixed = [("random_sample", 101), ("standard_normal", 3)]
+    one_word = ("randint", 1, 0, 2**32)
 
 
 class Torch:
@@ -163,9 +167,10 @@ class Torch:
         torch.set_num_threads(1)
         if torch.backends.mkl.is_available():  # another generator for scalar bernoulli_, and in some releases exponential_
             self.exact = [x for x in self.exact if x[0] != "bernoulli_"]
-            self.libm = [x for x in self.libm if x[0] != "exponential_"]
-        if release >= (2, 0):  # its erfinv_ was seen in 1.13 only
-            self.libm = [x for x in self.libm if x[0] != "trunc_normal_"]
+            self.libm = [x for x in self.libm if x[0] != "exponential_f64"]
+        if release >= (2, 0):  # of these only the form of 1.13 was seen
+            self.libm = [x for x in self.libm
+                         if x[0] not in ("truncnormal_", "normal_f16", "normal_bf16")]
 
     def seed(self, seed):
         self.torch.manual_seed(seed)
@@ -179,29 +184,39 @@ class Torch:
 
     def draw(self, fn, n, *arguments):
         t = self.torch
-        wide = fn.endswith("_f64") or fn == "exponential_"
+        name, _, dtype = fn.partition("_")
+        dtype = {"": t.float32, "f64": t.float64, "f16": t.float16, "bf16": t.bfloat16}[dtype]
         if fn == "randperm":
             return [str(x) for x in t.randperm(n).tolist()]
         if fn == "randint":
             return [str(x) for x in t.randint(*arguments, (n,)).tolist()]
-        tensor = t.empty(n, dtype=t.float64 if wide else t.float32)
-        if fn == "trunc_normal_":
+        if fn == "multinomial":
+            weights = t.tensor(arguments, dtype=t.float64)
+            return [str(x) for x in t.multinomial(weights, n, True).tolist()]
+        tensor = t.empty(n, dtype=dtype)
+        if name == "truncnormal":
             t.nn.init.trunc_normal_(tensor)
         else:
-            getattr(tensor, fn.replace("f64", ""))(*arguments)
-        bits = tensor.view(t.int64 if wide else t.int32).tolist()
-        return [f"{x & (2**64 - 1):016x}" if wide else f"{x & (2**32 - 1):08x}" for x in bits]
+            getattr(tensor, name + "_")(*arguments)
+        width = tensor.element_size()
+        integers = {2: t.int16, 4: t.int32, 8: t.int64}[width]
+        return [f"{x & (2**(8 * width) - 1):0{2 * width}x}" for x in tensor.view(integers).tolist()]
 
     exact = [("uniform_", 700, 0.0, 1.0), ("uniform_", 20000, -0.1, 0.1),
              ("uniform_f64", 3000, -0.1, 0.3), ("normal_", 20001, 0.5, 2.0),
              ("bernoulli_", 300, 0.3), ("randint", 50, 0, 10), ("randint", 9, 0, 2**28 + 1),
-             ("randint", 9, 0, 2**40), ("randperm", 300)]
+             ("randint", 9, 0, 2**40), ("randperm", 300), ("multinomial", 50, 0.5, 3.0, 1.25),
+             ("random_", 99, 2**24 + 1, 2**24 + 9), ("random_", 99, -2**25 - 3, -2**24),
+             ("random_", 99, 2**30 + 1, 2**31 - 1), ("random_", 99, -2**40 - 1, 2**40 + 1)]
     libm = [("normal_", 15, 0.0, 1.0), ("normal_f64", 15, 0.5, 2.0), ("normal_f64", 5001, 0.5, 2.0),
-            ("exponential_", 20000, 1.5), ("trunc_normal_", 20000)]
+            ("exponential_f64", 20000, 1.5), ("multinomial", 1, 0.5, 3.0, 1.25), ("truncnormal_", 20000),
+            ("normal_f16", 60000, 0.7, 2.8), ("normal_bf16", 20000, 0.7, 2.8),
+            ("uniform_f16", 5000, -0.3, 0.7), ("uniform_bf16", 5000, -0.3, 0.7)]
     mixed = [("uniform_", 101, 0.0, 1.0), ("normal_", 1, 0.0, 1.0)]
+    one_word = ("uniform_", 1, 0.0, 1.0)
 
 
-def difference(name, theirs, ours):
+def first_difference(name, theirs, ours):
     for i, (a, b) in enumerate(zip(theirs, ours)):
         if a != b:
             return f"{name}: number {i} of {len(theirs)} is {b}, the library drew {a}"
@@ -215,7 +230,7 @@ def compare_draws(library, ours, calls):
         theirs = library.draw(fn, *arguments)
         found = ours.draw(fn, *arguments)
         if theirs != found:
-            wrong.append(difference(fn, theirs, found))
+            wrong.append(first_difference(fn, theirs, found))
     if library.get() != ours.get():
         wrong.append("the states differ after the calls")
     return wrong
@@ -239,46 +254,33 @@ def compare(tap, library):
     ours.seed(42)
     tap.empty(compare_draws(library, ours, library.libm), f"{name}: draws that call libm")
 
-    wrong = []
-    for words in (0, 1, 300, 623, 624, 625):
-        ours.seed(7)
-        for _ in range(words):
-            one_word(library, ours)
-        for call in library.mixed:
-            ours.draw(*call)
-        library.seed(99)
-        library.set(ours.get())
-        wrong += [f"after {words} words: {text}" for text in
-                  compare_draws(library, ours, library.mixed + library.exact[:4])]
-    tap.empty(wrong, f"{name}: takes our states, and draws what we draw next")
+    for source, target, text in ((ours, library, "takes our states, and draws what we draw next"),
+                                 (library, ours, "we take its states, and draw what it draws")):
+        wrong = []
+        for words in WORDS:
+            for mixed in ([], library.mixed):
+                source.seed(7)
+                for call in [library.one_word] * words + mixed:
+                    source.draw(*call)
+                target.seed(99)
+                target.set(source.get())
+                wrong += [f"after {words} words: {difference}" for difference in
+                          compare_draws(library, ours, library.mixed + library.exact[:4])]
+        tap.empty(wrong, f"{name}: {text}")
 
     wrong = []
-    for words in (0, 1, 300, 623, 624, 625):
-        library.seed(7)
-        for _ in range(words):
-            library.draw(*one_word_call(library))
-        for call in library.mixed:
-            library.draw(*call)
-        ours.seed(99)
-        ours.set(library.get())
-        wrong += [f"after {words} words: {text}" for text in
-                  compare_draws(library, ours, library.mixed + library.exact[:4])]
-    tap.empty(wrong, f"{name}: we take its states, and draw what it draws next")
+    for words in WORDS:
+        library.seed(5)
+        ours.seed(5)
+        wrong += [f"after {words} words: {difference}" for difference in
+                  compare_draws(library, ours, [library.one_word] * words)]
+    tap.empty(wrong, f"{name}: the states agree wherever in a block they are")
 
     library.seed(1)
     ours.seed(1)
     library.draw(*library.exact[0])
     tap.ok(compare_draws(library, ours, library.exact[:1]), f"{name}: a stream that moved differs")
     tap.ok(ours.close() == 0, f"{name}: the tool ended well")
-
-
-def one_word_call(library):
-    return {"python_random": ("getrandbits", 1, 32), "torch_cpu": ("uniform_", 1, 0.0, 1.0),
-            "numpy_random_state": ("randint", 1, 0, 2**32)}[library.kind]
-
-
-def one_word(library, ours):
-    ours.draw(*one_word_call(library))
 
 
 def has_avx2():

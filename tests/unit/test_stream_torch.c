@@ -258,6 +258,50 @@ static void caches_round_trip(void **state)
     assert_memory_equal(bytes, after, sizeof bytes);
 }
 
+/* multinomial(ones(10), n, replacement=True) after manual_seed(123), as torch 1.10 and 1.13 draw it:
+ * one double a draw. From 2.0 on a single draw takes an exponential for every category. */
+static void single_multinomial(void **state)
+{
+    const double ones[10] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    const uint64_t seven[7] = { 3, 0, 5, 0, 4, 5, 6 };
+    const enum snap_torch_version versions[] = { SNAP_TORCH_1_13, SNAP_TORCH_2_0 };
+    uint64_t out[7];
+
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        struct snap_torch_cpu t = { .version = versions[v] };
+
+        snap_torch_seed(&t, 123);
+        assert_int_equal(snap_torch_multinomial(&t, SNAP_F32, ones, 10, 7, true, out, &err),
+                         SNAP_OK);
+        assert_memory_equal(out, seven, sizeof seven);
+        snap_torch_seed(&t, 123);
+        t.mt.words_drawn = 0;
+        assert_int_equal(snap_torch_multinomial(&t, SNAP_F32, ones, 10, 1, true, out, &err),
+                         SNAP_OK);
+        assert_int_equal(t.mt.words_drawn, v == 0 ? 2 : 20);
+        assert_true(v == 1 || out[0] == 3);
+    }
+}
+
+/* A fresh block that was used up says next = 624, as torch does, and not the 0 that it began with. */
+static void used_up(void **state)
+{
+    unsigned char bytes[SNAP_TORCH_CPU_BYTES];
+    struct snap_torch_cpu t = seeded(SNAP_TORCH_1_13);
+
+    (void)state;
+    snap_torch_get_state(&t, bytes);
+    assert_int_equal(snap_get_u32(bytes + 8), 1);
+    assert_int_equal(snap_get_u64(bytes + 16), 0);
+    for (int i = 0; i < 624; i++) {
+        snap_torch_u32(&t);
+    }
+    snap_torch_get_state(&t, bytes);
+    assert_int_equal(snap_get_u32(bytes + 8), 1);
+    assert_int_equal(snap_get_u64(bytes + 16), 624);
+}
+
 static void refused_fills(void **state)
 {
     struct snap_torch_cpu t = seeded(SNAP_TORCH_2_7);
@@ -315,6 +359,8 @@ int main(void)
         cmocka_unit_test(blocks_leave_the_cached_normal),
         cmocka_unit_test(no_state),
         cmocka_unit_test(caches_round_trip),
+        cmocka_unit_test(single_multinomial),
+        cmocka_unit_test(used_up),
         cmocka_unit_test(refused_fills),
     };
 

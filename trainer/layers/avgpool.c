@@ -7,7 +7,7 @@
 static enum snap_status plan(struct trn_layer *layer, struct snap_error *err)
 {
     layer->out.channels = layer->in.channels;
-    return trn_layer_slide(layer, layer->spec.window.kernel_h, layer->spec.window.kernel_w, err);
+    return trn_layer_slide(layer, true, err);
 }
 
 static enum snap_status forward(struct trn_layer *layer, const struct trn_pass *pass,

@@ -22,8 +22,8 @@ static enum snap_status plan(struct trn_layer *layer, struct snap_error *err)
         { "num_batches_tracked", TRN_BUFFER, TRN_I64 },
     };
     if (!(layer->spec.eps > 0.0 && layer->spec.eps < 1.0)) {
-        return snap_error_set(err, SNAP_INVALID, "layer %s: eps must be more than 0 and less than 1",
-                              layer->name);
+        return snap_error_set(err, SNAP_INVALID,
+                              "layer %s: eps must be more than 0 and less than 1", layer->name);
     }
     if (!(layer->spec.momentum >= 0.0 && layer->spec.momentum <= 1.0)) {
         return snap_error_set(err, SNAP_INVALID, "layer %s: momentum must be 0 to 1", layer->name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two-dimensional convolution (cross-correlation, as torch.nn.Conv2d), NHWC with w (oc, r, s, c). */
+/* Two-dimensional convolution (cross-correlation, as torch.nn.Conv2d), NHWC, w (oc, r, s, c). */
 #include "config.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ static enum snap_status plan(struct trn_layer *layer, struct snap_error *err)
 {
     const struct trn_window *w = &layer->spec.window;
     const size_t shape[4] = { layer->spec.features, w->kernel_h, w->kernel_w, layer->in.channels };
-    enum snap_status status = trn_layer_slide(layer, 1, 1, err);
+    enum snap_status status = trn_layer_slide(layer, false, err);
     if (status == SNAP_OK) {
         layer->out.channels = layer->spec.features;
         status = trn_layer_add_tensor(layer, "weight", TRN_PARAMETER, TRN_F32, 4, shape, err);

@@ -79,10 +79,10 @@ enum snap_status trn_layer_add_tensor(struct trn_layer *layer, const char *suffi
                                       enum trn_role role, enum trn_dtype dtype, unsigned rank,
                                       const size_t *shape, struct snap_error *err);
 
-/* Fill in a window's default strides, check it against the layer's input, and set `out`'s height
- * and width: floor((size + 2 * padding - kernel) / stride) + 1. */
-enum snap_status trn_layer_slide(struct trn_layer *layer, size_t default_stride_h,
-                                 size_t default_stride_w, struct snap_error *err);
+/* Fill in a window's default strides (1, or for `pooling` the kernel's size), check it against the
+ * layer's input, and set `out`'s height and width, floor((size + 2 * padding - kernel) / stride)
+ * + 1. Pooling may pad by half a kernel: a window of padding alone has no largest element. */
+enum snap_status trn_layer_slide(struct trn_layer *layer, bool pooling, struct snap_error *err);
 
 /* The convolution or pooling of `samples` samples, from the layer's shapes. */
 struct trn_conv trn_layer_conv(const struct trn_layer *layer, size_t samples);

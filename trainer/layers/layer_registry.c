@@ -2,7 +2,6 @@
 /* The kinds of layers, and what several of them share. */
 #include "config.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,42 +61,41 @@ enum snap_status trn_layer_add_tensor(struct trn_layer *layer, const char *suffi
     return SNAP_OK;
 }
 
-static enum snap_status slide(const char *layer, const char *axis, size_t size, size_t kernel,
-                              size_t stride, size_t padding, size_t *out, struct snap_error *err)
+/* One axis. */
+static enum snap_status slide(const char *layer, const char *axis, bool pooling, size_t size,
+                              size_t kernel, size_t *stride, size_t padding, size_t *out,
+                              struct snap_error *err)
 {
-    if (kernel == 0 || kernel > TRN_MODEL_MAX_ELEMENTS || stride > TRN_MODEL_MAX_ELEMENTS) {
-        return snap_error_set(err, SNAP_INVALID, "layer %s: kernel and stride must be at least 1",
-                              layer);
+    const size_t most = pooling ? kernel / 2 : TRN_MODEL_MAX_ELEMENTS;
+    *stride = *stride ? *stride : pooling ? kernel : 1;
+    if (kernel == 0 || kernel > TRN_MODEL_MAX_ELEMENTS || *stride > TRN_MODEL_MAX_ELEMENTS) {
+        return snap_error_set(err, SNAP_INVALID, "layer %s: kernel %s %zu: expected 1 to %zu",
+                              layer, axis, kernel, TRN_MODEL_MAX_ELEMENTS);
     }
-    /* A window that lies in the padding alone would have no largest element. */
-    if (padding > kernel / 2) {
-        return snap_error_set(err, SNAP_INVALID,
-                              "layer %s: padding %zu: at most half of its kernel's %s, %zu", layer,
-                              padding, axis, kernel);
+    if (padding > most) {
+        return snap_error_set(err, SNAP_INVALID, "layer %s: padding %zu: at most %zu%s", layer,
+                              padding, most, pooling ? ", half the kernel" : "");
     }
     if (size + 2 * padding < kernel) {
         return snap_error_set(err, SNAP_INVALID,
                               "layer %s: kernel %s %zu is larger than its input, %zu with padding",
                               layer, axis, kernel, size + 2 * padding);
     }
-    *out = (size + 2 * padding - kernel) / stride + 1;
+    *out = (size + 2 * padding - kernel) / *stride + 1;
     return SNAP_OK;
 }
 
-enum snap_status trn_layer_slide(struct trn_layer *layer, size_t default_stride_h,
-                                 size_t default_stride_w, struct snap_error *err)
+enum snap_status trn_layer_slide(struct trn_layer *layer, bool pooling, struct snap_error *err)
 {
     struct trn_window *w = &layer->spec.window;
-    enum snap_status status;
-    w->stride_h = w->stride_h ? w->stride_h : default_stride_h;
-    w->stride_w = w->stride_w ? w->stride_w : default_stride_w;
-    status = slide(layer->name, "height", layer->in.height, w->kernel_h, w->stride_h, w->padding_h,
-                   &layer->out.height, err);
+    const enum snap_status status =
+        slide(layer->name, "height", pooling, layer->in.height, w->kernel_h, &w->stride_h,
+              w->padding_h, &layer->out.height, err);
     if (status != SNAP_OK) {
         return status;
     }
-    return slide(layer->name, "width", layer->in.width, w->kernel_w, w->stride_w, w->padding_w,
-                 &layer->out.width, err);
+    return slide(layer->name, "width", pooling, layer->in.width, w->kernel_w, &w->stride_w,
+                 w->padding_w, &layer->out.width, err);
 }
 
 struct trn_conv trn_layer_conv(const struct trn_layer *layer, size_t samples)

@@ -6,8 +6,7 @@
 static enum snap_status plan(struct trn_layer *layer, struct snap_error *err)
 {
     layer->out.channels = layer->in.channels;
-    const enum snap_status status =
-        trn_layer_slide(layer, layer->spec.window.kernel_h, layer->spec.window.kernel_w, err);
+    const enum snap_status status = trn_layer_slide(layer, true, err);
     if (status == SNAP_OK) {
         layer->cache_bytes_per_sample = trn_shape_count(layer->out) * sizeof(int32_t);
     }

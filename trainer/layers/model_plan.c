@@ -92,8 +92,8 @@ enum snap_status trn_model_plan(struct trn_model *model, const struct trn_model_
     }
     if (shape.height != 1 || shape.width != 1 || shape.channels != options->classes) {
         return snap_error_set(err, SNAP_INVALID,
-                              "model: the last layer puts out %zu x %zu x %zu: expected a vector of "
-                              "%zu, one element for each class", shape.height, shape.width,
+                              "model: the last layer puts out %zu x %zu x %zu: expected a vector "
+                              "of %zu, one element for each class", shape.height, shape.width,
                               shape.channels, options->classes);
     }
     model->last = shape;

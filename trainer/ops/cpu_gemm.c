@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DOT for all matrix products. A task owns a tile of the output and runs through k in chunks of
- * TRN_KC: each chunk's partial sums are chains of fmaf from +0 in a micro-tile of registers, and are
- * added to the output in order. Tile sizes change no bit, because each output has one chain. */
+ * TRN_KC: each chunk's partial sums are chains of fmaf from +0 in a micro-tile of registers, and
+ * are added to the output in order. Tile sizes change no bit, because each output has one chain. */
 #include "config.h"
 
 #include "ops/cpu_kernels.h"

@@ -173,7 +173,7 @@ TRN_MATH struct trn_angle trn_angle_reduce(float x)
     if (bits < 0x3f490fdbu) { /* below pi/4 */
         return angle;
     }
-    /* |x| = mantissa * 2^e, e = (bits >> 23) - 150; bits of 2/pi above 2^(1-e) give multiples of 4. */
+    /* |x| = mantissa * 2^e, e = (bits >> 23) - 150; bits of 2/pi above 2^(1-e) make whole turns. */
     mantissa = (bits & 0x007fffffu) | 0x00800000u;
     offset = (bits >> 23) - 120;
     word = offset >> 5;

@@ -196,8 +196,9 @@ struct trn_backend {
 };
 
 /* Open the CPU backend over `pool` (borrowed until close). `isa` names the table ("scalar",
- * "avx2"); NULL takes the environment's SNAP_ISA, or, where that is unset or empty, the best this CPU
- * has. SNAP_INVALID: no such name. SNAP_UNSUPPORTED: not in this build, or not on this CPU. */
+ * "avx2"); NULL takes the environment's SNAP_ISA, or, where that is unset or empty, the best this
+ * CPU has. A small hash of operators is made and compared first. SNAP_INVALID: no such name.
+ * SNAP_UNSUPPORTED: not in this build, not on this CPU, or the small hash differs. */
 enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
                                   struct trn_backend **backend, struct snap_error *err);
 

@@ -12,7 +12,7 @@
 
 struct trn_scalar {
     char name[TRN_SCALAR_NAME_SIZE]; /* "lr", "correction1", "dropout1.scale" */
-    unsigned width_bits;             /* 32: binary32, or an unsigned integer where the name says so */
+    unsigned width_bits;             /* 32: a binary32 value; "threshold": an unsigned integer */
     uint64_t bits;                   /* the low `width_bits` */
 };
 

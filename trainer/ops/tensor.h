@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 #define TRN_TENSOR_MAX_RANK 4
-/* With its terminator: a layer's name (at most 63 bytes) between "exp_avg_sq." and ".running_mean". */
-#define TRN_TENSOR_NAME_SIZE 96
+/* With its terminator: "momentum_buffer.", a layer's name (63), ".num_batches_tracked". */
+#define TRN_TENSOR_NAME_SIZE 112
 
 enum trn_dtype { TRN_F32, TRN_I64 };
 

@@ -76,7 +76,7 @@ enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, 
 
 /* ---- Typed draws. SNAP_INVALID when the stream is of another kind; nothing is drawn then. ---- */
 
-/* random.shuffle(items), in place. n up to 2^32-1. */
+/* random.shuffle(items), in place. */
 enum snap_status snap_python_shuffle(struct snap_stream *stream, uint32_t *items, size_t n,
                                      struct snap_error *err);
 /* random.randrange(bound): 0 <= *value < bound. SNAP_INVALID when bound is 0. */

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The trees of two states: tensors element by element, and plain values. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hex.h"
+#include "diff_internal.h"
+#include "format/json_canonical.h"
+#include "format/member_name.h"
+#include "format/tree_codec.h"
+#include "ledger/json_differences.h"
+#include "tensor_compare.h"
+
+static enum snap_status no_memory(struct snap_error *err)
+{
+    return snap_error_set(err, SNAP_NO_MEMORY, "compare: out of memory");
+}
+
+/* The storage that was read last on a side: tensors that share one are neighbours as a rule. */
+struct cache {
+    const struct snap_side *side;
+    size_t storage; /* SIZE_MAX: nothing */
+    void *data;
+};
+
+static enum snap_status read_storage(struct cache *cache, size_t storage, struct snap_error *err)
+{
+    if (cache->storage == storage)
+        return SNAP_OK;
+    free(cache->data);
+    cache->data = NULL;
+    cache->storage = SIZE_MAX;
+    enum snap_status status = snap_side_read_storage(cache->side, storage, &cache->data, err);
+    if (status == SNAP_OK)
+        cache->storage = storage;
+    return status;
+}
+
+/* Are the bytes of both storages known to be equal by their digests? *withheld: one of them cannot be
+ * read. */
+static bool equal_storages(const struct snap_side *left, size_t left_index,
+                           const struct snap_side *right, size_t right_index, bool *withheld)
+{
+    const struct snap_storage_doc *a = &left->doc->storages[left_index];
+    const struct snap_storage_doc *b = &right->doc->storages[right_index];
+    const struct snap_side *sides[2] = { left, right };
+    const struct snap_storage_doc *storages[2] = { a, b };
+    bool equal = a->size == b->size;
+    *withheld = false;
+    for (int side = 0; side < 2; side++) {
+        size_t parts = snap_storage_part_count(storages[side]->size);
+        for (size_t part = 0; part < parts; part++) {
+            char name[SNAP_MAX_MEMBER_NAME_BYTES + 1];
+            struct snap_side_member member;
+            snap_storage_part_name(storages[side]->member, parts, part, name);
+            if (snap_side_find(sides[side], name, &member))
+                *withheld = *withheld || member.withheld;
+        }
+    }
+    size_t parts = snap_storage_part_count(a->size);
+    for (size_t part = 0; equal && part < parts; part++) {
+        char a_name[SNAP_MAX_MEMBER_NAME_BYTES + 1];
+        char b_name[SNAP_MAX_MEMBER_NAME_BYTES + 1];
+        struct snap_side_member a_member;
+        struct snap_side_member b_member;
+        snap_storage_part_name(a->member, parts, part, a_name);
+        snap_storage_part_name(b->member, parts, part, b_name);
+        equal = snap_side_find(left, a_name, &a_member) &&
+                snap_side_find(right, b_name, &b_member) &&
+                memcmp(a_member.sha256, b_member.sha256, SNAP_DIGEST_BYTES) == 0;
+    }
+    return equal;
+}
+
+static bool same_shape(const struct snap_tensor_view *a, const struct snap_tensor_view *b)
+{
+    return a->dtype == b->dtype && a->ndim == b->ndim &&
+           memcmp(a->shape, b->shape, a->ndim * sizeof *a->shape) == 0;
+}
+
+static bool same_view(const struct snap_tensor_view *a, const struct snap_tensor_view *b)
+{
+    return memcmp(a->strides, b->strides, a->ndim * sizeof *a->strides) == 0 &&
+           a->offset == b->offset;
+}
+
+static enum snap_status gather(struct cache *cache, const struct snap_tensor_view *view,
+                               unsigned char **packed, struct snap_error *err)
+{
+    size_t element_bytes = snap_dtype_size_bytes(view->dtype);
+    uint64_t bytes = snap_view_elements(view) * element_bytes;
+    enum snap_status status = read_storage(cache, view->storage, err);
+    if (status != SNAP_OK)
+        return status;
+    *packed = malloc(bytes > 0 ? (size_t)bytes : 1);
+    if (*packed == NULL)
+        return no_memory(err);
+    snap_gather(*packed, (unsigned char *)cache->data + view->offset * element_bytes, element_bytes,
+                view->ndim, view->shape, view->strides);
+    return SNAP_OK;
+}
+
+static enum snap_status tell_elements(const char *path, const struct snap_tensor_view *view,
+                                      const struct snap_tensor_difference *found,
+                                      struct snap_diff *diff, struct snap_error *err)
+{
+    char index[200];
+    char ulp[80] = "";
+    snap_tensor_index_text(found->first, view->ndim, view->shape, index, sizeof index);
+    json_t *detail = json_pack("{s:o, s:o, s:o, s:s, s:s}", "elements",
+                               snap_json_u64(found->elements), "differing",
+                               snap_json_u64(found->differing), "first",
+                               snap_json_u64(found->first), "left", found->left, "right",
+                               found->right);
+    if (detail == NULL)
+        return no_memory(err);
+    if (found->has_ulp) {
+        snprintf(ulp, sizeof ulp, ", at most %" PRIu64 " ulp apart%s", found->max_ulp,
+                 found->nan_pairs > 0 ? " where neither is NaN" : "");
+        if (json_object_set_new(detail, "max_ulp", snap_json_u64(found->max_ulp)) != 0 ||
+            json_object_set_new(detail, "nan_pairs", snap_json_u64(found->nan_pairs)) != 0) {
+            json_decref(detail);
+            return no_memory(err);
+        }
+    }
+    return snap_diff_add(diff, err, "tensor", path, detail, "%s: %" PRIu64 " of %" PRIu64
+                         " elements differ%s; the first is %s: %s and %s", path, found->differing,
+                         found->elements, ulp, index, found->left, found->right);
+}
+
+static enum snap_status diff_tensor(struct cache *left, struct cache *right, const char *path,
+                                    const struct snap_tensor_view *a,
+                                    const struct snap_tensor_view *b, struct snap_diff *diff,
+                                    struct snap_error *err)
+{
+    unsigned char *a_packed = NULL;
+    unsigned char *b_packed = NULL;
+    struct snap_tensor_difference found = { .differing = 0 };
+    bool withheld;
+    enum snap_status status = SNAP_OK;
+    if (!same_shape(a, b))
+        return snap_diff_add(diff, err, "tensor", path, NULL, "%s: of another dtype or shape (%s, "
+                             "%zu dimensions, and %s, %zu dimensions)", path,
+                             snap_dtype_name(a->dtype), a->ndim, snap_dtype_name(b->dtype), b->ndim);
+    bool equal = equal_storages(left->side, a->storage, right->side, b->storage, &withheld);
+    if (equal && same_view(a, b))
+        return SNAP_OK;
+    if (withheld)
+        return snap_diff_add(diff, err, "tensor", path, NULL, "%s: other bytes (withheld, so no "
+                             "more can be told)", path);
+    status = gather(left, a, &a_packed, err);
+    if (status == SNAP_OK)
+        status = gather(right, b, &b_packed, err);
+    if (status == SNAP_OK)
+        snap_tensor_compare(a->dtype, snap_view_elements(a), a_packed, b_packed, &found);
+    if (status == SNAP_OK && found.differing > 0)
+        status = tell_elements(path, a, &found, diff, err);
+    else if (status == SNAP_OK && !same_view(a, b))
+        status = snap_diff_add(diff, err, "tensor", path, NULL, "%s: equal elements, with other "
+                               "strides", path);
+    free(a_packed);
+    free(b_packed);
+    return status;
+}
+
+static enum snap_status value_text(const struct snap_node *node, char *text, size_t text_bytes,
+                                   struct snap_error *err)
+{
+    json_t *value = NULL;
+    enum snap_status status = snap_node_encode(node, &value, err);
+    if (status == SNAP_OK)
+        snap_json_value_text(value, text, text_bytes);
+    json_decref(value);
+    return status;
+}
+
+static enum snap_status diff_leaf(struct cache *left, struct cache *right,
+                                  const struct snap_leaf *a, const struct snap_leaf *b,
+                                  struct snap_diff *diff, struct snap_error *err)
+{
+    const struct snap_tensor_view *a_view = snap_node_tensor(a->node);
+    const struct snap_tensor_view *b_view = snap_node_tensor(b->node);
+    char a_text[160];
+    char b_text[160];
+    if (a_view != NULL && b_view != NULL)
+        return diff_tensor(left, right, a->path, a_view, b_view, diff, err);
+    if (a_view != NULL || b_view != NULL)
+        return snap_diff_add(diff, err, "tensor", a->path, NULL, "%s: a tensor on one side alone",
+                             a->path);
+    enum snap_status status = value_text(a->node, a_text, sizeof a_text, err);
+    if (status == SNAP_OK)
+        status = value_text(b->node, b_text, sizeof b_text, err);
+    if (status == SNAP_OK && strcmp(a_text, b_text) != 0)
+        status = snap_diff_add(diff, err, "value", a->path, NULL, "%s: %s and %s", a->path, a_text,
+                               b_text);
+    return status;
+}
+
+enum snap_status snap_diff_trees(const struct snap_side *left, const struct snap_side *right,
+                                 struct snap_diff *diff, struct snap_error *err)
+{
+    struct cache left_cache = { left, SIZE_MAX, NULL };
+    struct cache right_cache = { right, SIZE_MAX, NULL };
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; status == SNAP_OK && i < left->leaves.count; i++) {
+        const struct snap_leaf *a = &left->leaves.list[i];
+        const struct snap_leaf *b = snap_leaves_get(&right->leaves, a->path);
+        bool tensor = snap_node_tensor(a->node) != NULL;
+        if (b == NULL)
+            status = snap_diff_add(diff, err, tensor ? "tensor" : "value", a->path, NULL,
+                                   "%s: on the left alone", a->path);
+        else
+            status = diff_leaf(&left_cache, &right_cache, a, b, diff, err);
+    }
+    for (size_t i = 0; status == SNAP_OK && i < right->leaves.count; i++) {
+        const struct snap_leaf *b = &right->leaves.list[i];
+        bool tensor = snap_node_tensor(b->node) != NULL;
+        if (snap_leaves_get(&left->leaves, b->path) == NULL)
+            status = snap_diff_add(diff, err, tensor ? "tensor" : "value", b->path, NULL,
+                                   "%s: on the right alone", b->path);
+    }
+    free(left_cache.data);
+    free(right_cache.data);
+    return status;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines of a ledger: making one, reading one, and what a run needs beyond <snapstate/ledger.h>. */
+#ifndef SNAP_LEDGER_LEDGER_LINE_H
+#define SNAP_LEDGER_LEDGER_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include <snapstate/ledger.h>
+#include <snapstate/status.h>
+
+#include "core/buffer.h"
+#include "format/manifest.h"
+
+#define SNAP_LEDGER_FORMAT "snap-ledger-1"
+#define SNAP_LEDGER_FILE "ledger.jsonl"
+
+/* ---- making lines (ledger_write.c) ---- */
+
+/* Append the line of the two parts, with its chain values, to `line`; *heads are the values.
+ * `host` and `floats` are borrowed. On failure `line` is as it was. */
+enum snap_status snap_ledger_genesis_encode(json_t *host, json_t *floats,
+                                            struct snap_chain_heads *heads,
+                                            struct snap_buffer *line, struct snap_error *err);
+/* `after` may be `before`. */
+enum snap_status snap_ledger_step_encode(const struct snap_chain_heads *before, json_t *host,
+                                         json_t *floats, struct snap_chain_heads *after,
+                                         struct snap_buffer *line, struct snap_error *err);
+
+/* The heads that follow from a line's document (its chain fields are taken out of it). `before`
+ * NULL: a genesis line. */
+enum snap_status snap_ledger_line_heads(json_t *document, const struct snap_chain_heads *before,
+                                        struct snap_chain_heads *after, struct snap_error *err);
+
+/* ---- the file of a run, open for appending (ledger_write.c) ---- */
+
+struct snap_ledger_file {
+    int fd;            /* -1: not open */
+    uint64_t size;     /* bytes of whole lines in it */
+    const char *label; /* names it in messages; borrowed */
+};
+#define SNAP_LEDGER_FILE_INIT { -1, 0, NULL }
+
+/* Open, or create, and cut the file to `size` bytes (what is past it is a torn line). */
+enum snap_status snap_ledger_file_open(struct snap_ledger_file *file, int dirfd, const char *label,
+                                       uint64_t size, struct snap_error *err);
+/* Add a line by one write. When it fails, the file is cut back, so that the call can be made again. */
+enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const void *line,
+                                         size_t size_bytes, struct snap_error *err);
+/* Make all lines durable. */
+enum snap_status snap_ledger_file_sync(struct snap_ledger_file *file, struct snap_error *err);
+enum snap_status snap_ledger_file_close(struct snap_ledger_file *file, struct snap_error *err);
+
+/* ---- grammar (ledger_grammar.c) ---- */
+
+/* SNAP_CORRUPT unless the document, chain fields included, is a genesis line, or the line of a
+ * step. *step: the step after which the ledger begins; the step of the line. */
+enum snap_status snap_ledger_check_genesis(const json_t *document, const char *what,
+                                           uint64_t *step, struct snap_error *err);
+enum snap_status snap_ledger_check_step(const json_t *document, const char *what, uint64_t *step,
+                                        struct snap_error *err);
+
+/* ---- reading (ledger_read.c) ---- */
+
+/* Lines that follow `before`, the heads after step `before_step`; NULL: they begin with a genesis
+ * line. For the ledger.jsonl of an archive. There may be none when `before` is given. */
+enum snap_status snap_ledger_decode_after(const struct snap_chain_heads *before,
+                                          uint64_t before_step, const void *bytes,
+                                          size_t size_bytes, const char *what,
+                                          struct snap_ledger **ledger, struct snap_error *err);
+/* False for a ledger made with `before`: line 0 is then the line of step first_step + 1. */
+bool snap_ledger_has_genesis(const struct snap_ledger *ledger);
+/* The heads after line `index`. */
+void snap_ledger_heads(const struct snap_ledger *ledger, size_t index,
+                       struct snap_chain_heads *heads);
+/* The document of a line: a new reference. */
+enum snap_status snap_ledger_document(const struct snap_ledger *ledger, size_t index,
+                                      json_t **document, struct snap_error *err);
+
+#endif

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snap_run_restore: which archive, into which run, at which tier; then the run goes on from it. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hex.h"
+#include "format/json_canonical.h"
+#include "format/json_fields.h"
+#include "restore.h"
+
+/* Where the restored run stands. */
+enum origin {
+    ORIGIN_OWN,   /* its folder holds the archive's run, and goes on with it */
+    ORIGIN_NEW,   /* its folder begins a run whose parent is the archive's */
+    ORIGIN_MEMORY /* no folder: the archive's run goes on, and nothing is written */
+};
+
+/* ---- which archive ---- */
+
+/* No snapshot is named by `latest`: is that as it should be? */
+static enum snap_status check_fresh(struct snap_run *run, struct snap_error *err)
+{
+    uint64_t *steps = NULL;
+    size_t count = 0;
+    struct snap_ledger *ledger = NULL;
+    uint64_t size;
+    uint64_t torn;
+    json_t *genesis = NULL;
+    enum snap_status status = snap_snapshots_list(run->store, &steps, &count, err);
+    if (status == SNAP_OK && count > 0)
+        status = snap_error_set(err, SNAP_CORRUPT, "%s/latest: is missing, and there are snapshots: "
+                                "go on from one of your choice: snap restore %s/snapshots/step-%010"
+                                PRIu64 ".snap.tar", run->dir, run->dir, steps[count - 1]);
+    free(steps);
+    if (status == SNAP_OK)
+        status = snap_run_ledger_read(run, &ledger, &size, &torn, err);
+    if (status == SNAP_OK && ledger != NULL)
+        status = snap_ledger_document(ledger, 0, &genesis, err);
+    const json_t *parent = json_object_get(json_object_get(genesis, "host"), "parent");
+    if (status == SNAP_OK && json_is_object(parent))
+        status = snap_error_set(err, SNAP_INVALID, "%s: its run began from %s, and has no snapshot "
+                                "of its own yet: restore that one into it again", run->dir,
+                                json_string_value(json_object_get(parent, "snapshot")));
+    json_decref(genesis);
+    snap_ledger_free(ledger);
+    return status;
+}
+
+static enum snap_status find_archive(struct snap_run *run, struct snap_archive **archive,
+                                     struct snap_error *err)
+{
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
+    if (run->archive_path != NULL) {
+        enum snap_status status = snap_archive_open(run->archive_path, archive, err);
+        if (status == SNAP_NOT_FOUND) /* that status means a fresh run */
+            return snap_error_set(err, SNAP_IO, "%s: open: no such file", run->archive_path);
+        return status;
+    }
+    if (run->store == NULL)
+        return snap_error_set(err, SNAP_NOT_FOUND, "restore: no folder and no archive: a fresh run");
+    enum snap_status status = snap_latest_open(run->store, archive, name, err);
+    if (status != SNAP_NOT_FOUND)
+        return status;
+    status = check_fresh(run, err);
+    if (status != SNAP_OK)
+        return status;
+    return snap_error_set(err, SNAP_NOT_FOUND, "%s: has no snapshot yet", run->dir);
+}
+
+/* ---- into which run ---- */
+
+/* Does the folder's ledger, without any snapshot, begin from this very archive? Then a restore that
+ * was stopped before its first snapshot is made again. */
+static enum snap_status begins_from(struct snap_run *run, const struct snap_archive *archive,
+                                    bool *begins, struct snap_error *err)
+{
+    struct snap_ledger *ledger = NULL;
+    uint64_t size;
+    uint64_t torn;
+    json_t *genesis = NULL;
+    *begins = false;
+    if (run->has_snapshots)
+        return SNAP_OK;
+    /* A ledger that cannot be read is for snap_run_ledger_reach to explain. */
+    if (snap_run_ledger_read(run, &ledger, &size, &torn, NULL) != SNAP_OK || ledger == NULL)
+        return SNAP_OK;
+    enum snap_status status = snap_ledger_document(ledger, 0, &genesis, err);
+    if (status == SNAP_OK) {
+        const json_t *parent = json_object_get(json_object_get(genesis, "host"), "parent");
+        const char *hash = json_string_value(json_object_get(parent, "snapshot"));
+        *begins = hash != NULL && strcmp(hash, snap_archive_snapshot_hash(archive)) == 0;
+    }
+    json_decref(genesis);
+    snap_ledger_free(ledger);
+    return status;
+}
+
+static enum snap_status find_origin(struct snap_run *run, const struct snap_archive *archive,
+                                    enum origin *origin, struct snap_error *err)
+{
+    bool begins;
+    *origin = ORIGIN_MEMORY;
+    if (run->store == NULL)
+        return SNAP_OK;
+    *origin = ORIGIN_NEW;
+    if (!run->has_run)
+        return SNAP_OK;
+    enum snap_status status = begins_from(run, archive, &begins, err);
+    if (status == SNAP_OK && !begins)
+        *origin = ORIGIN_OWN;
+    return status;
+}
+
+/* A run goes on in its own folder under its own config. */
+static enum snap_status check_config(const struct snap_run *run, const struct snap_archive *archive,
+                                     struct snap_error *err)
+{
+    const struct snap_state_doc *doc = snap_archive_state_doc(archive);
+    json_t *there = doc->training;
+    bool same = there == NULL || json_is_null(there)
+                    ? run->training == NULL || json_is_null(run->training)
+                    : run->training != NULL && json_equal(there, run->training);
+    if (!same)
+        return snap_error_set(err, SNAP_INVALID, "%s: its run has another training config: a restore "
+                              "under another training needs a new folder", run->dir);
+    if (strcmp(doc->profile, run->profile) != 0)
+        return snap_error_set(err, SNAP_INVALID, "%s: its run has profile %s, not %s: a restore under "
+                              "another profile needs a new folder", run->dir, doc->profile,
+                              run->profile);
+    return SNAP_OK;
+}
+
+/* And so that the lines of its ledger come again. */
+static enum snap_status check_own_tier(const struct snap_run *run,
+                                       const struct snap_receipt *receipt, struct snap_error *err)
+{
+    enum snap_tier needed = strcmp(run->profile, "none") == 0 ? SNAP_TIER_STREAMS : SNAP_TIER_EXACT;
+    if (receipt->tier < needed)
+        return snap_error_set(err, SNAP_ABSENT, "%s: only tier %s is possible (%.300s), and a run goes "
+                              "on in its own folder at tier %s: restore it into a new folder",
+                              run->dir, snap_tier_name(receipt->tier),
+                              json_string_value(json_array_get(receipt->reasons, 0)),
+                              snap_tier_name(needed));
+    return SNAP_OK;
+}
+
+static enum snap_status check_tier(const struct snap_receipt *receipt, enum snap_tier require,
+                                   struct snap_error *err)
+{
+    if (receipt->tier >= require && receipt->tier > SNAP_TIER_NONE)
+        return SNAP_OK;
+    size_t more = json_array_size(receipt->reasons) - 1;
+    char others[40] = "";
+    if (more > 0)
+        snprintf(others, sizeof others, ", and %zu more reasons", more);
+    return snap_error_set(err, SNAP_ABSENT, "restore: only tier %s is possible, and %s is required: "
+                          "%.500s%s; nothing was changed", snap_tier_name(receipt->tier),
+                          snap_tier_name(require),
+                          json_string_value(json_array_get(receipt->reasons, 0)), others);
+}
+
+/* ---- the ledger of its own folder ---- */
+
+/* Under profile none nothing says that later lines come again: they are taken off the ledger, and
+ * the event keeps their last chain. Snapshots of those lines would be met again, and so must not
+ * be there. */
+static enum snap_status drop_expectation(struct snap_run *run, struct snap_ledger *ledger,
+                                         size_t keep, uint64_t *size, struct snap_error *err)
+{
+    size_t count = snap_ledger_line_count(ledger);
+    uint64_t *steps = NULL;
+    size_t step_count = 0;
+    uint64_t last = snap_ledger_first_step(ledger) + keep - 1;
+    if (keep == count)
+        return SNAP_OK;
+    enum snap_status status = snap_snapshots_list(run->store, &steps, &step_count, err);
+    if (status == SNAP_OK && step_count > 0 && steps[step_count - 1] > last)
+        status = snap_error_set(err, SNAP_INVALID, "%s/snapshots: has one of step %" PRIu64 ", later "
+                                "than the step %" PRIu64 " restored, and profile none does not promise "
+                                "that it comes again: restore that one, or into a new folder",
+                                run->dir, steps[step_count - 1], last);
+    free(steps);
+    if (status != SNAP_OK)
+        return status;
+    json_t *fields = json_pack("{s:o, s:o, s:s}", "dropped_lines", snap_json_u64(count - keep),
+                               "after", snap_json_u64(last), "chain",
+                               snap_ledger_chain(ledger, count - 1));
+    status = snap_run_add_event(run, "ledger", fields, err);
+    json_decref(fields);
+    for (size_t i = keep; status == SNAP_OK && i < count; i++) {
+        size_t line;
+        snap_ledger_line(ledger, i, &line);
+        *size -= line;
+    }
+    return status;
+}
+
+/* Make the ledger ready to go on after the archive's step. Memory is not touched. */
+static enum snap_status prepare_ledger(struct snap_run *run, const struct snap_archive *archive,
+                                       struct snap_error *err)
+{
+    struct snap_ledger *ledger = NULL;
+    uint64_t size;
+    uint64_t torn;
+    size_t index = 0;
+    enum snap_status status = snap_run_ledger_reach(run, archive, &ledger, &size, &torn, err);
+    if (status != SNAP_OK)
+        return status;
+    snap_ledger_find(ledger, snap_archive_step(archive), &index); /* it goes through the archive */
+    bool expected = strcmp(run->profile, "none") != 0;
+    if (!expected)
+        status = drop_expectation(run, ledger, index + 1, &size, err);
+    if (status == SNAP_OK)
+        status = snap_run_ledger_start(run, size, torn, err);
+    if (status != SNAP_OK || !expected || index + 1 == snap_ledger_line_count(ledger)) {
+        snap_ledger_free(ledger);
+        return status;
+    }
+    run->own_ledger = ledger;
+    run->own = (struct snap_expectation){ ledger, index + 1 };
+    return SNAP_OK;
+}
+
+static void undo_ledger(struct snap_run *run)
+{
+    snap_ledger_file_close(&run->ledger_file, NULL); /* nothing was written through it */
+    snap_ledger_free(run->own_ledger);
+    run->own_ledger = NULL;
+    run->own = (struct snap_expectation){ NULL, 0 };
+}
+
+/* ---- going on ---- */
+
+static enum snap_status make_parent(const struct snap_archive *archive, json_t **parent,
+                                    struct snap_error *err)
+{
+    const struct snap_chain_heads *heads = &snap_archive_manifest(archive)->after;
+    *parent = json_pack("{s:o, s:o, s:s, s:o}", "chain", snap_json_digest(NULL, heads->run),
+                        "host_chain", snap_json_digest(NULL, heads->host), "snapshot",
+                        snap_archive_snapshot_hash(archive), "step",
+                        snap_json_u64(snap_archive_step(archive)));
+    return *parent != NULL ? SNAP_OK
+                           : snap_error_set(err, SNAP_NO_MEMORY, "restore: out of memory");
+}
+
+/* What the next snapshot's manifest says of the one before: as the archive says it, until a line is
+ * added. */
+static enum snap_status make_link(const struct snap_archive *archive, struct snap_parent_link *link,
+                                  struct snap_error *err)
+{
+    const struct snap_manifest *manifest = snap_archive_manifest(archive);
+    const struct snap_member *member = snap_archive_find(archive, SNAP_LEDGER_FILE);
+    unsigned char hash[SNAP_DIGEST_BYTES];
+    void *text = NULL;
+    enum snap_status status = SNAP_OK;
+    snap_hex_decode(snap_archive_snapshot_hash(archive) + strlen("snap1:"), 2 * SNAP_DIGEST_BYTES,
+                    hash);
+    if (member->withheld) {
+        /* The lines are not here: the archive itself is the parent. */
+        link->has_parent = true;
+        memcpy(link->parent, hash, sizeof hash);
+        link->has_before = true;
+        link->before = manifest->after;
+        return SNAP_OK;
+    }
+    link->has_parent = manifest->has_parent;
+    memcpy(link->parent, manifest->parent, sizeof link->parent);
+    link->has_before = manifest->has_before;
+    link->before = manifest->before;
+    link->has_latest = !manifest->capsule;
+    memcpy(link->latest, hash, sizeof hash);
+    status = snap_archive_read_alloc(archive, member, SNAP_MAX_LEDGER_BYTES, &text, err);
+    if (status == SNAP_OK)
+        status = snap_buffer_append(&link->lines, text, (size_t)member->data_size, err);
+    free(text);
+    return status;
+}
+
+/* The run stands where the archive stood. Nothing here can fail. */
+static void go_on(struct snap_run *run, const struct snap_archive *archive, enum origin origin,
+                  json_t *parent, struct snap_parent_link *link)
+{
+    const struct snap_manifest *manifest = snap_archive_manifest(archive);
+    run->restore_called = true;
+    run->steps_done = manifest->step;
+    run->alarm = true;
+    if (origin == ORIGIN_NEW) {
+        json_decref(run->genesis_parent);
+        run->genesis_parent = parent;
+        return;
+    }
+    run->begun = true;
+    run->heads = manifest->after;
+    memcpy(run->run_id, manifest->run_id, sizeof run->run_id);
+    if (origin == ORIGIN_OWN) {
+        snap_parent_link_release(&run->link);
+        run->link = *link;
+        *link = (struct snap_parent_link){ .lines = SNAP_BUFFER_INIT };
+        run->captured = !manifest->capsule;
+        run->captured_step = manifest->step;
+    }
+}
+
+static enum snap_status restored_event(struct snap_run *run, const struct snap_receipt *receipt,
+                                       struct snap_error *err)
+{
+    json_t *fields = json_pack("{s:s, s:o, s:s}", "hash", receipt->snapshot_hash, "step",
+                               snap_json_u64(receipt->step), "tier",
+                               snap_tier_name(receipt->tier));
+    enum snap_status status = snap_run_add_event(run, "restore", fields, err);
+    json_decref(fields);
+    return status;
+}
+
+/* Everything after the match. */
+static enum snap_status carry_out(struct snap_restore *restore, enum origin origin,
+                                  struct snap_error *err)
+{
+    struct snap_run *run = restore->run;
+    struct snap_parent_link link = { .lines = SNAP_BUFFER_INIT };
+    json_t *parent = NULL;
+    enum snap_status status = snap_restore_read(restore, err);
+    if (status == SNAP_OK && origin == ORIGIN_NEW)
+        status = make_parent(restore->archive, &parent, err);
+    if (status == SNAP_OK && origin == ORIGIN_OWN)
+        status = make_link(restore->archive, &link, err);
+    if (status == SNAP_OK && origin == ORIGIN_OWN)
+        status = prepare_ledger(run, restore->archive, err);
+    if (status == SNAP_OK) {
+        status = snap_restore_place(restore, err);
+        if (status == SNAP_OK)
+            status = restored_event(run, restore->receipt, err);
+        if (status == SNAP_OK) {
+            go_on(run, restore->archive, origin, parent, &link);
+            parent = NULL;
+        } else {
+            undo_ledger(run);
+        }
+    }
+    json_decref(parent);
+    snap_parent_link_release(&link);
+    return status;
+}
+
+static enum snap_status check_call(const struct snap_run *run, enum snap_tier require,
+                                   struct snap_error *err)
+{
+    if (run == NULL || require < SNAP_TIER_WEIGHTS || require > SNAP_TIER_EXACT)
+        return snap_error_set(err, SNAP_INVALID, "restore: no run, or a tier that cannot be "
+                              "required");
+    if (run->begun || run->restore_called)
+        return snap_error_set(err, SNAP_INVALID, "restore: the run has begun or was restored "
+                              "already");
+    return SNAP_OK;
+}
+
+enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
+                                  struct snap_receipt **receipt, struct snap_error *err)
+{
+    (void)stream; /* tensors lie in host memory */
+    enum snap_status status = check_call(run, require, err);
+    if (status != SNAP_OK)
+        return status;
+    struct snap_restore restore = { .run = run };
+    enum origin origin = ORIGIN_MEMORY;
+    bool matched = false;
+    bool restored = false;
+    status = snap_run_freeze(run, err);
+    if (status == SNAP_OK)
+        status = find_archive(run, &restore.archive, err);
+    if (status == SNAP_NOT_FOUND)
+        run->restore_called = true;
+    if (status == SNAP_OK)
+        status = snap_receipt_new(restore.archive, &restore.receipt, err);
+    if (status == SNAP_OK)
+        status = find_origin(run, restore.archive, &origin, err);
+    if (status == SNAP_OK) {
+        status = snap_restore_match(&restore, err);
+        matched = status == SNAP_OK;
+    }
+    if (status == SNAP_OK && origin == ORIGIN_OWN)
+        status = check_config(run, restore.archive, err);
+    if (status == SNAP_OK)
+        status = check_tier(restore.receipt, require, err);
+    if (status == SNAP_OK && origin == ORIGIN_OWN)
+        status = check_own_tier(run, restore.receipt, err);
+    if (status == SNAP_OK) {
+        status = carry_out(&restore, origin, err);
+        restored = status == SNAP_OK;
+    }
+    if (matched && receipt != NULL && (restored || status == SNAP_ABSENT)) {
+        enum snap_status made = snap_receipt_finish(restore.receipt, require, restored,
+                                                    restore.archive, restored ? err : NULL);
+        if (made == SNAP_OK) {
+            *receipt = restore.receipt;
+            restore.receipt = NULL;
+        } else if (restored) {
+            status = made;
+        }
+    }
+    snap_restore_release(&restore);
+    return status;
+}

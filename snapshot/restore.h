@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A restore under way: match (what archive and inventory have in common), place (memory). */
+#ifndef SNAP_RESTORE_H
+#define SNAP_RESTORE_H
+
+#include "receipt_build.h"
+#include "run_internal.h"
+#include "tree_leaves.h"
+
+struct snap_restore {
+    struct snap_run *run;
+    struct snap_archive *archive;
+    struct snap_receipt *receipt;
+
+    /* By restore_match.c. Components are indices in the receipt. */
+    struct snap_leaves leaves;
+    const struct snap_tensor_view **views; /* of each tensor; NULL: not in the archive as it is here */
+    size_t *tensor_components;
+    uint64_t *scalars; /* of each scalar, as in the archive; 0 when it has none */
+    size_t *scalar_components;
+    size_t *stream_components;
+    size_t *value_components;
+    size_t position_component;
+
+    /* By restore_place.c: read and checked, not yet in place. */
+    void **streams;
+    size_t *stream_sizes;
+    void **old_streams; /* as they were before */
+    size_t *old_sizes;
+    void **values;
+};
+
+/* Find the tier, and fill the receipt's components and reasons. */
+enum snap_status snap_restore_match(struct snap_restore *restore, struct snap_error *err);
+
+/* Pass one: every member that is there is read and its digest compared; streams and values stay in
+ * memory, and streams are decoded once by their kind. Nothing of the run is changed. */
+enum snap_status snap_restore_read(struct snap_restore *restore, struct snap_error *err);
+/* Pass two: streams, tensors, scalars, values and the place in the data; tensors alone at tier
+ * weights. Then everything is read back and compared, and the receipt has the digests. A failure
+ * before the first tensor changes nothing; after that the text says "unusable". */
+enum snap_status snap_restore_place(struct snap_restore *restore, struct snap_error *err);
+
+void snap_restore_release(struct snap_restore *restore);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run from the inside, for the files that implement <snapstate/run.h>. */
+#ifndef SNAP_RUN_INTERNAL_H
+#define SNAP_RUN_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include <snapstate/run.h>
+
+#include "core/buffer.h"
+#include "format/archive_read.h"
+#include "format/data_json.h"
+#include "format/manifest.h"
+#include "inventory.h"
+#include "ledger/ledger_line.h"
+#include "store/store_ops.h"
+
+/* "snapshots/step-18446744073709551615.snap.tar" and a NUL, rounded up. */
+#define SNAP_SNAPSHOT_NAME_BYTES 64
+
+/* What the next snapshot's manifest says of the one before: everything as of the last snapshot,
+ * with the lines since. */
+struct snap_parent_link {
+    bool has_parent;
+    unsigned char parent[SNAP_DIGEST_BYTES]; /* its snapshot hash */
+    bool has_before;
+    struct snap_chain_heads before; /* the heads at it */
+    struct snap_buffer lines;       /* ledger lines after it */
+    /* A snapshot of the present step exists: it becomes the parent when the next line is added,
+     * so that a second save of this step is the same file again. */
+    bool has_latest;
+    unsigned char latest[SNAP_DIGEST_BYTES];
+};
+
+/* Lines that are expected: the next one is `next`. */
+struct snap_expectation {
+    const struct snap_ledger *ledger; /* NULL: nothing is expected */
+    size_t next;
+};
+
+struct snap_run {
+    /* What it was opened with. */
+    char *archive_path; /* NULL: by `latest` */
+    char *profile;
+    json_t *binding;
+    json_t *training; /* NULL: null */
+    uint64_t state_every;
+    uint64_t every;
+    uint64_t staging_bytes;
+    bool no_read_back;
+    struct snap_pool *pool;
+    struct snap_pool *own_pool; /* the same when the run made it */
+
+    /* The folder; store NULL when there is none. */
+    char *dir;
+    struct snap_store *store;
+    struct snap_store_lock *lock;
+    int dirfd;
+    char *ledger_path;
+    bool has_run;       /* it held a run when it was opened: lines, snapshots or `latest` */
+    bool has_snapshots; /* when it was opened */
+    struct snap_ledger_file ledger_file;
+
+    struct snap_inventory inventory;
+    struct snap_data_doc data;      /* the place in the data, now */
+    struct snap_buffer data_before; /* its document as begin_step found it */
+
+    /* Progress. */
+    bool restore_called;
+    bool begun;         /* the heads are those of a line; before, no line was made or restored */
+    bool in_step;       /* between begin_step and step */
+    bool updating;      /* before_update was called in this step */
+    bool alarm;         /* streams must still be as restored */
+    uint64_t steps_done;
+    struct snap_chain_heads heads;
+    char run_id[SNAP_RUN_ID_DIGITS + 1];
+    json_t *genesis_parent; /* host.parent of the genesis line to be made; NULL: null */
+    struct snap_parent_link link;
+
+    /* Expected lines: of the run's own ledger, and given by the caller. */
+    struct snap_ledger *own_ledger;
+    struct snap_expectation own;
+    struct snap_expectation given;
+    bool has_difference;
+    struct snap_ledger_difference difference;
+
+    /* Saving. */
+    atomic_int requested; /* enum snap_wanted; set by signal handlers */
+    int answered;         /* what snap_run_wanted said last */
+    bool captured;        /* captured_step is the last step saved */
+    uint64_t captured_step;
+    struct snap_ticket *tickets;
+};
+
+
+/* ---- folder: run_folder.c ---- */
+
+/* "snapshots/step-0000000100.snap.tar" */
+void snap_snapshot_name(const char *folder, uint64_t step, char name[SNAP_SNAPSHOT_NAME_BYTES]);
+/* The step of "step-0000000100.snap.tar"; false for a name of another form. */
+bool snap_snapshot_name_parse(const char *file, uint64_t *step);
+/* Steps of the snapshots in the folder, ascending; *steps is freed with free(). */
+enum snap_status snap_snapshots_list(struct snap_store *store, uint64_t **steps, size_t *count,
+                                     struct snap_error *err);
+/* The same for "snapshots" or "capsules". */
+enum snap_status snap_archives_list(struct snap_store *store, const char *folder, uint64_t **steps,
+                                    size_t *count, struct snap_error *err);
+/* Open a file of the folder as an archive; `name` is relative to it. */
+enum snap_status snap_run_open_archive(struct snap_store *store, const char *name,
+                                       struct snap_archive **archive, struct snap_error *err);
+/* Read `latest`: the file it names, opened, and its snapshot hash compared. SNAP_NOT_FOUND: there is
+ * no such file (whether there should be one is for the caller to say). */
+enum snap_status snap_latest_open(struct snap_store *store, struct snap_archive **archive,
+                                  char name[SNAP_SNAPSHOT_NAME_BYTES], struct snap_error *err);
+/* Move `latest`. */
+enum snap_status snap_latest_write(struct snap_store *store, const char *name, const char *hash,
+                                   struct snap_error *err);
+/* Add an event; `fields` is borrowed and may be NULL. Nothing is written in a run without folder. */
+enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
+                                    struct snap_error *err);
+
+/* ---- ledger: run_ledger.c, run_line.c ---- */
+
+/* Read the run's own ledger. *ledger NULL: there is none, or it has no whole line. *size: bytes of
+ * whole lines. */
+enum snap_status snap_run_ledger_read(struct snap_run *run, struct snap_ledger **ledger,
+                                      uint64_t *size, uint64_t *torn, struct snap_error *err);
+/* The ledger that goes through `archive`: the run's own, or built from the archives in the folder
+ * where lines are lost (then it is written). SNAP_INVALID: the archive is of another run. */
+enum snap_status snap_run_ledger_reach(struct snap_run *run, const struct snap_archive *archive,
+                                       struct snap_ledger **ledger, uint64_t *size, uint64_t *torn,
+                                       struct snap_error *err);
+/* Open the ledger for appending, a torn line cut off. */
+enum snap_status snap_run_ledger_start(struct snap_run *run, uint64_t size, uint64_t torn,
+                                       struct snap_error *err);
+/* The run has its genesis line after SNAP_OK: make and write, or compare it, once. */
+enum snap_status snap_run_begin(struct snap_run *run, struct snap_error *err);
+/* Compare a line just made with what is expected, or add it to the ledger; then the run's heads are
+ * `heads`. `line` is of step `step`, or a genesis line. */
+enum snap_status snap_run_line(struct snap_run *run, const struct snap_buffer *line, bool genesis,
+                               uint64_t step, const struct snap_chain_heads *heads,
+                               struct snap_error *err);
+
+/* Lines from the genesis line to the step of `archive`, gathered from it and its ancestors in
+ * `store`, and from `known` (NULL: nothing is known) where that has the older ones. */
+enum snap_status snap_ledger_gather(struct snap_store *store, const struct snap_archive *archive,
+                                    const struct snap_ledger *known, struct snap_buffer *text,
+                                    struct snap_error *err);
+/* A ledger that cannot be read, or does not go through `archive`: what in it differs first from the
+ * lines in the archives. Returns `status`, with the text of `cause` when that cannot be told. */
+enum snap_status snap_ledger_explain(struct snap_store *store, const struct snap_archive *archive,
+                                     const char *path, enum snap_status status,
+                                     const struct snap_error *cause, struct snap_error *err);
+
+/* ---- small things: run_open.c, run_inventory.c ---- */
+
+/* Everything is registered; sizes against the staging limit. */
+enum snap_status snap_run_freeze(struct snap_run *run, struct snap_error *err);
+/* After a restore, until the first step: every stream must be as it was left. SNAP_DIFFERS names
+ * the one that moved. */
+enum snap_status snap_run_check_alarm(struct snap_run *run, struct snap_error *err);
+/* Names the run in messages: its folder, or "run in memory". */
+const char *snap_run_label(const struct snap_run *run);
+void snap_parent_link_release(struct snap_parent_link *link);
+
+/* Finish every save; the first failure that nobody was told. */
+enum snap_status snap_run_check_saves(struct snap_run *run, struct snap_error *err);
+void snap_run_free_tickets(struct snap_run *run);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing an archive: ledger durable, then the archive, then `latest`, then the event. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "format/archive_write.h"
+#include "format/json_canonical.h"
+#include "format/json_fields.h"
+#include "save.h"
+
+static uint64_t milliseconds(void)
+{
+    struct timespec now = { 0, 0 };
+    clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* All members that the caller of the archive writer gives. Names of attachments are made here, into
+ * *names. Both are freed with free(). */
+static enum snap_status job_members(const struct snap_run *run, const struct snap_save_job *job,
+                                    struct snap_write_member **members, size_t *count,
+                                    snap_member_name **names, struct snap_error *err)
+{
+    size_t spare = 2 + job->attachment_count;
+    *names = calloc(job->attachment_count + 1, sizeof **names);
+    if (*names == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
+    enum snap_status status = snap_state_image_members(run, &job->image, spare, members, count, err);
+    if (status != SNAP_OK)
+        return status;
+    struct snap_write_member *more = *members + *count;
+    *more++ = (struct snap_write_member){ .name = "env.json", .data = job->environment.data,
+                                          .size = job->environment.size };
+    *more++ = (struct snap_write_member){ .name = SNAP_LEDGER_FILE, .data = job->lines.data,
+                                          .size = job->lines.size };
+    for (size_t i = 0; i < job->attachment_count; i++) {
+        const struct snap_attachment *attachment = &job->attachments[i];
+        snprintf((*names)[i], sizeof **names, "extra/%s", attachment->name);
+        *more++ = (struct snap_write_member){ .name = (*names)[i], .data = attachment->data,
+                                              .size = attachment->size_bytes };
+    }
+    *count += spare;
+    return SNAP_OK;
+}
+
+/* Does the intact archive hold what the plan holds? A capsule's failure is part of that. */
+static bool same_content(const struct snap_archive *archive, const struct snap_archive_plan *plan,
+                         const struct snap_save_job *job)
+{
+    const struct snap_manifest *manifest = snap_archive_manifest(archive);
+    return strcmp(snap_archive_state_hash(archive), snap_archive_plan_state_hash(plan)) == 0 &&
+           memcmp(&manifest->after, &job->manifest.after, sizeof manifest->after) == 0 &&
+           manifest->step == job->manifest.step && manifest->capsule == job->capsule &&
+           (!job->capsule || json_equal(manifest->failure, job->manifest.failure));
+}
+
+static enum snap_status replaced_event(struct snap_run *run, const struct snap_save_job *job,
+                                       const char *why, struct snap_error *err)
+{
+    json_t *fields = json_pack("{s:s, s:s}", "file", job->name, "why", why);
+    enum snap_status status = snap_run_add_event(run, "replaced", fields, err);
+    json_decref(fields);
+    return status;
+}
+
+/* A file of this name may be there. *mode: how to write; *was_there: nothing is to be written, and
+ * its hash is in `hash`. */
+static enum snap_status meet_existing(struct snap_run *run, const struct snap_save_job *job,
+                                      const struct snap_archive_plan *plan,
+                                      enum snap_put_mode *mode, bool *was_there,
+                                      char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
+{
+    struct snap_error cause = SNAP_ERROR_INIT;
+    struct snap_archive *archive = NULL;
+    *mode = SNAP_PUT_CREATE;
+    *was_there = false;
+    enum snap_status status = snap_run_open_archive(run->store, job->name, &archive, &cause);
+    if (status == SNAP_NOT_FOUND)
+        return SNAP_OK;
+    if (status == SNAP_OK)
+        status = snap_archive_check(archive, run->pool, &cause);
+    if (status == SNAP_OK) {
+        *was_there = same_content(archive, plan, job);
+        if (*was_there)
+            snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", snap_archive_snapshot_hash(archive));
+        else if (job->capsule)
+            status = SNAP_CORRUPT; /* an older failure of this step: the new one is evidence too */
+        else
+            status = snap_error_set(err, SNAP_DIFFERS, "%s/%s: is there already with another state "
+                                    "(%.23s... there, %.23s... now)", run->dir, job->name,
+                                    snap_archive_state_hash(archive),
+                                    snap_archive_plan_state_hash(plan));
+    } else if (status != SNAP_CORRUPT && err != NULL) {
+        *err = cause;
+    }
+    snap_archive_close(archive);
+    if (status != SNAP_CORRUPT)
+        return status;
+    *mode = SNAP_PUT_REPLACE;
+    return replaced_event(run, job, cause.text[0] != '\0' ? cause.text : "another failure", err);
+}
+
+static enum snap_status saved_event(struct snap_run *run, const struct snap_save_job *job,
+                                    const struct snap_save_result *result, uint64_t bytes,
+                                    uint64_t began, struct snap_error *err)
+{
+    json_t *fields = json_pack("{s:s, s:s, s:o, s:o, s:o}", "file", job->name, "hash",
+                               result->snapshot_hash, "step", snap_json_u64(job->manifest.step),
+                               "bytes", snap_json_u64(bytes), "duration_ms",
+                               snap_json_u64(milliseconds() - began));
+    enum snap_status status = SNAP_OK;
+    if (fields == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
+    if (status == SNAP_OK && result->was_there)
+        status = snap_json_set(fields, "was_there", json_true(), err);
+    if (status == SNAP_OK && job->capsule)
+        status = snap_json_set(fields, "failure", json_incref(job->manifest.failure), err);
+    if (status == SNAP_OK)
+        status = snap_run_add_event(run, job->capsule ? "failure" : "save", fields, err);
+    json_decref(fields);
+    return status;
+}
+
+enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
+                                     struct snap_save_result *result, struct snap_error *err)
+{
+    struct snap_put_options put = { .no_read_back = run->no_read_back };
+    struct snap_write_member *members = NULL;
+    snap_member_name *names = NULL;
+    struct snap_archive_plan *plan = NULL;
+    uint64_t began = milliseconds();
+    size_t count = 0;
+    enum snap_status status = job_members(run, job, &members, &count, &names, err);
+    if (status == SNAP_OK)
+        status = snap_archive_plan_new(&job->manifest, members, count, run->pool, &plan, err);
+    if (status == SNAP_OK)
+        status = snap_ledger_file_sync(&run->ledger_file, err);
+    if (status == SNAP_OK)
+        status = meet_existing(run, job, plan, &put.mode, &result->was_there,
+                               result->snapshot_hash, err);
+    if (status == SNAP_OK && !result->was_there) {
+        size_t segment_count;
+        const struct snap_segment *segments = snap_archive_plan_segments(plan, &segment_count);
+        snprintf(result->snapshot_hash, sizeof result->snapshot_hash, "%s",
+                 snap_archive_plan_snapshot_hash(plan));
+        status = snap_store_put(run->store, job->name, segments, segment_count, &put, err);
+    }
+    if (status == SNAP_OK && !job->capsule)
+        status = snap_latest_write(run->store, job->name, result->snapshot_hash, err);
+    if (status == SNAP_OK)
+        status = saved_event(run, job, result, snap_archive_plan_file_size(plan), began, err);
+    snap_archive_plan_free(plan);
+    free(members);
+    free(names);
+    return status;
+}

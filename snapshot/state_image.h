@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of a run as members: looked at where it lies, or copied into staging memory. */
+#ifndef SNAP_STATE_IMAGE_H
+#define SNAP_STATE_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/archive_write.h"
+#include "run_internal.h"
+
+enum snap_image_flags {
+    /* Copy tensors and values, so that the caller may change them. Else they are borrowed and must
+     * stay as they are while the image is used. */
+    SNAP_IMAGE_COPY = 1,
+    /* Streams, the place in the data and changes_in_forward tensors as the last begin_step found them. */
+    SNAP_IMAGE_BEFORE_STEP = 2,
+    /* Tensors, streams and the place in the data only: no state.json, no values. */
+    SNAP_IMAGE_FOR_DIGEST = 4
+};
+
+struct snap_image_piece {
+    const void *data; /* `owned`, or the caller's memory */
+    uint64_t size;
+    void *owned;
+};
+
+struct snap_state_image {
+    struct snap_buffer state_json;
+    struct snap_buffer data_json;
+    struct snap_image_piece *streams;  /* as in the inventory */
+    struct snap_image_piece *storages; /* as in the inventory */
+    struct snap_image_piece *values;   /* as in the inventory */
+    size_t stream_count;
+    size_t storage_count;
+    size_t value_count;
+};
+#define SNAP_STATE_IMAGE_INIT { .stream_count = 0 }
+
+/* The inventory must be frozen. *image must be empty; on failure it is. */
+enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
+                                       struct snap_state_image *image, struct snap_error *err);
+void snap_state_image_release(struct snap_state_image *image);
+
+/* The members of the image (state.json, data.json, streams, tensors, values) for the archive
+ * writer, with room for `spare` more. Borrowed from image and inventory; *members is freed with free(). */
+enum snap_status snap_state_image_members(const struct snap_run *run,
+                                          const struct snap_state_image *image, size_t spare,
+                                          struct snap_write_member **members, size_t *count,
+                                          struct snap_error *err);
+
+/* The member of that name in an array in file order; NULL when there is none. */
+const struct snap_write_member *snap_write_member_find(const struct snap_write_member *members,
+                                                       size_t count, const char *name);
+
+/* The state digest "tree1:" of the image. */
+enum snap_status snap_state_image_digest(const struct snap_run *run,
+                                         const struct snap_state_image *image,
+                                         unsigned char digest[SNAP_DIGEST_BYTES],
+                                         struct snap_error *err);
+/* The same of the state as it is now. */
+enum snap_status snap_run_state_digest(struct snap_run *run,
+                                       unsigned char digest[SNAP_DIGEST_BYTES],
+                                       struct snap_error *err);
+
+#endif

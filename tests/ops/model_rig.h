@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A small model with every kind of layer, its optimizers and batches, for the tests of both. */
+#ifndef MODEL_RIG_H
+#define MODEL_RIG_H
+
+#include "layers/model.h"
+#include "optim/optimizer.h"
+
+#define RIG_STEPS 4
+#define RIG_BATCH ((size_t)13)
+#define RIG_CLASSES ((size_t)5)
+#define RIG_INPUT ((size_t)(7 * 6 * 2))
+#define RIG_LAYERS 13
+#define RIG_OPTIMIZERS 4
+
+#define RIG_WINDOW(kernel, stride, padding) { kernel, kernel, stride, stride, padding, padding }
+
+extern const struct trn_layer_spec rig_layers[RIG_LAYERS];
+extern const struct trn_optimizer_spec rig_optimizers[RIG_OPTIMIZERS];
+extern const char *const rig_optimizer_names[RIG_OPTIMIZERS];
+
+struct rig {
+    struct snap_pool *pool;
+    struct trn_backend *backend;
+    struct snap_stream *host;
+    struct trn_model *model;
+    struct trn_optimizer *optimizer;
+    unsigned shards;
+};
+
+/* Bytes in the order in which they were noted. */
+struct record {
+    unsigned char bytes[400000];
+    size_t size_bytes;
+};
+
+struct trn_model_options rig_options(unsigned shards);
+/* Everything new, initial weights from seed 42; `isa` NULL: the best. Fails the test otherwise. */
+void rig_ready(struct rig *rig, const char *isa, unsigned threads, unsigned shards,
+               const struct trn_optimizer_spec *spec);
+void rig_dismantle(struct rig *rig);
+
+/* Inputs (RIG_BATCH, RIG_INPUT) and labels of a step, from small integers. */
+void rig_make_batch(unsigned step, float *inputs, int32_t *labels);
+/* Forward and backward pass of all shards of the first `batch` samples. */
+void rig_pass(struct rig *rig, unsigned step, size_t batch);
+/* A whole step; loss, norm and scalars are noted. */
+void rig_train_step(struct rig *rig, unsigned step, struct record *record);
+
+void record_note(struct record *record, const void *bytes, size_t size_bytes);
+/* All tensors of model and optimizer, and the gradients. */
+void record_state(struct record *record, const struct rig *rig);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every store must do: the same test over each of them. A new store is one line in
+ * `stores`. */
+#include "config.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/file.h"
+#include "store/store_ops.h"
+#include "unit_check.h"
+
+static struct snap_error err = SNAP_ERROR_INIT;
+
+static const struct snap_put_options create = { .mode = SNAP_PUT_CREATE };
+static const struct snap_put_options replace = { .mode = SNAP_PUT_REPLACE };
+
+/* A store under test, and the folder that it may use. */
+struct subject {
+    struct snap_store *store;
+    char folder[32];
+};
+
+static enum snap_status open_dir(struct subject *subject)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/run", subject->folder);
+    return snap_store_dir_open(path, true, &subject->store, &err);
+}
+
+static enum snap_status open_memory(struct subject *subject)
+{
+    return snap_store_memory_open(&subject->store, &err);
+}
+
+static const struct {
+    const char *kind;
+    enum snap_status (*open)(struct subject *subject);
+} stores[] = {
+    { "folder", open_dir },
+    { "memory", open_memory },
+};
+
+static void begin(struct subject *subject, size_t index)
+{
+    strcpy(subject->folder, "snap-test-XXXXXX");
+    assert_non_null(mkdtemp(subject->folder));
+    CHECK_OK(stores[index].open(subject));
+    assert_string_equal(subject->store->ops->kind, stores[index].kind);
+}
+
+/* Everything in a folder of the file system goes, one level of folders deep. */
+static void remove_tree(const char *folder)
+{
+    DIR *stream = opendir(folder);
+    const struct dirent *entry;
+    assert_non_null(stream);
+    while ((entry = readdir(stream)) != NULL) {
+        char path[512];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (unlink(path) != 0)
+            remove_tree(path);
+    }
+    closedir(stream);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void end(struct subject *subject)
+{
+    snap_store_close(subject->store);
+    remove_tree(subject->folder);
+}
+
+static void check_content(struct snap_store *store, const char *name, const void *data, size_t size)
+{
+    struct snap_buffer content = SNAP_BUFFER_INIT;
+    CHECK_OK(snap_store_read(store, name, size, &content, &err));
+    assert_int_equal(content.size, size);
+    if (size > 0)
+        assert_memory_equal(content.data, data, size);
+    snap_buffer_release(&content);
+}
+
+static void test_put(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        struct subject subject;
+        struct snap_buffer content = SNAP_BUFFER_INIT;
+        bool there = true;
+        int fd = -1;
+        begin(&subject, i);
+        struct snap_store *store = subject.store;
+        CHECK_OK(snap_store_exists(store, "a", &there, &err));
+        assert_false(there);
+        CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_read(store, "a", 10, &content, &err));
+        CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_open_file(store, "a", &fd, &err));
+        assert_int_equal(fd, -1);
+
+        const struct snap_segment segments[] = {
+            { 0, "first ", 6 }, { 6, NULL, 0 }, { 6, "second", 6 }
+        };
+        CHECK_OK(snap_store_put(store, "a", segments, 3, &create, &err));
+        check_content(store, "a", "first second", 12);
+        CHECK_OK(snap_store_exists(store, "a", &there, &err));
+        assert_true(there);
+        /* Again: the same is success, another is not, and changes nothing. */
+        CHECK_OK(snap_store_put_bytes(store, "a", "first second", 12, &create, &err));
+        CHECK_FAILS(SNAP_DIFFERS, "a",
+                    snap_store_put_bytes(store, "a", "first other!", 12, &create, &err));
+        CHECK_FAILS(SNAP_DIFFERS, "a", snap_store_put_bytes(store, "a", "first", 5, &create, &err));
+        check_content(store, "a", "first second", 12);
+        CHECK_OK(snap_store_put_bytes(store, "a", "third", 5, &replace, &err));
+        check_content(store, "a", "third", 5);
+        CHECK_OK(snap_store_put_bytes(store, "new", "x", 1, &replace, &err));
+        check_content(store, "new", "x", 1);
+        CHECK_OK(snap_store_put(store, "empty", NULL, 0, &create, &err));
+        check_content(store, "empty", "", 0);
+        CHECK_FAILS(SNAP_CORRUPT, "a", snap_store_read(store, "a", 4, &content, &err));
+
+        /* In a folder, made on the way. */
+        CHECK_OK(snap_store_put_bytes(store, "snapshots/step-1.snap.tar", "tar", 3, &create, &err));
+        check_content(store, "snapshots/step-1.snap.tar", "tar", 3);
+
+        /* What a reader opened stays what it was. */
+        char old[6] = { 0 };
+        CHECK_OK(snap_store_open_file(store, "a", &fd, &err));
+        CHECK_OK(snap_store_put_bytes(store, "a", "fourth", 6, &replace, &err));
+        CHECK_OK(snap_file_pread(fd, old, 5, 0, "a", &err));
+        assert_string_equal(old, "third");
+        close(fd);
+        end(&subject);
+    }
+}
+
+/* A file larger than one write. */
+static void test_large(void **state)
+{
+    (void)state;
+    size_t size = (9u << 20) + 1234;
+    unsigned char *data = malloc(size);
+    assert_non_null(data);
+    for (size_t i = 0; i < size; i++)
+        data[i] = (unsigned char)(i * 31 >> 7);
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        struct subject subject;
+        struct snap_segment segments[1000];
+        uint64_t offset = 0;
+        begin(&subject, i);
+        for (size_t s = 0; s < 1000; s++) {
+            size_t bytes = s < 999 ? s * 7 : size - (size_t)offset;
+            segments[s] = (struct snap_segment){ offset, data + offset, bytes };
+            offset += bytes;
+        }
+        CHECK_OK(snap_store_put(subject.store, "large", segments, 1000, &create, &err));
+        check_content(subject.store, "large", data, size);
+        CHECK_OK(snap_store_put_bytes(subject.store, "large", data, size, &create, &err));
+        end(&subject);
+    }
+    free(data);
+}
+
+static void test_append(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        struct subject subject;
+        begin(&subject, i);
+        CHECK_OK(snap_store_append(subject.store, "ledger.jsonl", "one\n", 4, &err));
+        CHECK_OK(snap_store_append(subject.store, "ledger.jsonl", "two\n", 4, &err));
+        CHECK_OK(snap_store_append(subject.store, "ledger.jsonl", NULL, 0, &err));
+        check_content(subject.store, "ledger.jsonl", "one\ntwo\n", 8);
+        CHECK_OK(snap_store_append(subject.store, "folder/log", "x", 1, &err));
+        check_content(subject.store, "folder/log", "x", 1);
+        end(&subject);
+    }
+}
+
+struct listing {
+    char text[200];
+    unsigned left; /* fail after so many */
+};
+
+static enum snap_status note_file(void *arg, const char *name, uint64_t size,
+                                  struct snap_error *error)
+{
+    struct listing *listing = arg;
+    size_t used = strlen(listing->text);
+    snprintf(listing->text + used, sizeof listing->text - used, "%s=%llu;", name,
+             (unsigned long long)size);
+    return --listing->left == 0 ? snap_error_set(error, SNAP_DIFFERS, "enough") : SNAP_OK;
+}
+
+static void test_list_and_remove(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        struct subject subject;
+        begin(&subject, i);
+        struct snap_store *store = subject.store;
+        const char *names[] = { "b", "B", "snapshots/10", "snapshots/9", "a", "snapshots/x.tar" };
+        for (size_t n = 0; n < 6; n++)
+            CHECK_OK(snap_store_put_bytes(store, names[n], "12345", n, &create, &err));
+        struct listing all = { .left = 100 };
+        CHECK_OK(snap_store_list(store, "", note_file, &all, &err));
+        assert_string_equal(all.text, "B=1;a=4;b=0;");
+        struct listing inside = { .left = 100 };
+        CHECK_OK(snap_store_list(store, "snapshots", note_file, &inside, &err));
+        assert_string_equal(inside.text, "10=2;9=3;x.tar=5;");
+        struct listing some = { .left = 2 };
+        CHECK_FAILS(SNAP_DIFFERS, "enough",
+                    snap_store_list(store, "snapshots", note_file, &some, &err));
+        assert_string_equal(some.text, "10=2;9=3;");
+        struct listing none = { .left = 100 };
+        CHECK_OK(snap_store_list(store, "capsules", note_file, &none, &err));
+        assert_string_equal(none.text, "");
+
+        CHECK_OK(snap_store_remove(store, "snapshots/9", &err));
+        CHECK_FAILS(SNAP_NOT_FOUND, "9", snap_store_remove(store, "snapshots/9", &err));
+        CHECK_FAILS(SNAP_NOT_FOUND, "x", snap_store_remove(store, "capsules/x", &err));
+        inside = (struct listing){ .left = 100 };
+        CHECK_OK(snap_store_list(store, "snapshots", note_file, &inside, &err));
+        assert_string_equal(inside.text, "10=2;x.tar=5;");
+        end(&subject);
+    }
+}
+
+static void test_lock(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        struct subject subject;
+        struct snap_store_lock *first = NULL;
+        struct snap_store_lock *second = NULL;
+        begin(&subject, i);
+        struct snap_store *store = subject.store;
+        CHECK_OK(snap_store_lock(store, "events.jsonl", &first, &err));
+        CHECK_FAILS(SNAP_BUSY, "events.jsonl", snap_store_lock(store, "events.jsonl", &second,
+                                                               &err));
+        assert_null(second);
+        /* The file can be appended to under its lock. */
+        CHECK_OK(snap_store_append(store, "events.jsonl", "x\n", 2, &err));
+        CHECK_OK(snap_store_lock(store, "other", &second, &err));
+        snap_store_unlock(store, second);
+        snap_store_unlock(store, first);
+        CHECK_OK(snap_store_lock(store, "events.jsonl", &first, &err));
+        check_content(store, "events.jsonl", "x\n", 2);
+        snap_store_unlock(store, first);
+        snap_store_unlock(store, NULL);
+        end(&subject);
+    }
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    char name[210];
+    memset(name, 'a', sizeof name);
+    name[201] = '\0';
+    const char *const wrong[] = { "",      "/a",   "../a", "a/../b", "a/b/c", ".a", "a/",
+                                  "a//b",  "a b",  "a\n",  "\xC3\xA9", "-a",   name };
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        struct subject subject;
+        begin(&subject, i);
+        for (size_t n = 0; n < sizeof wrong / sizeof wrong[0]; n++) {
+            struct snap_store_lock *lock = NULL;
+            bool there;
+            int fd;
+            struct snap_store *store = subject.store;
+            CHECK_FAILS(SNAP_INVALID, "no name",
+                        snap_store_put_bytes(store, wrong[n], "x", 1, &create, &err));
+            CHECK_FAILS(SNAP_INVALID, "no name",
+                        snap_store_append(store, wrong[n], "x", 1, &err));
+            CHECK_FAILS(SNAP_INVALID, "no name",
+                        snap_store_open_file(store, wrong[n], &fd, &err));
+            CHECK_FAILS(SNAP_INVALID, "no name", snap_store_exists(store, wrong[n], &there, &err));
+            CHECK_FAILS(SNAP_INVALID, "no name", snap_store_remove(store, wrong[n], &err));
+            CHECK_FAILS(SNAP_INVALID, "no name", snap_store_lock(store, wrong[n], &lock, &err));
+        }
+        CHECK_FAILS(SNAP_INVALID, "folder",
+                    snap_store_list(subject.store, "..", note_file, NULL, &err));
+        end(&subject);
+    }
+}
+
+/* Of the folder alone. */
+static void test_dir(void **state)
+{
+    (void)state;
+    char folder[] = "snap-test-XXXXXX";
+    char path[64];
+    struct snap_store *store = NULL;
+    struct stat info;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/run", folder);
+    CHECK_FAILS(SNAP_NOT_FOUND, path, snap_store_dir_open(path, false, &store, &err));
+    snprintf(path, sizeof path, "%s/no/run", folder);
+    CHECK_FAILS(SNAP_IO, path, snap_store_dir_open(path, true, &store, &err));
+    snprintf(path, sizeof path, "%s/run", folder);
+    CHECK_OK(snap_store_dir_open(path, true, &store, &err));
+    assert_string_equal(snap_store_path(store), path);
+    mode_t mask = umask(022);
+    CHECK_OK(snap_store_put_bytes(store, "snapshots/a", "x", 1, &create, &err));
+    CHECK_OK(snap_store_put_bytes(store, "latest", "x", 1, &replace, &err));
+    umask(mask);
+    snprintf(path, sizeof path, "%s/run/snapshots/a", folder);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0644);
+    assert_int_equal(info.st_nlink, 1);
+    snprintf(path, sizeof path, "%s/run/latest", folder);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0644);
+
+    /* The folder's own name stands in messages. */
+    CHECK_FAILS(SNAP_DIFFERS, "/run/snapshots/a: is there already",
+                snap_store_put_bytes(store, "snapshots/a", "y", 1, &create, &err));
+    snprintf(path, sizeof path, "%s/run/file", folder);
+    CHECK_OK(snap_store_put_bytes(store, "file", "x", 1, &create, &err));
+    CHECK_FAILS(SNAP_IO, "/run/file", snap_store_put_bytes(store, "file/a", "y", 1, &create, &err));
+
+    /* A lock is held against another process, and lost with its holder. */
+    struct snap_store_lock *lock = NULL;
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (snap_store_lock(store, "events.jsonl", &lock, &err) == SNAP_OK &&
+            write(ready[1], "x", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    CHECK_FAILS(SNAP_BUSY, "events.jsonl", snap_store_lock(store, "events.jsonl", &lock, &err));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    CHECK_OK(snap_store_lock(store, "events.jsonl", &lock, &err));
+    snap_store_unlock(store, lock);
+    close(ready[0]);
+    close(ready[1]);
+    snap_store_close(store);
+    remove_tree(folder);
+    snap_store_close(NULL);
+}
+
+static void test_memory_has_no_path(void **state)
+{
+    (void)state;
+    struct snap_store *store = NULL;
+    CHECK_OK(snap_store_memory_open(&store, &err));
+    assert_null(snap_store_path(store));
+    snap_store_close(store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_put),    cmocka_unit_test(test_large),
+        cmocka_unit_test(test_append), cmocka_unit_test(test_list_and_remove),
+        cmocka_unit_test(test_lock),   cmocka_unit_test(test_names),
+        cmocka_unit_test(test_dir),    cmocka_unit_test(test_memory_has_no_path),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
