@@ -53,8 +53,8 @@ static enum snap_status read_ledger(const char *dir, const struct snap_archive *
         take_line(ledger, index, step, &at);
         if (strcmp(at.run_hash, snap_archive_run_hash(archive)) != 0)
             status = snap_error_set(err, SNAP_CORRUPT,
-                                    "%s: step %" PRIu64 " is %s there, and %s in the snapshot", path,
-                                    step, at.run_hash, snap_archive_run_hash(archive));
+                                    "%s: step %" PRIu64 " is %s there, and %s in the snapshot",
+                                    path, step, at.run_hash, snap_archive_run_hash(archive));
     }
     if (status == SNAP_OK)
         take_line(ledger, snap_ledger_line_count(ledger) - 1, snap_ledger_last_step(ledger), head);

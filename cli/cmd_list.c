@@ -155,7 +155,8 @@ static enum snap_status list_files(const char *dir, const struct cmd_snapshot_fi
     return first;
 }
 
-/* Every file is listed before the first that is damaged, or a useless `latest`, is complained of. */
+/* Every file is listed, before the first that is damaged, or a useless `latest`, is complained
+ * of. */
 static enum snap_status list_run(const char *dir, struct cmd_report *report,
                                  struct snap_error *err)
 {
@@ -221,8 +222,8 @@ static const struct cmd_operand operands[] = {
 const struct cmd_command cmd_list = {
     .name = "list",
     .summary = "list the snapshots of a run, or the members of an archive",
-    .description = "List the snapshots and capsules of a run folder: step, size, snapshot hash, how "
-                   "many members are withheld. Or the members of an archive.",
+    .description = "List the snapshots and capsules of a run folder: step, size, snapshot hash, "
+                   "how many members are withheld. Or the members of an archive.",
     .options = options,
     .operands = operands,
     .arguments_size = sizeof(struct list_arguments),

@@ -45,7 +45,8 @@ static const struct cmd_option options[] = {
     { "steps", "N", CMD_OPTION_NUMBER, AT(steps), false, "stop after step N" },
     { "threads", "N", CMD_OPTION_THREADS, AT(threads), false,
       "use N threads; the bits are the same with any number" },
-    { "seed", "N", CMD_OPTION_NUMBER, AT(seed), false, "seed all streams with N, not as in CONFIG" },
+    { "seed", "N", CMD_OPTION_NUMBER, AT(seed), false,
+      "seed all streams with N, not as in CONFIG" },
     { "device", "D", CMD_OPTION_TEXT, AT(device), false, "compute on D: cpu, or cuda:N" },
     { .name = NULL },
 };

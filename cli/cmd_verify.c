@@ -57,7 +57,8 @@ static enum snap_status verify(const void *arguments, struct cmd_report *report,
 #define AT(member) offsetof(struct verify_arguments, member)
 
 static const struct cmd_option options[] = {
-    { "only", "MEMBER", CMD_OPTION_TEXT, AT(only), false, "check the content of this member alone" },
+    { "only", "MEMBER", CMD_OPTION_TEXT, AT(only), false,
+      "check the content of this member alone" },
     { "allow-withheld", NULL, CMD_OPTION_FLAG, AT(allow_withheld), false,
       "members that are absent by design are no failure" },
     { .name = NULL },

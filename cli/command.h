@@ -53,8 +53,8 @@ struct cmd_command {
      * and operands are written. */
     size_t arguments_size;
     const void *defaults;
-    /* Do it. What it has to say goes to stdout, or with report->json into report->result. On failure
-     * `err` has the line for stderr; an empty one says that stdout has said all. */
+    /* Do it. What it has to say goes to stdout, or with report->json into report->result. On
+     * failure `err` has the line for stderr; an empty one says that stdout has said all. */
     enum snap_status (*run)(const void *arguments, struct cmd_report *report,
                             struct snap_error *err);
 };

@@ -236,11 +236,10 @@ enum cmd_exit cmd_finish(const char *command, struct cmd_report *report, enum sn
     enum cmd_exit code = cmd_exit_code(status);
     const char *error_text = status != SNAP_OK && err->text[0] ? err->text : NULL;
     bool failed;
+    int os_error;
 
     if (status == SNAP_OK && report->stopped)
         code = CMD_EXIT_STOPPED;
-    if (error_text)
-        print_error(error_text);
     if (report->json && command &&
         !print_document(command, report, status, error_text, code)) {
         print_error("the JSON document: no memory for it");
@@ -249,14 +248,19 @@ enum cmd_exit cmd_finish(const char *command, struct cmd_report *report, enum sn
     json_decref(report->result);
     report->result = NULL;
 
-    /* A full disk is seen when the buffer is flushed, or when a network file system closes. */
-    failed = ferror(stdout) != 0;
+    /* Before the line on stderr, so that both are in order where they meet. A full disk is seen
+     * here, or when a network file system closes. */
     errno = 0;
-    failed = fclose(stdout) != 0 || failed;
+    failed = fflush(stdout) != 0 || ferror(stdout) != 0;
+    if (!failed)
+        failed = fclose(stdout) != 0;
+    os_error = errno;
+    if (error_text)
+        print_error(error_text);
     if (failed) {
         struct snap_error lost = SNAP_ERROR_INIT;
-        if (errno)
-            snap_error_set_os(&lost, SNAP_IO, errno, "stdout: writing the output");
+        if (os_error)
+            snap_error_set_os(&lost, SNAP_IO, os_error, "stdout: writing the output");
         else
             snap_error_set(&lost, SNAP_IO, "stdout: some of the output could not be written");
         print_error(lost.text);

@@ -122,8 +122,8 @@ static enum snap_status no_latest(const char *dir, const char *why, struct snap_
             last = &files[i];
     if (last)
         status = snap_error_set(err, SNAP_CORRUPT,
-                                "%s/latest: %s; name a snapshot yourself: %s/%s is the last one", dir,
-                                why, dir, last->name);
+                                "%s/latest: %s; name a snapshot yourself: %s/%s is the last one",
+                                dir, why, dir, last->name);
     else
         status = snap_error_set(err, SNAP_NOT_FOUND, "%s: the run has no snapshot yet", dir);
     free(files);

@@ -74,8 +74,8 @@ static enum snap_status folder_kind(const char *path, const char *wanted, enum c
     }
     if (has(path, "../ledger.jsonl"))
         return snap_error_set(err, SNAP_NOT_FOUND,
-                              "%s: a folder inside a run; %s is wanted: the folder above, or a file "
-                              "in here", path, wanted);
+                              "%s: a folder inside a run; %s is wanted: the folder above, or a "
+                              "file in here", path, wanted);
     return snap_error_set(err, SNAP_NOT_FOUND, "%s: a folder without a run; %s is wanted", path,
                           wanted);
 }

@@ -44,7 +44,7 @@ run() {
     printf '   $ %s\n' "${shown//"$top/"/}"
     out=$("$@" 2>&1)
     status=$?
-    printf '%s\n' "$out" | quote
+    [ -z "$out" ] || printf '%s\n' "$out" | quote
     return "$status"
 }
 lines() { if [ -f "$1" ]; then wc -l <"$1"; else echo 0; fi; }

@@ -43,8 +43,8 @@ static enum snap_status check_config(struct folder *folder, struct snap_error *e
         json_t *training = json_object_get(config, "training");
         json_t *there = json_object_get(json_object_get(genesis, "host"), "training");
         if (!json_equal(training == NULL ? json_null() : training, there))
-            status = snap_error_set(&cause, SNAP_CORRUPT, "its training part is not the one of the "
-                                    "genesis line");
+            status = snap_error_set(&cause, SNAP_CORRUPT, "the training part of config.json is not "
+                                    "the one of the genesis line");
     }
     if (status == SNAP_OK)
         status = snap_verdict_ok(folder->verdict, false, err, "config.json",

@@ -39,13 +39,13 @@ static enum snap_status compare_chain(const struct snap_run *run,
         return status;
     snprintf(result->first_member, sizeof(result->first_member), "run hash");
     return snap_error_set(err, SNAP_DIFFERS,
-                          "step %llu: the state is equal, but an earlier ledger line is not: the run "
-                          "hash is %s here and %s in the archive",
+                          "step %llu: the state is equal, but an earlier ledger line is not: the "
+                          "run hash is %s here and %s in the archive",
                           (unsigned long long)snap_archive_step(archive), run_hash,
                           snap_archive_run_hash(archive));
 }
 
-/* The state as it is now against the archive of this step. `run_id`: of the run that is replayed. */
+/* The state as it is now against the archive of this step. `run_id`: of the run replayed. */
 static enum snap_status compare_state(struct trn_training *t, const char *run_id, const char *path,
                                       struct trn_replay_result *result, struct snap_error *err)
 {

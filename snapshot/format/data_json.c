@@ -182,8 +182,11 @@ static enum snap_status decode_start(const json_t *start, struct snap_buffer *by
         json_t *value = NULL;
         if (snap_hex_decode(json_string_value(hex), digits, bytes->data)) {
             bytes->size = digits / 2;
-            if (snap_json_decode(bytes->data, bytes->size, WHAT, &value, NULL) == SNAP_CORRUPT)
+            status = snap_json_decode(bytes->data, bytes->size, WHAT, &value, NULL);
+            if (status == SNAP_CORRUPT)
                 return SNAP_OK;
+            if (status != SNAP_OK)
+                return out_of_memory(err);
             json_decref(value);
         }
     }

@@ -89,14 +89,17 @@ enum snap_status snap_json_encode(const json_t *value, struct snap_buffer *out,
 struct comparison {
     const char *left;
     size_t left_bytes;
+    bool differs;
 };
 
 static int compare_text(const char *text, size_t size_bytes, void *arg)
 {
     struct comparison *comparison = arg;
     if (size_bytes > comparison->left_bytes ||
-        memcmp(comparison->left, text, size_bytes) != 0)
+        memcmp(comparison->left, text, size_bytes) != 0) {
+        comparison->differs = true;
         return -1;
+    }
     comparison->left += size_bytes;
     comparison->left_bytes -= size_bytes;
     return 0;
@@ -130,9 +133,13 @@ enum snap_status snap_json_decode(const void *bytes, size_t size_bytes, const ch
     enum snap_status status = load(bytes, size_bytes, what, SNAP_CORRUPT, &loaded, err);
     if (status != SNAP_OK)
         return status;
-    struct comparison comparison = { bytes, size_bytes };
-    if (json_dump_callback(loaded, compare_text, &comparison, DUMP_FLAGS) != 0 ||
-        comparison.left_bytes != 1 || comparison.left[0] != '\n') {
+    struct comparison comparison = { bytes, size_bytes, false };
+    int failed = json_dump_callback(loaded, compare_text, &comparison, DUMP_FLAGS);
+    if (failed != 0 && !comparison.differs) {
+        json_decref(loaded);
+        return snap_error_set(err, SNAP_NO_MEMORY, "%s: reading JSON: out of memory", what);
+    }
+    if (failed != 0 || comparison.left_bytes != 1 || comparison.left[0] != '\n') {
         json_decref(loaded);
         return snap_error_set(err, SNAP_CORRUPT, "%s: is not canonical JSON from byte %zu on", what,
                               size_bytes - comparison.left_bytes);

@@ -88,8 +88,8 @@ static enum snap_status decode(void *state, const void *bytes, size_t size_bytes
     const json_t *engine = NULL;
     enum snap_status status;
 
-    status = snap_stream_json_decode(WHAT, KIND, "bit_generator gauss has_gauss kind state", bytes, size_bytes,
-                                     &object, err);
+    status = snap_stream_json_decode(WHAT, KIND, "bit_generator gauss has_gauss kind state", bytes,
+                                     size_bytes, &object, err);
     if (status == SNAP_OK) {
         status = snap_stream_json_get_name(WHAT, object, "bit_generator", "MT19937", err);
     }

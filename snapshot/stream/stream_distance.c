@@ -18,8 +18,8 @@ static bool forward(const struct snap_mt19937 *from, const struct snap_mt19937 *
     memcpy(key, from->key, sizeof key);
     for (;;) {
         if (memcmp(key, to->key, sizeof key) == 0) {
-            *words = start + to->pos - from->pos;
-            return start + to->pos >= from->pos && *words <= limit;
+            *words = start + to->pos - from->pos; /* below 0: wrapped past any limit */
+            return *words <= limit;
         }
         /* The block after this one starts at the word start + 624. */
         if (start + SNAP_MT19937_WORDS > from->pos &&

@@ -57,7 +57,8 @@ float snap_torch_float(struct snap_torch_cpu *t);   /* [0, 1), the low 24 bits o
 double snap_torch_double(struct snap_torch_cpu *t); /* [0, 1), the low 53 bits of two words */
 
 /* ---- fills: torch_fill.c. `out` has n elements of `dtype`; SNAP_UNSUPPORTED for a dtype that
- * torch does not fill so, SNAP_INVALID for parameters that it refuses. Nothing is drawn then. ---- */
+ * torch does not fill so, SNAP_INVALID for parameters that it refuses; nothing is drawn then. The
+ * last part, from exponential_ on, is in torch_normal.c. ---- */
 
 /* random_() */
 enum snap_status snap_torch_random(struct snap_torch_cpu *t, enum snap_dtype dtype, void *out,
@@ -117,8 +118,8 @@ void snap_torch_randperm_long(struct snap_torch_cpu *t, uint64_t *out, size_t n)
 /* The seed that samplers and loaders draw: one int64 random_(). */
 uint64_t snap_torch_draw_seed(struct snap_torch_cpu *t);
 /* One pass of RandomSampler(range(n), replacement, num_samples, generator). `explicit`: t is the
- * generator given; else t is the default generator, from which a private one is seeded. SNAP_INVALID
- * when n is 0. */
+ * generator given; else t is the default generator, from which a private one is seeded.
+ * SNAP_INVALID when n is 0. */
 enum snap_status snap_torch_random_sampler(struct snap_torch_cpu *t, size_t n, bool replacement,
                                            size_t num_samples, bool explicit_generator,
                                            uint64_t *out, struct snap_error *err);
@@ -129,7 +130,8 @@ enum snap_status snap_torch_multinomial(struct snap_torch_cpu *t, enum snap_dtyp
 /* The seed words that a DataLoader's worker gives to np.random.seed. */
 void snap_torch_worker_numpy_seed(uint64_t base_seed, uint32_t worker, uint32_t words[4]);
 
-/* ---- initialisers: torch_initialisers.c. Python doubles up to the call of uniform_ or normal_. ---- */
+/* ---- initialisers: torch_initialisers.c. Python doubles up to the call of uniform_ or
+ * normal_. ---- */
 
 /* sqrt(2 / (1 + slope^2)): calculate_gain("leaky_relu", slope). */
 double snap_torch_gain_leaky_relu(double slope);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* torch's CUDA generator: a seed and a count of 32-bit words per thread (ATen/cuda/
- * CUDAGeneratorImpl.cpp). What a kernel draws depends on its launch, hence on the GPU; the state and
- * how far it has moved do not. */
+ * CUDAGeneratorImpl.cpp). What a kernel draws depends on its launch, hence on the GPU; the state
+ * and how far it has moved do not. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -65,7 +65,8 @@ static enum snap_status decode(void *state, const void *bytes, size_t size_bytes
     offset = rest == 8 ? 0 : snap_get_u64(in + 8);
     if (offset > INT64_MAX || offset % 4 != 0) {
         return snap_error_set(err, SNAP_CORRUPT,
-                              "stream " KIND ": decode: the offset is negative or no multiple of 4");
+                              "stream " KIND ": decode: the offset is negative or no multiple "
+                              "of 4");
     }
     c->seed = snap_get_u64(in);
     c->offset = offset;

@@ -50,8 +50,8 @@ enum snap_status snap_torch_xavier_normal(struct snap_torch_cpu *t, enum snap_dt
     return snap_torch_normal(t, dtype, 0.0, xavier_std(fan_in, fan_out, gain), true, out, n, err);
 }
 
-/* erfinv_ on float32: a rational approximation and two steps of Newton's method (ATen/native/Math.h,
- * calc_erfinv), with the fused operations of the AVX2 build. |y| < 1. */
+/* erfinv_ on float32: a rational approximation and two steps of Newton's method (calc_erfinv of
+ * ATen/native/Math.h), with the fused operations of the AVX2 build. |y| < 1. */
 static float erfinv_avx2(float y)
 {
     const float slope = 2.0f / (float)sqrt(M_PI);

@@ -93,7 +93,8 @@ contents() { # DIR
         find . -type f ! -name events.jsonl -print0 | LC_ALL=C sort -z | xargs -0r sha256sum)
 }
 
-# Two points: the command exits with this status, and says one line on stderr that the pattern finds.
+# Two points: the command exits with this status, and says one line on stderr, which the pattern
+# finds.
 fails() { # STATUS NAME PATTERN COMMAND...
     fails_name=$2
     fails_pattern=$3
@@ -148,7 +149,7 @@ wait_for_lines() { # FILE LINES PID
     done
 }
 
-# Run a command where a file system of so many KiB is mounted on an empty folder. Can it be done here?
+# Run a command where a file system of so many KiB is mounted on $work/disk. Can it be done here?
 small_disk_works() {
     mkdir -p "$work/disk" && on_small_disk 64 true >/dev/null 2>&1
 }

@@ -5,8 +5,8 @@
 forge.py bit ARCHIVE MEMBER OFFSET     flip a bit of a member, and write STATE and SHA256SUMS anew
 forge.py text ARCHIVE MEMBER OLD NEW   replace text of equal length in a member, likewise
 forge.py withhold ARCHIVE MEMBER...    leave members out, as an author may: the listings stay
-forge.py ledger FILE STEP FIELD VALUE  set a field ("float.scalars.loss") of a step's line, and write
-                                       the chains of all later lines anew
+forge.py ledger FILE STEP FIELD VALUE  set a field ("float.scalars.loss") of a step's line, and
+                                       write the chains of all later lines anew
 forge.py offset ARCHIVE MEMBER         print where the member's content begins
 """
 

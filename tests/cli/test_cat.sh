@@ -29,8 +29,9 @@ same "all of it" "True" \
     "$(json "$work/out" "d['result']['content'] == open('$work/unpacked/data.json').read()")"
 exits 0 "a tensor as JSON" "$SNAP" cat "$archive" tensors/model/conv1.weight --json
 json_is_valid "its document is valid" cat
-same "it is hex" "True" "$(json "$work/out" \
-    "bytes.fromhex(d['result']['content']) == open('$work/unpacked/tensors/model/conv1.weight', 'rb').read()")"
+weight=$work/unpacked/tensors/model/conv1.weight
+same "it is hex" "True" \
+    "$(json "$work/out" "bytes.fromhex(d['result']['content']) == open('$weight', 'rb').read()")"
 
 # ---- damaged: nothing is written ----
 
@@ -52,7 +53,8 @@ fails 6 "a withheld member" "tensors/model/fc1\.weight" \
 
 # ---- refused ----
 
-fails 3 "no such member" "tensors/model/fc9: no such member" "$SNAP" cat "$archive" tensors/model/fc9
+fails 3 "no such member" "tensors/model/fc9: no such member" \
+    "$SNAP" cat "$archive" tensors/model/fc9
 fails 2 "a run folder" "a run folder; an archive is wanted, such as snapshots/step-" \
     "$SNAP" cat "$run" README
 fails 5 "not an archive" "README\.md" "$SNAP" cat "$top_srcdir/README.md" README

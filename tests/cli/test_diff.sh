@@ -17,7 +17,8 @@ cp -r "$run" "$work/copy"
 exits 0 "a run and its copy" "$SNAP" diff "$run" "$work/copy"
 matches "what it says" diff_equal.txt
 exits 0 "a run and a ledger" "$SNAP" diff "$run" "$work/copy/ledger.jsonl"
-exits 0 "two archives of one state" "$SNAP" diff "$(snapshot "$run" 12)" "$(snapshot "$work/copy" 12)"
+exits 0 "two archives of one state" \
+    "$SNAP" diff "$(snapshot "$run" 12)" "$(snapshot "$work/copy" 12)"
 exits 0 "as JSON" "$SNAP" diff "$run" "$work/copy" --json
 json_is_valid "its document is valid" diff
 

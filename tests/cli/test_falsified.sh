@@ -135,7 +135,8 @@ like "it names the stream" '^first +stream device: .*1 ' "$(cat "$work/out")"
 
 mkdir "$work/data"
 cp "$top_srcdir"/data/digits-*-ubyte "$work/data"
-make_config "$work/own.json" "running.data.train_images=\"$work/data/digits-train-images.idx3-ubyte\""
+make_config "$work/own.json" \
+    "running.data.train_images=\"$work/data/digits-train-images.idx3-ubyte\""
 "$SNAP" run "$work/own.json" --dir "$work/own" --steps 8 >/dev/null 2>&1
 flip_byte "$work/data/digits-train-images.idx3-ubyte" 4000
 run=$work/own

@@ -15,7 +15,8 @@ matches "what it says" list_run.txt
 exits 0 "of a run as JSON" "$SNAP" list "$run" --json
 json_is_valid "its document is valid" list
 same "steps, and the latest" "6 12 18 24 snapshots/step-0000000024.snap.tar" \
-    "$(json "$work/out" '" ".join(str(s["step"]) for s in d["result"]["snapshots"]) + " " + d["result"]["latest"]')"
+    "$(json "$work/out" \
+        '" ".join([str(s["step"]) for s in d["result"]["snapshots"]] + [d["result"]["latest"]])')"
 exits 0 "of an archive" "$SNAP" list "$(snapshot "$run" 12)"
 matches "what it says" list_archive.txt
 exits 0 "of an archive as JSON" "$SNAP" list "$(snapshot "$run" 12)" --json

@@ -51,7 +51,8 @@ for command in $commands; do
         grep -Fq "$(echo "$option" | sed 's/-/\\-/g')" "$page" || missing="$missing $option"
     done
     same "every option is in snap-$command(1)" "" "$missing"
-    try "snap-$command(1) is in snap(1)" grep -Fq "snap\\-$command (1)" "$top_srcdir/docs/man/snap.1"
+    try "snap-$command(1) is in snap(1)" \
+        grep -Fq "snap\\-$command (1)" "$top_srcdir/docs/man/snap.1"
     try "there is a test of it" test -x "$top_srcdir/tests/cli/test_$command.sh"
     try "there is a schema of its output" test -f "$top_srcdir/schema/cmd-$command.schema.json"
 done

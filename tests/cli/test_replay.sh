@@ -43,7 +43,8 @@ cp "$run/ledger.jsonl" "$work/forged.jsonl"
 fails 1 "a loss that was forged" "step 8: loss" "$SNAP" replay "$(snapshot "$run" 6)" \
     --ledger "$work/forged.jsonl"
 like "it says so" '^differs +step 8: loss \(float\.scalars\.loss\)' "$(cat "$work/out")"
-exits 1 "the same as JSON" "$SNAP" replay "$(snapshot "$run" 6)" --ledger "$work/forged.jsonl" --json
+exits 1 "the same as JSON" \
+    "$SNAP" replay "$(snapshot "$run" 6)" --ledger "$work/forged.jsonl" --json
 json_is_valid "its document is valid" replay
 same "it names step and kind" "8 loss 3f800000" \
     "$(json "$work/out" '"{step} {kind} {left}".format(**d["result"]["difference"])')"

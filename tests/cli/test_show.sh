@@ -13,7 +13,8 @@ make_run "$run" || note "$(cat "$work/make_run.log")"
 exits 0 "of an archive" "$SNAP" show "$(snapshot "$run" 12)"
 matches "what it says" show.txt
 exits 0 "of a run" "$SNAP" show "$run"
-like "is its latest snapshot" '^kind +snapshot of run [0-9a-f]{16}, after step 24$' "$(cat "$work/out")"
+like "is its latest snapshot" '^kind +snapshot of run [0-9a-f]{16}, after step 24$' \
+    "$(cat "$work/out")"
 exits 0 "as JSON" "$SNAP" show "$(snapshot "$run" 12)" --json
 json_is_valid "its document is valid" show
 mkdir "$work/unpacked"

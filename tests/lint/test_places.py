@@ -73,7 +73,7 @@ def layers(tree):
 def stores(tree):
     for name, path in matches(tree, r"snapshot/store/store_(\w+)\.c"):
         if f"snap_store_{name}_open" in tree[path]:
-            yield path, [some_has(tree, r"tests/store/\w+\.c", rf"\bsnap_store_{name}_open\b")]
+            yield path, [some_has(tree, r"tests/unit/test_store\w*\.c", rf"\bsnap_store_{name}_open\b")]
 
 
 def schemas(tree):
@@ -108,7 +108,7 @@ COMPLETE = {
     "schema/config.schema.json": '"sum"', "schema/examples/valid/config.a.json": "",
     "schema/examples/invalid/config.b.json": "", "tests/ops/test_model.c": "TRN_LAYER_SUM",
     "snapshot/store/store_tape.c": "snap_store_tape_open(",
-    "tests/store/test_store.c": "snap_store_tape_open(",
+    "tests/unit/test_store.c": "snap_store_tape_open(",
 }
 THINGS = {"cli/cmd_look.c", "snapshot/stream/dice.c", "trainer/layers/sum.c",
           "snapshot/store/store_tape.c"}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stream_tool KIND [VERSION]: a stream that obeys lines on stdin and answers each with one line
- * on stdout, for tests that compare with the library of that name. Integers come in decimal, floats as
- * C reads them; floats go out as their bits in hex. The draws are random, getrandbits K, gauss,
- * uniform, ... N [ARGUMENTS], N numbers each; see the tables below. Other lines: seed S, encode,
- * decode HEX, words. A line that is refused is answered with "error: " and the reason. VERSION is a
- * number of enum snap_torch_version. */
+/* stream_tool KIND [VERSION]: a stream that obeys lines on stdin and answers each with one line on
+ * stdout, for tests that compare with the library of that name. Integers come in decimal, floats as
+ * C reads them; floats go out as their bits in hex. A draw is a line NAME N [ARGUMENT...], answered
+ * with N numbers; the functions below know the names. Other lines: seed S, encode, decode HEX,
+ * words. A line that is refused is answered with "error: " and the reason. VERSION is a number of
+ * enum snap_torch_version. */
 #include "config.h"
 
 #include <inttypes.h>

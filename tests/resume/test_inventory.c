@@ -160,8 +160,8 @@ static const char *kind_of_difference(const struct restored *restored)
     return difference != NULL ? difference->kind : "none";
 }
 
-/* One bit of each tensor of the model and of the optimizer; the highest of a float's fraction, since
- * a lower one can be lost in a rounding. */
+/* One bit of each tensor of the model and of the optimizer; the highest of a float's fraction,
+ * since a lower one can be lost in a rounding. */
 static void tensors(void **state)
 {
     size_t seen = 0;

@@ -35,8 +35,8 @@ exits 0 "with other threads too" "$SNAP" replay "$capsule" --threads 3
 try "a second run leaves the same capsule" cmp "$capsule" \
     "$work/again/capsules/$(basename "$capsule")"
 
-# Weights that overflow in the very last update: a run that ends there ends with 7 as well, and so does the
-# one that would go on. A linear model, whose weights grow by 1e12 a step.
+# Weights that overflow in the very last update: a run that ends there ends with 7 as well, and so
+# does the one that would go on. A linear model, whose weights grow by 1e12 a step.
 cnn_training='"data": {"shape": [8, 8, 1], "classes": 10, "mean": "0.0192", "std": "0.0236"},
     "model": [
       {"name": "flatten", "kind": "flatten"},

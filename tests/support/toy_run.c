@@ -376,9 +376,9 @@ void toy_remove(const char *dir)
 
 const char *toy_path(const char *dir, const char *name)
 {
-    static char paths[8][4200];
+    static char paths[64][4200];
     static unsigned next;
-    char *path = paths[next++ % 8];
+    char *path = paths[next++ % 64];
     snprintf(path, sizeof paths[0], "%s/%s", dir, name);
     return path;
 }

@@ -81,7 +81,7 @@ void toy_digest(const struct toy *toy, unsigned char digest[SNAP_DIGEST_BYTES]);
 /* A new folder under TMPDIR; the returned path is the caller's to free after toy_remove. */
 char *toy_folder(void);
 void toy_remove(const char *dir);
-/* "DIR/NAME", in one of a few buffers that are used again in turn. */
+/* "DIR/NAME", in one of 64 buffers that are used again in turn. */
 const char *toy_path(const char *dir, const char *name);
 /* A file's bytes, terminated, to be freed; NULL when it is not there. */
 char *toy_read(const char *path, size_t *size);

@@ -298,6 +298,40 @@ static void test_pool(void **state)
     snap_pool_free(NULL);
 }
 
+/* As many items as threads, each waiting for all the others: every thread has one. */
+struct meeting {
+    pthread_barrier_t barrier;
+    struct counted *counted;
+};
+
+static void meet(void *arg, size_t index, unsigned worker)
+{
+    struct meeting *meeting = arg;
+    pthread_barrier_wait(&meeting->barrier);
+    count_item(meeting->counted, index, worker);
+}
+
+static void test_pool_every_thread(void **state)
+{
+    (void)state;
+    struct meeting meeting = { .counted = calloc(1, sizeof *meeting.counted) };
+    struct snap_pool *pool = NULL;
+    assert_non_null(meeting.counted);
+    assert_int_equal(pthread_barrier_init(&meeting.barrier, NULL, 4), 0);
+    set_hostile_arithmetic();
+    CHECK_OK(snap_pool_new(4, &pool, &err));
+    for (int i = 0; i < 20; i++)
+        snap_pool_run(pool, 4, meet, &meeting);
+    assert_true(is_hostile_arithmetic());
+    fesetenv(FE_DFL_ENV);
+    snap_pool_free(pool);
+    assert_int_equal(atomic_load(&meeting.counted->faults), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(atomic_load(&meeting.counted->times[i]), 20);
+    pthread_barrier_destroy(&meeting.barrier);
+    free(meeting.counted);
+}
+
 struct caller {
     struct snap_pool *pool;
     struct counted *counted;
@@ -353,7 +387,7 @@ int main(void)
         cmocka_unit_test(test_bytes),      cmocka_unit_test(test_buffer),
         cmocka_unit_test(test_array),      cmocka_unit_test(test_file),
         cmocka_unit_test(test_pool),       cmocka_unit_test(test_pool_callers),
-        cmocka_unit_test(test_device),
+        cmocka_unit_test(test_device),     cmocka_unit_test(test_pool_every_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

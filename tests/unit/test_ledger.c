@@ -170,10 +170,9 @@ static void test_every_byte(void **state)
     for (size_t i = 0; i < text.size; i++) {
         unsigned char held = text.data[i];
         text.data[i] ^= 1;
-        CHECK_FAILS(SNAP_CORRUPT, NULL, snap_ledger_decode(text.data, text.size, "here", &ledger,
-                                                           &err) == SNAP_UNSUPPORTED
-                                            ? SNAP_CORRUPT /* "snap-ledger-0" is another version */
-                                            : err.status);
+        enum snap_status status = snap_ledger_decode(text.data, text.size, "here", &ledger, &err);
+        /* "snap-ledger-0" would be another version. */
+        assert_true(status == SNAP_CORRUPT || status == SNAP_UNSUPPORTED);
         text.data[i] = held;
     }
     snap_buffer_release(&text);

@@ -74,8 +74,8 @@ static void words_come_as_put(void **state)
     assert_true(snap_mt19937_double(&mt) == 0.5);
 }
 
-/* choices: a number equal to a cumulative weight belongs to the next element; the last element takes
- * what rounding puts at the very end. */
+/* choices: a number equal to a cumulative weight belongs to the next element; the last element
+ * takes what rounding puts at the very end. */
 static void python_choices_at_the_edge(void **state)
 {
     const double cumulative[] = { 1.0, 2.0 };

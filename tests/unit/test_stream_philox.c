@@ -14,7 +14,7 @@
 
 #include "stream/philox.h"
 
-/* Random123's kat_vectors: philox4x32, 10 rounds; the last one's counter and key are digits of pi. */
+/* Random123's kat_vectors: philox4x32, 10 rounds; counter and key of the last are digits of pi. */
 static const struct answer {
     uint32_t counter[4], key[2], out[4];
 } answers[] = {

@@ -3,6 +3,7 @@
  * builds, long permutations, the 16-bit types, and calls that must be refused. */
 #include "config.h"
 
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -152,6 +153,7 @@ static void check_16_bits(uint16_t (*from_float)(float), float (*to_float)(uint1
         assert_int_equal(from_float(nextafterf((float)middle, INFINITY)), bits + 1);
     }
     assert_int_equal(from_float(INFINITY), infinity);
+    assert_int_equal(from_float(FLT_MAX), infinity);
     assert_true(isinf(to_float(infinity)));
     assert_true(isnan(to_float(from_float(NAN))));
 }
@@ -160,6 +162,10 @@ static void sixteen_bits(void **state)
 {
     (void)state;
     check_16_bits(snap_f16_from_float, snap_f16_to_float, 0x7c00);
+    for (float past = 65536.0f; past < 140000.0f; past += 512.0f) {
+        assert_int_equal(snap_f16_from_float(past), 0x7c00);
+        assert_int_equal(snap_f16_from_float(-past), 0xfc00);
+    }
     check_16_bits(snap_bf16_from_float, snap_bf16_to_float, 0x7f80);
 }
 
@@ -258,8 +264,8 @@ static void caches_round_trip(void **state)
     assert_memory_equal(bytes, after, sizeof bytes);
 }
 
-/* multinomial(ones(10), n, replacement=True) after manual_seed(123), as torch 1.10 and 1.13 draw it:
- * one double a draw. From 2.0 on a single draw takes an exponential for every category. */
+/* multinomial(ones(10), n, replacement=True) after manual_seed(123), as torch 1.10 draws it: one
+ * double a draw. From 2.0 on a single draw takes an exponential for every category. */
 static void single_multinomial(void **state)
 {
     const double ones[10] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
@@ -284,7 +290,7 @@ static void single_multinomial(void **state)
     }
 }
 
-/* A fresh block that was used up says next = 624, as torch does, and not the 0 that it began with. */
+/* A fresh block that was used up says next = 624, as torch does, and not the 0 it began with. */
 static void used_up(void **state)
 {
     unsigned char bytes[SNAP_TORCH_CPU_BYTES];

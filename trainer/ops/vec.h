@@ -94,15 +94,48 @@ static inline __m128d trn_fma_to_odd(__m128d a, __m128d b, __m128d c)
         _mm_sub_epi64(bits, _mm_and_si128(towards_zero, inexact)), inexact));
 }
 
+static __attribute__((noinline, unused)) __m128 trn_vec_fma_careful(__m128 a, __m128 b, __m128 c)
+{
+    const __m128 low = _mm_cvtpd_ps(
+        trn_fma_to_odd(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c)));
+    const __m128 high = _mm_cvtpd_ps(trn_fma_to_odd(_mm_cvtps_pd(_mm_movehl_ps(a, a)),
+                                                    _mm_cvtps_pd(_mm_movehl_ps(b, b)),
+                                                    _mm_cvtps_pd(_mm_movehl_ps(c, c))));
+    return _mm_movelh_ps(low, high);
+}
+
+/* The four elements' halves of two pairs of doubles, as a comparison or the low words left them. */
+static inline __m128 trn_gather_low_words(__m128d low, __m128d high)
+{
+    return _mm_shuffle_ps(_mm_castpd_ps(low), _mm_castpd_ps(high), 0x88);
+}
+
+/* The sum rounded to binary64 and then to binary32 is wrong only if the first rounding ended in the
+ * middle between two neighbours: for normal results a 1 and 28 zeros below binary32's last bit.
+ * Those, and results below the normal ones that are not 0, are left to trn_vec_fma_careful. */
 static inline trn_vec trn_vec_fma(trn_vec a, trn_vec b, trn_vec c)
 {
     const __m128 x = (__m128)a, y = (__m128)b, z = (__m128)c;
-    const __m128 low = _mm_cvtpd_ps(
-        trn_fma_to_odd(_mm_cvtps_pd(x), _mm_cvtps_pd(y), _mm_cvtps_pd(z)));
-    const __m128 high = _mm_cvtpd_ps(trn_fma_to_odd(_mm_cvtps_pd(_mm_movehl_ps(x, x)),
-                                                    _mm_cvtps_pd(_mm_movehl_ps(y, y)),
-                                                    _mm_cvtps_pd(_mm_movehl_ps(z, z))));
-    return (trn_vec)_mm_movelh_ps(low, high);
+    const __m128d low =
+        _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(x), _mm_cvtps_pd(y)), _mm_cvtps_pd(z));
+    const __m128d high = _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(_mm_movehl_ps(x, x)),
+                                               _mm_cvtps_pd(_mm_movehl_ps(y, y))),
+                                    _mm_cvtps_pd(_mm_movehl_ps(z, z)));
+    const __m128 sum = _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+    const __m128i below = _mm_and_si128(_mm_castps_si128(trn_gather_low_words(low, high)),
+                                        _mm_set1_epi32(0x1fffffff));
+    const __m128 middle = _mm_castsi128_ps(_mm_cmpeq_epi32(below, _mm_set1_epi32(0x10000000)));
+    const __m128 small =
+        _mm_cmplt_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), sum), _mm_set1_ps(FLT_MIN));
+    if (__builtin_expect(_mm_movemask_ps(_mm_or_ps(middle, small)), 0)) {
+        const __m128d zero = _mm_setzero_pd();
+        const __m128 nonzero =
+            trn_gather_low_words(_mm_cmpneq_pd(low, zero), _mm_cmpneq_pd(high, zero));
+        if (_mm_movemask_ps(_mm_or_ps(middle, _mm_and_ps(small, nonzero)))) {
+            return (trn_vec)trn_vec_fma_careful(x, y, z);
+        }
+    }
+    return (trn_vec)sum;
 }
 
 #else

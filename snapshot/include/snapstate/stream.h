@@ -2,13 +2,13 @@
 /* Random streams. A stream is one generator of another library, bit for bit: it takes that
  * library's state, gives it back, and draws what that library would draw next.
  *
- * kind                 equal to                                    member bytes of rng/NAME
- * "python_random"      random.Random of CPython                    JSON, getstate() in its own terms
- * "numpy_random_state" numpy.random.RandomState                    JSON, get_state(legacy=False)
- * "torch_cpu"          torch.get_rng_state()                       the 5056 raw bytes
- * "torch_cuda"         torch.cuda.get_rng_state()                  16 raw bytes: u64 seed, i64 offset
- * "philox_dropout"     nothing: the trainer's own device stream    JSON, seed and counter
- * "opaque"             bytes that only the caller understands      those bytes
+ * kind                 equal to                                  member bytes of rng/NAME
+ * "python_random"      random.Random of CPython                  JSON: getstate(), in its terms
+ * "numpy_random_state" numpy.random.RandomState                  JSON: get_state(legacy=False)
+ * "torch_cpu"          torch.get_rng_state()                     the 5056 raw bytes
+ * "torch_cuda"         torch.cuda.get_rng_state()                16 bytes: u64 seed, i64 offset
+ * "philox_dropout"     nothing: the trainer's own device stream  JSON: seed and counter
+ * "opaque"             bytes that only the caller understands    those bytes
  *
  * What is equal where. Every draw declared in this header is made of integers, of exact divisions
  * by powers of two, and of single IEEE operations (one fmaf in snap_torch_uniform_f32), so it
@@ -106,7 +106,8 @@ enum snap_status snap_torch_uniform_f32(struct snap_stream *stream, double from,
  * the trainer steps; n is 32 bits wide and never wraps. */
 
 /* Four words of Philox4x32-10: key (seed low, seed high), counter words (block_index low,
- * block_index high, op, counter). Element e of the logical batch takes word e & 3 of block e >> 2. */
+ * block_index high, op, counter). Element e of the logical batch takes word e & 3 of block
+ * e >> 2. */
 void snap_philox_dropout_block(uint64_t seed, uint64_t block_index, uint32_t op, uint32_t counter,
                                uint32_t out[4]);
 enum snap_status snap_philox_dropout_seed(const struct snap_stream *stream, uint64_t *seed,

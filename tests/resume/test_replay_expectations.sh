@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A replay agrees with what the run left, wherever that is found, and names the first thing that differs.
+# A replay agrees with what the run left, wherever that is found, and names the first thing that
+# differs.
 set -u
 # shellcheck source=tests/support/tap.sh
 . "${top_srcdir:?}/tests/support/tap.sh"
@@ -43,11 +44,15 @@ like "it says so" 'nothing to compare with' "$(cat "$work/err")"
 exits 2 "not backwards" "$SNAP" replay "$archive" --to 3
 
 # A false ledger, intact in itself: the first difference is named by step and kind.
-for field in float.scalars.loss:loss float.scalars.grad_norm:gradient float.state:state \
-    host.samples:order host.batch:batch host.scalars.lr:schedule; do
-    kind=${field#*:}
-    "${PYTHON:-python3}" "$top_srcdir/tests/resume/forge_ledger.py" "$work/run/ledger.jsonl" \
-        "$work/forged.jsonl" 33 "${field%:*}"
+digest=$(printf '%064d' 0)
+for field in float.scalars.loss=3f800000=loss float.scalars.grad_norm=3f800000=gradient \
+    float.state=tree1:$digest=state host.samples=$digest=order host.batch=$digest=batch \
+    host.scalars.lr=3f800000=schedule; do
+    kind=${field##*=}
+    value=${field#*=}
+    cp "$work/run/ledger.jsonl" "$work/forged.jsonl"
+    try "a false ledger: $kind" "${PYTHON:-python3}" "$top_srcdir/tests/cli/forge.py" ledger \
+        "$work/forged.jsonl" 33 "${field%%=*}" "${value%=*}"
     exits 1 "another $kind is noticed" "$SNAP" replay "$archive" --ledger "$work/forged.jsonl"
     like "at its step, by its kind" "step 33.*$kind" "$(cat "$work/out" "$work/err" | tr '\n' ' ')"
 done
