@@ -132,6 +132,16 @@ static void write_value(FILE *text, const struct snap_archive *archive,
     }
 }
 
+/* The bytes of a name that take no column of their own: those that continue a UTF-8 sequence. */
+static int continuation_bytes(const char *name)
+{
+    int count = 0;
+
+    for (; *name; name++)
+        count += ((unsigned char)*name & 0xc0) == 0x80;
+    return count;
+}
+
 /* False: no memory. */
 static bool print_line(const struct snap_archive *archive, int depth, const char *name,
                        const struct snap_node *node)
@@ -149,7 +159,7 @@ static bool print_line(const struct snap_archive *archive, int depth, const char
         return false;
     }
     if (*value)
-        cmd_print_line("%*s%-*s %s", indent, "", width, name, value);
+        cmd_print_line("%*s%-*s %s", indent, "", width + continuation_bytes(name), name, value);
     else
         cmd_print_line("%*s%s", indent, "", name);
     free(value);

@@ -139,7 +139,7 @@ static enum snap_status make_text(struct snap_verdict *verdict, struct snap_erro
 }
 
 enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *kind,
-                                     struct snap_error *err)
+                                     const char *target, struct snap_error *err)
 {
     json_t *document = json_pack("{s:O, s:s, s:O?, s:s, s:s, s:O}", "checks", verdict->checks,
                                  "format", "snap-verdict-1", "hashes", verdict->hashes, "kind", kind,
@@ -151,7 +151,10 @@ enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *k
         status = make_text(verdict, err);
     if (status != SNAP_OK)
         return status;
-    if (verdict->worst != SNAP_OK && err != NULL)
+    /* In the list of checks the object is plain; the text alone must name it. */
+    if (verdict->worst != SNAP_OK && strstr(verdict->cause.text, target) == NULL)
+        snap_error_set(err, verdict->worst, "%s: %s", target, verdict->cause.text);
+    else if (verdict->worst != SNAP_OK && err != NULL)
         *err = verdict->cause;
     return verdict->worst;
 }

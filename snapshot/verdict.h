@@ -35,9 +35,10 @@ enum snap_status snap_verdict_failed(struct snap_verdict *verdict, const char *c
 /* Hashes of an archive, shown at the end. */
 enum snap_status snap_verdict_hashes(struct snap_verdict *verdict,
                                      const struct snap_archive *archive, struct snap_error *err);
-/* Make the two texts. `kind`: "archive" or "run". Returns the worst status, with its text. */
+/* Make the two texts. `kind`: "archive" or "run"; `target`: its path. Returns the worst status, with
+ * its text. */
 enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *kind,
-                                     struct snap_error *err);
+                                     const char *target, struct snap_error *err);
 
 /* ---- what both kinds share (verify_archive.c) ---- */
 

@@ -367,7 +367,7 @@ enum snap_status snap_verify_archive(const char *path, const struct snap_verify_
         status = verify(made, path, options, err);
     bool judged = status == SNAP_OK;
     if (judged)
-        status = snap_verdict_finish(made, "archive", err);
+        status = snap_verdict_finish(made, "archive", path, err);
     if (judged && verdict != NULL && made->text.data != NULL && made->json.data != NULL) {
         *verdict = made;
         made = NULL;

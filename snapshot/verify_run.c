@@ -179,6 +179,8 @@ static enum snap_status check_archive(struct folder *folder, const char *where, 
     enum snap_status status = snap_run_open_archive(folder->store, name, &archive, &cause);
     if (status == SNAP_OK)
         status = judge_archive(folder, archive, capsule, step, &lines, &cause);
+    if (status != SNAP_OK && strstr(cause.text, name) == NULL)
+        snap_error_set(&cause, status, "%s: %s", name, cause.text);
     if (status == SNAP_OK)
         status = note_archive(folder, archive, name, lines, err);
     else
@@ -314,7 +316,7 @@ enum snap_status snap_verify_run(const char *dir, const struct snap_verify_optio
     }
     bool judged = status == SNAP_OK;
     if (judged)
-        status = snap_verdict_finish(folder.verdict, "run", err);
+        status = snap_verdict_finish(folder.verdict, "run", dir, err);
     if (judged && verdict != NULL && folder.verdict->text.data != NULL) {
         *verdict = folder.verdict;
         folder.verdict = NULL;

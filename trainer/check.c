@@ -30,8 +30,8 @@ struct target {
 static enum snap_status look_at_run(const struct trn_check_options *options, struct target *target,
                                     struct snap_error *err)
 {
-    char hash[SNAP_HASH_TEXT_BYTES];
     char path[TRN_PATH_SIZE];
+    struct snap_archive *latest = NULL;
     struct snap_ledger *ledger = NULL;
     enum snap_status status = trn_join_path(options->target, "config.json", target->config, err);
     if (status == SNAP_OK)
@@ -39,7 +39,8 @@ static enum snap_status look_at_run(const struct trn_check_options *options, str
     if (status != SNAP_OK)
         return status;
     snprintf(target->dir, sizeof(target->dir), "%s", options->target);
-    status = trn_latest_archive(options->target, target->archive, hash, err);
+    status = trn_latest_open(options->target, target->archive, &latest, err);
+    snap_archive_close(latest);
     if (status != SNAP_NOT_FOUND)
         return status;
     status = snap_ledger_open(path, &ledger, NULL, err);

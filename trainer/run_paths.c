@@ -50,9 +50,11 @@ bool trn_run_of_archive(const char *archive, char dir[TRN_PATH_SIZE])
     return found;
 }
 
-enum snap_status trn_latest_archive(const char *dir, char path[TRN_PATH_SIZE],
+/* What `latest` says: the name of a file in snapshots/, and its hash. */
+static enum snap_status read_latest(const char *dir, char path[TRN_PATH_SIZE],
                                     char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
 {
+    static const char folder[] = "snapshots/";
     char latest[TRN_PATH_SIZE];
     enum snap_status status = trn_join_path(dir, "latest", latest, err);
     if (status != SNAP_OK)
@@ -65,15 +67,43 @@ enum snap_status trn_latest_archive(const char *dir, char path[TRN_PATH_SIZE],
     fclose(file); /* only read from: nothing to lose */
     const char *name = json_string_value(json_object_get(document, "file"));
     const char *snapshot = json_string_value(json_object_get(document, "snapshot"));
-    if (name == NULL || snapshot == NULL || strlen(snapshot) >= SNAP_HASH_TEXT_BYTES) {
+    if (name == NULL || snapshot == NULL || strlen(snapshot) >= SNAP_HASH_TEXT_BYTES ||
+        strncmp(name, folder, sizeof(folder) - 1) != 0 ||
+        strchr(name + sizeof(folder) - 1, '/') != NULL) {
         status = snap_error_set(err, SNAP_CORRUPT,
-                                "%s: it is damaged: choose one of the archives in snapshots/ and "
-                                "restore that",
-                                latest);
+                                "%s: it is damaged: go on from a snapshot of your choice: snap "
+                                "restore %s/snapshots/step-... --dir %s",
+                                latest, dir, dir);
     } else {
         snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", snapshot);
         status = trn_join_path(dir, name, path, err);
     }
     json_decref(document);
     return status;
+}
+
+enum snap_status trn_latest_path(const char *dir, char path[TRN_PATH_SIZE], struct snap_error *err)
+{
+    char hash[SNAP_HASH_TEXT_BYTES];
+    return read_latest(dir, path, hash, err);
+}
+
+enum snap_status trn_latest_open(const char *dir, char path[TRN_PATH_SIZE],
+                                 struct snap_archive **archive, struct snap_error *err)
+{
+    char hash[SNAP_HASH_TEXT_BYTES];
+    struct snap_archive *opened = NULL;
+    enum snap_status status = read_latest(dir, path, hash, err);
+    if (status == SNAP_OK)
+        status = snap_archive_open(path, &opened, err);
+    if (status != SNAP_OK)
+        return status;
+    if (strcmp(snap_archive_snapshot_hash(opened), hash) != 0) {
+        status = snap_error_set(err, SNAP_CORRUPT, "%s/latest: names %s with %s, and the file has %s",
+                                dir, path, hash, snap_archive_snapshot_hash(opened));
+        snap_archive_close(opened);
+        return status;
+    }
+    *archive = opened;
+    return SNAP_OK;
 }

@@ -22,9 +22,13 @@ enum snap_status trn_join_path(const char *dir, const char *name, char path[TRN_
  * false: it lies elsewhere. */
 bool trn_run_of_archive(const char *archive, char dir[TRN_PATH_SIZE]);
 
-/* The archive that `latest` names, and the hash that it gives. SNAP_NOT_FOUND: there is no
- * `latest`. */
-enum snap_status trn_latest_archive(const char *dir, char path[TRN_PATH_SIZE],
-                                    char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
+/* The path of the archive that `latest` names. SNAP_NOT_FOUND: there is no `latest`. */
+enum snap_status trn_latest_path(const char *dir, char path[TRN_PATH_SIZE],
+                                 struct snap_error *err);
+
+/* The same, and open it: it must have the hash that `latest` says (SNAP_CORRUPT). Owned by the
+ * caller. */
+enum snap_status trn_latest_open(const char *dir, char path[TRN_PATH_SIZE],
+                                 struct snap_archive **archive, struct snap_error *err);
 
 #endif

@@ -68,10 +68,11 @@ struct source {
     char config[TRN_PATH_SIZE];  /* where the config, or its `running` part, is read; "": nowhere */
 };
 
+/* *archive is the open source->archive, owned by the caller; NULL when the library finds it. */
 static enum snap_status find_source(const struct trn_restore_options *options,
-                                    struct source *source, struct snap_error *err)
+                                    struct source *source, struct snap_archive **archive,
+                                    struct snap_error *err)
 {
-    char hash[SNAP_HASH_TEXT_BYTES];
     char run[TRN_PATH_SIZE];
     *source = (struct source){ .dir = options->dir };
     enum snap_status status = trn_is_folder(options->target, &source->is_folder, err);
@@ -81,15 +82,16 @@ static enum snap_status find_source(const struct trn_restore_options *options,
         if (source->dir == NULL)
             source->dir = options->target;
         if (options->dir != NULL || options->dry_run) {
-            status = trn_latest_archive(options->target, source->latest, hash, err);
+            status = trn_latest_open(options->target, source->latest, archive, err);
             source->archive = source->latest;
         }
         if (status == SNAP_OK)
             status = trn_join_path(options->target, "config.json", source->config, err);
     } else {
-        source->archive = options->target;
         bool there = false;
-        if (options->dir != NULL)
+        source->archive = options->target;
+        status = snap_archive_open(options->target, archive, err);
+        if (status == SNAP_OK && options->dir != NULL)
             status = trn_join_path(options->dir, "config.json", source->config, err);
         if (status == SNAP_OK && options->dir != NULL)
             there = trn_is_folder(source->config, &(bool){ false }, NULL) == SNAP_OK;
@@ -107,7 +109,6 @@ static enum snap_status find_expected(const struct source *source,
                                       struct trn_expected_files *expected, struct snap_error *err)
 {
     char path[TRN_PATH_SIZE];
-    char hash[SNAP_HASH_TEXT_BYTES];
     struct snap_ledger *ledger = NULL;
     struct snap_archive *latest = NULL;
     struct snap_error problem = SNAP_ERROR_INIT;
@@ -129,11 +130,9 @@ static enum snap_status find_expected(const struct source *source,
         return status;
     }
     /* The ledger is lost; the library makes it again from archives. */
-    if (trn_latest_archive(source->dir, path, hash, NULL) != SNAP_OK)
+    if (trn_latest_open(source->dir, path, &latest, NULL) != SNAP_OK)
         return SNAP_OK; /* nothing was ever trained there, or the restore will say what is wrong */
-    status = snap_archive_open(path, &latest, err);
-    if (status == SNAP_OK)
-        status = trn_expected_from_archive(latest, expected, err);
+    status = trn_expected_from_archive(latest, expected, err);
     snap_archive_close(latest);
     return status;
 }
@@ -158,12 +157,11 @@ static enum snap_status load_config(const struct source *source,
 static enum snap_status tell_restored(const struct source *source, struct trn_result *result,
                                       struct snap_error *err)
 {
-    char hash[SNAP_HASH_TEXT_BYTES];
     result->snapshot_step = snap_receipt_step(result->receipt);
     snprintf(result->snapshot_hash, sizeof(result->snapshot_hash), "%s",
              snap_receipt_snapshot_hash(result->receipt));
     if (source->archive == NULL)
-        return trn_latest_archive(source->dir, result->snapshot_path, hash, err);
+        return trn_latest_path(source->dir, result->snapshot_path, err);
     snprintf(result->snapshot_path, sizeof(result->snapshot_path), "%s", source->archive);
     return SNAP_OK;
 }
@@ -208,9 +206,7 @@ enum snap_status trn_restore(const struct trn_restore_options *options, struct t
     struct trn_config config;
     struct source source;
 
-    enum snap_status status = find_source(options, &source, err);
-    if (status == SNAP_OK && source.archive != NULL)
-        status = snap_archive_open(source.archive, &archive, err);
+    enum snap_status status = find_source(options, &source, &archive, err);
     if (status == SNAP_OK && source.dir == NULL && !options->dry_run)
         status = snap_error_set(err, SNAP_INVALID,
                                 "restore %s: an archive alone: name the folder of the new run, or "

@@ -63,15 +63,13 @@ static enum snap_status save(struct session *s, struct snap_error *err)
     uint64_t step = snap_run_steps_done(t->run);
     struct snap_error problem = SNAP_ERROR_INIT;
     struct snap_ticket *ticket;
-    char latest_hash[SNAP_HASH_TEXT_BYTES];
 
     trn_progress_end(&s->progress);
     enum snap_status status = snap_run_capture(t->run, step, NULL, &ticket, &problem);
     if (status == SNAP_OK)
         status = snap_run_wait(t->run, ticket, result->snapshot_hash, &problem);
     if (status == SNAP_OK)
-        status = trn_latest_archive(snap_run_dir(t->run), result->snapshot_path, latest_hash,
-                                    &problem);
+        status = trn_latest_path(snap_run_dir(t->run), result->snapshot_path, &problem);
     if (status != SNAP_OK) {
         if (s->control != NULL)
             trn_control_failed(s->control, problem.text);

@@ -60,6 +60,9 @@ struct output {
 static int append_text(const char *text, size_t size_bytes, void *arg)
 {
     struct output *output = arg;
+    /* Jansson goes on after some failures. */
+    if (output->status != SNAP_OK)
+        return -1;
     output->status = snap_buffer_append(output->buffer, text, size_bytes, output->err);
     return output->status == SNAP_OK ? 0 : -1;
 }
@@ -95,7 +98,7 @@ struct comparison {
 static int compare_text(const char *text, size_t size_bytes, void *arg)
 {
     struct comparison *comparison = arg;
-    if (size_bytes > comparison->left_bytes ||
+    if (comparison->differs || size_bytes > comparison->left_bytes ||
         memcmp(comparison->left, text, size_bytes) != 0) {
         comparison->differs = true;
         return -1;
@@ -112,7 +115,8 @@ static enum snap_status load(const char *text, size_t size_bytes, const char *wh
     json_error_t error;
     json_t *loaded = json_loadb(text, size_bytes, LOAD_FLAGS, &error);
     if (loaded == NULL) {
-        if (json_error_code(&error) == json_error_out_of_memory)
+        /* Not every place in Jansson that has no memory says so; all others say something. */
+        if (error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory)
             return snap_error_set(err, SNAP_NO_MEMORY, "%s: reading JSON: out of memory", what);
         return snap_error_set(err, wrong, "%s: line %d, column %d: %s", what, error.line,
                               error.column, error.text);
@@ -139,7 +143,7 @@ enum snap_status snap_json_decode(const void *bytes, size_t size_bytes, const ch
         json_decref(loaded);
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: reading JSON: out of memory", what);
     }
-    if (failed != 0 || comparison.left_bytes != 1 || comparison.left[0] != '\n') {
+    if (comparison.differs || comparison.left_bytes != 1 || comparison.left[0] != '\n') {
         json_decref(loaded);
         return snap_error_set(err, SNAP_CORRUPT, "%s: is not canonical JSON from byte %zu on", what,
                               size_bytes - comparison.left_bytes);

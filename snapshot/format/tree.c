@@ -195,8 +195,9 @@ enum snap_status snap_node_insert(struct snap_node *parent, const char *key,
     parent->as.children.entries = entries;
     if (key != NULL) {
         copy = strdup(key);
-        json_t *place = json_integer((json_int_t)parent->as.children.count);
-        if (copy == NULL || json_object_set_new_nocheck(places, key, place) != 0) {
+        if (copy == NULL ||
+            json_object_set_new_nocheck(
+                places, key, json_integer((json_int_t)parent->as.children.count)) != 0) {
             status = snap_error_set(err, SNAP_NO_MEMORY, "tree: out of memory");
             goto out;
         }
@@ -210,12 +211,21 @@ out:
     return status;
 }
 
+/* A parent that is NULL could not be made: its caller need not have looked. */
+static enum snap_status wrong_parent(const struct snap_node *parent, const char *fault,
+                                     struct snap_error *err)
+{
+    if (parent == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "tree: the node to put into is NULL");
+    return snap_error_set(err, SNAP_INVALID, "tree: %s", fault);
+}
+
 enum snap_status snap_node_append(struct snap_node *list, struct snap_node *item,
                                   struct snap_error *err)
 {
-    if (list->type != SNAP_NODE_LIST) {
+    if (list == NULL || list->type != SNAP_NODE_LIST) {
         snap_node_free(item);
-        return snap_error_set(err, SNAP_INVALID, "tree: appending to a node that is no list");
+        return wrong_parent(list, "appending to a node that is no list", err);
     }
     return snap_node_insert(list, NULL, item, err);
 }
@@ -223,11 +233,9 @@ enum snap_status snap_node_append(struct snap_node *list, struct snap_node *item
 enum snap_status snap_node_set(struct snap_node *map, const char *key, struct snap_node *item,
                                struct snap_error *err)
 {
-    if (map->type != SNAP_NODE_MAP) {
+    if (map == NULL || map->type != SNAP_NODE_MAP) {
         snap_node_free(item);
-        return snap_error_set(err, SNAP_INVALID,
-                              "tree: setting key \"%.*s\" of a node that is no map", KEY_SHOWN,
-                              key);
+        return wrong_parent(map, "setting a key of a node that is no map", err);
     }
     size_t length = strlen(key);
     char *typed = malloc(length + 2);
@@ -245,14 +253,16 @@ enum snap_status snap_node_set(struct snap_node *map, const char *key, struct sn
 enum snap_status snap_node_set_int_key(struct snap_node *map, int64_t key, struct snap_node *item,
                                        struct snap_error *err)
 {
-    const char *fault = NULL;
-    if (map->type != SNAP_NODE_MAP)
-        fault = "the node is no map";
-    else if (key > SNAP_MAX_JSON_INTEGER || key < -SNAP_MAX_JSON_INTEGER)
-        fault = "a key that is an integer is at most 2^53";
-    if (fault != NULL) {
+    if (map == NULL || map->type != SNAP_NODE_MAP) {
         snap_node_free(item);
-        return snap_error_set(err, SNAP_INVALID, "tree: setting key %" PRId64 ": %s", key, fault);
+        return wrong_parent(map, "setting a key of a node that is no map", err);
+    }
+    if (key > SNAP_MAX_JSON_INTEGER || key < -SNAP_MAX_JSON_INTEGER) {
+        snap_node_free(item);
+        return snap_error_set(err, SNAP_INVALID,
+                              "tree: setting key %" PRId64 ": a key that is an integer is at most "
+                              "2^53",
+                              key);
     }
     char typed[32];
     snprintf(typed, sizeof typed, "i%" PRId64, key);

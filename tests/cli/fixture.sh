@@ -111,7 +111,7 @@ fails() { # STATUS NAME PATTERN COMMAND...
 # One point: stdout, with what may change masked, is the text kept in tests/cli/expected.
 matches() { # NAME FILE
     sed -E -e "s#$work#WORK#g" -e "s#$top_srcdir#TOP#g" -e 's/[0-9a-f]{64}/HEX/g' \
-        -e 's/(snap1:|run |  )[0-9a-f]{8,16}\b/\1HEX/g' -e 's/in [0-9.]+ s$/in T s/' \
+        -e 's/(snap1:|run |restored  )[0-9a-f]{8,16}\b/\1HEX/g' -e 's/in [0-9.]+ s$/in T s/' \
         -e 's/loss [0-9.]+, [0-9]+ of 359 right \([0-9.]+ %\)/loss L, N of 359 right (P %)/' \
         -e 's/ +[0-9.]+ [KMGT]iB/  SIZE/g' \
         -e 's/^ *[0-9]+  (readme|manifest|state|data|stream|environment|ledger) /N  \1 /' \

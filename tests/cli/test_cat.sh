@@ -51,6 +51,27 @@ cp "$archive" "$work/thin.snap.tar"
 fails 6 "a withheld member" "tensors/model/fc1\.weight" \
     "$SNAP" cat "$work/thin.snap.tar" tensors/model/fc1.weight
 
+# ---- a tensor in two parts ----
+
+make_config "$work/large.json" training.evaluate=0 training.batch_size=2 'training.model=[
+    {"name": "flatten", "kind": "flatten"},
+    {"name": "fc1", "kind": "linear", "features": 270000},
+    {"name": "fc2", "kind": "linear", "features": 10}]'
+"$SNAP" run "$work/large.json" --dir "$work/large" --steps 1 >/dev/null
+large=$(snapshot "$work/large" 1)
+exits 0 "by its own name" "$SNAP" cat "$large" tensors/model/fc1.weight
+same "all its bytes" "$(tar -xOf "$large" tensors/model/fc1.weight~0000 \
+    tensors/model/fc1.weight~0001 | sha256sum)" "$(sha256sum <"$work/out")"
+exits 0 "its second part" "$SNAP" cat "$large" tensors/model/fc1.weight~0001
+same "is the rest" $((270000 * 64 * 4 - 67108864)) "$(wc -c <"$work/out")"
+fails 4 "all of it as JSON" "in 2 parts; --json takes one" \
+    "$SNAP" cat "$large" tensors/model/fc1.weight --json
+flip_byte "$large" "$("$PYTHON" "$top_srcdir/tests/cli/forge.py" offset "$large" \
+    tensors/model/fc1.weight~0001)"
+fails 5 "with damage in the second part" "fc1\.weight~0001" \
+    "$SNAP" cat "$large" tensors/model/fc1.weight
+same "not a byte is written" 0 "$(wc -c <"$work/out")"
+
 # ---- refused ----
 
 fails 3 "no such member" "tensors/model/fc9: no such member" \

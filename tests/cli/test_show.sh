@@ -24,6 +24,14 @@ for part in manifest state data; do
         "$(json "$work/out" "d['result']['$part'] == json.load(open('$work/unpacked/$part.json'))")"
 done
 
+# An archive with every type of node, tied and strided tensors, and a name past ASCII.
+exits 0 "of the sample of the format" \
+    sh -c '"$1" "$2/sample.snap.tar" && "$3" show "$2/sample.snap.tar"' sh \
+    "${top_builddir:?}/tests/write_sample" "$work" "$SNAP"
+matches "what it says" show_sample.txt
+exits 0 "of the sample as JSON" "$SNAP" show "$work/sample.snap.tar" --json
+json_is_valid "its document is valid" show
+
 # A capsule, and a member that is withheld.
 make_nan_config "$work/nan.json"
 "$SNAP" run "$work/nan.json" --dir "$work/nan" --json >"$work/nan.out" 2>/dev/null

@@ -26,16 +26,18 @@ static uint32_t special_bits(uint64_t word)
     return ((uint32_t)word & 0x80000000u) | exponents[word >> 40 & 3] << 23 | mantissa;
 }
 
-static uint32_t tie_bits(uint64_t word)
+static uint32_t tie_bits(uint64_t word, const uint32_t exponents[4])
 {
     static const uint32_t mantissas[] = { 0, 1, 2, 3, 0x400000, 0x7ffffd, 0x7ffffe, 0x7fffff };
-    static const uint32_t exponents[] = { 127, 126, 103, 102 };
     return ((uint32_t)word & 0x80000000u) | exponents[word >> 40 & 3] << 23 |
            mantissas[word >> 48 & 7];
 }
 
 void op_fill(float *values, size_t count, uint64_t *state, enum op_flavour flavour)
 {
+    static const uint32_t near_one[] = { 127, 126, 103, 102 };
+    /* Products are near 2^-127 and 2^-150. */
+    static const uint32_t near_subnormal[] = { 64, 63, 40, 40 };
     for (size_t i = 0; i < count; i++) {
         const uint64_t word = op_next_word(state);
         const uint32_t sign_and_mantissa = (uint32_t)word & 0x807fffffu;
@@ -45,7 +47,9 @@ void op_fill(float *values, size_t count, uint64_t *state, enum op_flavour flavo
         } else if (flavour == OP_UNDERFLOW) {
             bits = sign_and_mantissa | (50 + ((uint32_t)(word >> 32) & 7)) << 23;
         } else if (flavour == OP_TIES) {
-            bits = tie_bits(word);
+            bits = tie_bits(word, near_one);
+        } else if (flavour == OP_SUBNORMAL_TIES) {
+            bits = tie_bits(word, near_subnormal);
         }
         values[i] = trn_float_of_bits(bits);
     }
@@ -59,7 +63,7 @@ struct case_list {
 /* One case for each flavour of operands. */
 static void add(struct case_list *list, const char *kind, ...)
 {
-    for (uint64_t seed = 8; seed < 8 + OP_FLAVOURS; seed++) {
+    for (uint64_t seed = 10; seed < 10 + OP_FLAVOURS; seed++) {
         va_list numbers;
         struct op_case *c;
         const char *name;

@@ -6,7 +6,7 @@
 #include "ops/ops.h"
 
 struct op_case {
-    char name[120]; /* "matmul transpose=1 m=3 n=5 k=513 bias=1 seed=9" */
+    char name[120]; /* "matmul transpose=1 m=3 n=5 k=513 bias=1 seed=11" */
     const struct op_kind *kind;
     size_t d[12]; /* the numbers of the name, in order */
     uint64_t seed;
@@ -28,10 +28,11 @@ void op_case_run(const struct op_case *op_case, struct trn_backend *backend,
 
 /* What operands look like. */
 enum op_flavour {
-    OP_PLAIN,    /* full random mantissas, exponents near 1 */
-    OP_SPECIAL,  /* also zeros of both signs, subnormals and large numbers */
-    OP_UNDERFLOW, /* so small that products round to zeros of both signs, or to subnormals */
-    OP_TIES,     /* next to powers of two: sums that a second rounding would spoil */
+    OP_PLAIN,          /* full random mantissas, exponents near 1 */
+    OP_SPECIAL,        /* also zeros of both signs, subnormals and large numbers */
+    OP_UNDERFLOW,      /* so small that products round to zeros of both signs, or to subnormals */
+    OP_TIES,           /* next to powers of two: sums that a second rounding would spoil */
+    OP_SUBNORMAL_TIES, /* the same where the sums are subnormal */
     OP_FLAVOURS
 };
 

@@ -49,19 +49,29 @@ static struct snap_node *tensor(enum snap_dtype dtype, uint32_t storage, size_t 
     return snap_node_new_tensor(&view);
 }
 
-static enum snap_status make_state(struct snap_state_doc *doc, struct snap_error *err)
+/* The roots; *model and *optimizer are the caller's. */
+static enum snap_status make_roots(struct snap_node *model, struct snap_node *optimizer,
+                                   struct snap_error *err)
 {
-    static const uint64_t sizes[] = { sizeof weight, sizeof bias, sizeof scale, 0 };
-    struct snap_node *model = snap_node_new_map();
-    struct snap_node *optimizer = snap_node_new_map();
     struct snap_node *momentum = snap_node_new_list();
-    json_t *config = NULL;
-    enum snap_status status = snap_json_parse(training, "training", &config, err);
+    enum snap_status status =
+        snap_node_append(momentum, tensor(SNAP_F32, 3, 1, 0, 0, 1, 0), err);
+    if (status != SNAP_OK) {
+        snap_node_free(momentum);
+        return status;
+    }
+    status = snap_node_set(optimizer, "step", snap_node_new_int(1), err);
+    if (status != SNAP_OK) {
+        snap_node_free(momentum);
+        return status;
+    }
+    status = snap_node_set(optimizer, "momentum", momentum, err);
     if (status == SNAP_OK)
-        status = snap_state_doc_set(doc, "portable-1", NULL, config, err);
-    json_decref(config);
-    for (size_t i = 0; i < 4 && status == SNAP_OK; i++)
-        status = snap_state_doc_add_storage(doc, sizes[i], err);
+        status = snap_node_set(optimizer, "lr", snap_node_new_float(0.125), err);
+    if (status == SNAP_OK)
+        status = snap_node_set_int_key(optimizer, 0, snap_node_new_bytes("\x01\xFF", 2), err);
+    if (status == SNAP_OK)
+        status = snap_node_set(optimizer, "seen", snap_node_new_uint(9007199254740993u), err);
     if (status == SNAP_OK)
         status = snap_node_set(model, "fc.weight", tensor(SNAP_F32, 0, 2, 2, 2, 2, 1), err);
     if (status == SNAP_OK)
@@ -73,22 +83,29 @@ static enum snap_status make_state(struct snap_state_doc *doc, struct snap_error
     if (status == SNAP_OK)
         status = snap_node_set(model, "gr\xC3\xB6\xC3\x9F" "e", tensor(SNAP_F16, 2, 1, 2, 0, 1, 0),
                                err);
+    return status;
+}
+
+static enum snap_status make_state(struct snap_state_doc *doc, struct snap_error *err)
+{
+    static const uint64_t sizes[] = { sizeof weight, sizeof bias, sizeof scale, 0 };
+    struct snap_node *roots[] = { snap_node_new_map(), snap_node_new_map() };
+    static const char *const names[] = { "model", "optimizer" };
+    json_t *config = NULL;
+    enum snap_status status = make_roots(roots[0], roots[1], err);
+    for (size_t i = 0; i < 2; i++) {
+        if (status == SNAP_OK)
+            status = snap_state_doc_add_root(doc, names[i], roots[i], err);
+        else
+            snap_node_free(roots[i]);
+    }
     if (status == SNAP_OK)
-        status = snap_node_append(momentum, tensor(SNAP_F32, 3, 1, 0, 0, 1, 0), err);
+        status = snap_json_parse(training, "training", &config, err);
     if (status == SNAP_OK)
-        status = snap_node_set(optimizer, "step", snap_node_new_int(1), err);
-    if (status == SNAP_OK)
-        status = snap_node_set(optimizer, "lr", snap_node_new_float(0.125), err);
-    if (status == SNAP_OK)
-        status = snap_node_set(optimizer, "momentum", momentum, err);
-    if (status == SNAP_OK)
-        status = snap_node_set_int_key(optimizer, 0, snap_node_new_bytes("\x01\xFF", 2), err);
-    if (status == SNAP_OK)
-        status = snap_node_set(optimizer, "seen", snap_node_new_uint(9007199254740993u), err);
-    if (status == SNAP_OK)
-        status = snap_state_doc_add_root(doc, "model", model, err);
-    if (status == SNAP_OK)
-        status = snap_state_doc_add_root(doc, "optimizer", optimizer, err);
+        status = snap_state_doc_set(doc, "portable-1", NULL, config, err);
+    json_decref(config);
+    for (size_t i = 0; i < 4 && status == SNAP_OK; i++)
+        status = snap_state_doc_add_storage(doc, sizes[i], err);
     if (status == SNAP_OK)
         status = snap_state_doc_add_stream(doc, "order", "opaque", err);
     if (status == SNAP_OK)

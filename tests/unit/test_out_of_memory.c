@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Nth allocation fails, for every N, while an archive is made, opened and checked: the answer
- * is "out of memory", nothing is leaked, and nothing is put out. malloc is taken over here, which a
- * sanitizer does not allow. */
+ * is "out of memory", and nothing is put out; a build with sanitizers sees what leaks. The linker
+ * sends the library's own calls of malloc and its kin here (-Wl,--wrap), and Jansson is told;
+ * libarchive and OpenSSL keep theirs, for libarchive ends the process when it has no memory. */
 #include "config.h"
 
 #include <errno.h>
@@ -9,30 +10,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "format/archive_read.h"
 #include "sample_archive.h"
 #include "unit_check.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#ifndef SANITIZED
-
 static struct {
-    long live;      /* allocations less frees */
     long countdown; /* the allocation that fails, from 1; 0: none */
     bool hit;
 } memory;
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void __libc_free(void *pointer);
 
 static bool fails(void)
 {
@@ -43,34 +30,40 @@ static bool fails(void)
     return true;
 }
 
-void *malloc(size_t size)
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
+char *__wrap_strdup(const char *text);
+
+void *__wrap_malloc(size_t size)
 {
-    if (fails())
-        return NULL;
-    memory.live++;
-    return __libc_malloc(size);
+    return fails() ? NULL : __real_malloc(size);
 }
 
-void *calloc(size_t count, size_t size)
+void *__wrap_calloc(size_t count, size_t size)
 {
-    if (fails())
-        return NULL;
-    memory.live++;
-    return __libc_calloc(count, size);
+    return fails() ? NULL : __real_calloc(count, size);
 }
 
-void *realloc(void *old, size_t size)
+void *__wrap_realloc(void *old, size_t size)
 {
-    if (fails())
-        return NULL;
-    memory.live += old == NULL;
-    return __libc_realloc(old, size);
+    return fails() ? NULL : __real_realloc(old, size);
 }
 
-void free(void *pointer)
+void *__wrap_reallocarray(void *old, size_t count, size_t size)
 {
-    memory.live -= pointer != NULL;
-    __libc_free(pointer);
+    return fails() ? NULL : __real_reallocarray(old, count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : __real_strdup(text);
 }
 
 /* ---- what is tried ---- */
@@ -101,31 +94,25 @@ static enum snap_status open_and_check(void)
     return status;
 }
 
-static void try_each(enum snap_status (*action)(void))
+/* Jansson calls some of its failures a wrong syntax: then any failure will do. */
+static void try_each(enum snap_status (*action)(void), bool with_jansson)
 {
-    CHECK_OK(action()); /* what libraries make once and keep */
+    json_set_alloc_funcs(with_jansson ? __wrap_malloc : __real_malloc, free);
     for (long n = 1; n < 100000; n++) {
         err = (struct snap_error)SNAP_ERROR_INIT;
-        long before = memory.live;
         memory.hit = false;
         memory.countdown = n;
         enum snap_status status = action();
         memory.countdown = 0;
-        long after = memory.live;
-        if (after != before)
-            print_error("allocation %ld: %ld leaked: %s\n", n, after - before, err.text);
-        assert_int_equal(after, before);
         if (!memory.hit) {
             assert_int_equal(status, SNAP_OK);
             assert_true(n > 100);
             return;
         }
-        /* OpenSSL does not say that memory was the cause, and some callers do without. */
-        if (status != SNAP_OK && status != SNAP_NO_MEMORY && status != SNAP_INTERNAL)
+        if (with_jansson ? status == SNAP_OK : status != SNAP_NO_MEMORY)
             print_error("allocation %ld: %s: %s\n", n, snap_status_name(status), err.text);
-        assert_true(status == SNAP_OK || status == SNAP_NO_MEMORY || status == SNAP_INTERNAL);
-        if (status != SNAP_OK)
-            assert_int_not_equal(err.text[0], 0);
+        assert_true(with_jansson ? status != SNAP_OK : status == SNAP_NO_MEMORY);
+        assert_int_not_equal(err.text[0], 0);
     }
     fail_msg("it never succeeds");
 }
@@ -133,7 +120,8 @@ static void try_each(enum snap_status (*action)(void))
 static void test_make(void **state)
 {
     (void)state;
-    try_each(make);
+    try_each(make, false);
+    try_each(make, true);
 }
 
 static void test_open(void **state)
@@ -144,21 +132,11 @@ static void test_open(void **state)
     CHECK_OK(sample_encode(&sample, NULL, &whole, &err));
     sample_release(&sample);
     whole_fd = memory_file(whole.data, whole.size);
-    try_each(open_and_check);
+    try_each(open_and_check, false);
+    try_each(open_and_check, true);
     close(whole_fd);
     snap_buffer_release(&whole);
 }
-
-#else
-
-static void test_make(void **state)
-{
-    (void)state;
-    print_message("the sanitizer has malloc\n");
-}
-#define test_open test_make
-
-#endif
 
 int main(void)
 {

@@ -198,7 +198,7 @@ static void test_damaged_run(void **state)
     path = toy_path(dir, "config.json");
     toy_copy(path, kept);
     falsify(path, "\"seed\":42", "\"seed\":43");
-    judge(true, dir, NULL, SNAP_CORRUPT, "failed  config.json: its training part is not");
+    judge(true, dir, NULL, SNAP_CORRUPT, "failed  config.json: the training part of config.json is not");
     toy_write(path, "{ }\n", 4);
     judge(true, dir, NULL, SNAP_CORRUPT, "failed  config.json");
     toy_copy(kept, path);

@@ -151,8 +151,8 @@ enum snap_status snap_file_digest(const char *path, unsigned char sha256[SNAP_DI
 
 /* Bring the state back, in place: all digests first, then into place with digests again, then read
  * back and compared. SNAP_NOT_FOUND: there is no snapshot and never was one; memory is as before,
- * and the run starts at step 0 (if a ledger is there, its lines are expected again). SNAP_ABSENT: the
- * tier that can be reached is below `require`, or a member needed is withheld; nothing was
+ * and the run starts at step 0 (if a ledger is there, its lines are expected again). SNAP_ABSENT:
+ * the tier that can be reached is below `require`, or a member needed is withheld; nothing was
  * changed. SNAP_CORRUPT: nothing was changed, unless the text says "unusable". *receipt (NULL:
  * not wanted) is owned by the caller; it is also made when the tier is below `require`.
  * `stream` is a cudaStream_t, or NULL. */
@@ -203,8 +203,8 @@ enum snap_status snap_bytes_digest(const void *data, size_t size_bytes,
 
 /* Call before anything of the step is drawn. The first call of a fresh run writes the genesis line.
  * The first call after a restore reads every stream again: SNAP_DIFFERS names the one that moved,
- * by how many draws, and the usual cause. Every call keeps streams and changes_in_forward tensors as they
- * are, for a capsule. */
+ * by how many draws, and the usual cause. Every call keeps streams and changes_in_forward tensors
+ * as they are, for a capsule. */
 enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *err);
 
 /* The fence: weights, moments and other tensors may change after it returns. */
@@ -243,7 +243,8 @@ struct snap_step_record {
 #define SNAP_STEP_RECORD_INIT { .size_bytes = sizeof(struct snap_step_record) }
 
 /* Write the ledger line of the step. SNAP_DIFFERS: the line expected for it is another one; the
- * text names what differs first, and nothing was written. Errors of a save under way arrive here. */
+ * text names what differs first, and nothing was written. Errors of a save under way arrive
+ * here. */
 enum snap_status snap_run_step(struct snap_run *run, const struct snap_step_record *record,
                                struct snap_error *err);
 /* The difference behind the last SNAP_DIFFERS of snap_run_step; NULL when there was none. */
@@ -294,8 +295,8 @@ struct snap_failure {
 };
 #define SNAP_FAILURE_INIT { .size_bytes = sizeof(struct snap_failure) }
 
-/* Save a capsule: the state from before the step under way (streams and changes_in_forward tensors as
- * begin_step kept them, the rest as it is now, before the update) and the attachments. `path`
+/* Save a capsule: the state from before the step under way (streams and changes_in_forward tensors
+ * as begin_step kept them, the rest as it is now, before the update) and the attachments. `path`
  * (`path_size` bytes) receives the file's path. Call it instead of before_update. */
 enum snap_status snap_run_capsule(struct snap_run *run, const struct snap_failure *failure,
                                   char *path, size_t path_size, struct snap_error *err);

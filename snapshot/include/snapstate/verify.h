@@ -26,14 +26,15 @@ struct snap_verify_options {
 struct snap_verdict;
 
 /* Check an archive: structure, every digest, the second reader, listings, the ledger lines inside
- * and their chain. *verdict is made on every status but SNAP_IO, SNAP_INVALID and SNAP_NO_MEMORY (NULL: not wanted)
- * and is owned by the caller. SNAP_DIFFERS: intact, but `expected` is another hash. SNAP_ABSENT: intact,
- * members withheld. SNAP_NOT_FOUND: no member named `only`. */
+ * and their chain. *verdict (NULL: not wanted) is made on every status but SNAP_IO, SNAP_INVALID
+ * and SNAP_NO_MEMORY, and is owned by the caller. SNAP_DIFFERS: intact, but `expected` is another
+ * hash. SNAP_ABSENT: intact, members withheld. SNAP_NOT_FOUND: no member named `only`. */
 enum snap_status snap_verify_archive(const char *path, const struct snap_verify_options *options,
                                      struct snap_verdict **verdict, struct snap_error *err);
 
-/* Check a run folder: config.json against the genesis line, the ledger's chains, every snapshot as above and its chain
- * heads against the ledger's, parents, `latest`. `expected` may be the run hash of any step, or a snapshot's or state's hash. */
+/* Check a run folder: config.json against the genesis line, the ledger's chains, every snapshot as
+ * above and its chain heads against the ledger's, parents, `latest`. `expected` may be the run hash
+ * of any step, or a snapshot's or state's hash. */
 enum snap_status snap_verify_run(const char *dir, const struct snap_verify_options *options,
                                  struct snap_verdict **verdict, struct snap_error *err);
 
