@@ -17,7 +17,7 @@ static void on_signal(int number) /* answered after the step under way */
 
 static void must(enum snap_status status)
 {
-    if (status != SNAP_OK)
+    if (status != SNAP_OK && status != SNAP_NOT_FOUND) /* nothing to restore: a fresh run */
         exit((fprintf(stderr, "embed: %s\n", err.text), 3));
 }
 
@@ -27,7 +27,6 @@ static double draw(uint64_t *state)
     *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
     return (double)(*state >> 11) / 4503599627370496.0 - 1; /* from -1 to 1 */
 }
-
 static enum snap_status get(void *state, void **bytes, size_t *size, struct snap_error *error)
 {
     if ((*bytes = malloc(*size = sizeof(uint64_t))) == NULL)
@@ -50,15 +49,12 @@ int main(int argc, char **argv)
         .data = weight, .dtype = SNAP_F64, .ndim = 1, .shape = (const uint64_t[]){ 2 } };
     struct snap_run_options options = { .size_bytes = sizeof options, .dir = argv[1], .every = 100,
         .profile = "host-1", .training = "{\"rate\":\"0.05\"}", .state_every = 1 };
-    if (steps == 0)
-        return fprintf(stderr, "usage: embed DIR STEPS\n"), 2;
+    if (steps == 0) return fprintf(stderr, "usage: embed DIR STEPS\n"), 2;
     must(snap_run_open(&options, &run, &err));
     must(snap_run_add_tensor(run, &tensor, &err)); /* everything that decides the next step */
     must(snap_run_add_stream(run, "xorshift", "opaque", &ops, &generator, &err));
-    enum snap_status found = snap_run_restore(run, SNAP_TIER_EXACT, NULL, NULL, &err);
-    must(found == SNAP_NOT_FOUND ? SNAP_OK : found); /* not found: a fresh run */
-    signal(SIGTERM, on_signal);
-    signal(SIGUSR1, on_signal);
+    must(snap_run_restore(run, SNAP_TIER_EXACT, NULL, NULL, &err));
+    signal(SIGTERM, on_signal), signal(SIGUSR1, on_signal);
     enum snap_wanted wanted = SNAP_WANTED_NOTHING;
     while (snap_run_steps_done(run) < steps && wanted != SNAP_WANTED_SAVE_AND_STOP) {
         must(snap_run_begin_step(run, &err));
@@ -78,6 +74,6 @@ int main(int argc, char **argv)
     char hash[SNAP_HASH_TEXT_BYTES];
     must(snap_run_hash(run, hash, NULL, &err));
     must(snap_run_close(run, &err));
-    printf("y = %.3f x + %.3f\n%s\n", weight[0], weight[1], hash);
+    printf("y = %.3f x %+.3f\n%s\n", weight[0], weight[1], hash);
     return wanted == SNAP_WANTED_SAVE_AND_STOP ? 75 : 0;
 }

@@ -62,8 +62,8 @@ static enum snap_status fill_coverage(const struct snap_inventory *inventory, js
     if (coverage == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "coverage: out of memory");
     for (size_t i = 0; status == SNAP_OK && i < inventory->stream_count; i++)
-        status = snap_coverage_add(coverage,
-                                   inventory->streams[inventory->stream_order[i]].member, err);
+        status =
+            snap_coverage_add(coverage, inventory->streams[inventory->stream_order[i]].member, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->root_count; i++) {
         snprintf(name, sizeof name, "tensors/%s", inventory->roots[i].name);
         status = snap_coverage_add(coverage, name, err);
@@ -71,8 +71,8 @@ static enum snap_status fill_coverage(const struct snap_inventory *inventory, js
     for (size_t i = 0; status == SNAP_OK && i < inventory->value_count; i++)
         status = snap_coverage_add(coverage, inventory->values[i].member, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->gap_count; i++)
-        status = snap_coverage_add_not(coverage, inventory->gaps[i].name,
-                                       inventory->gaps[i].reason, err);
+        status = snap_coverage_add_not(coverage, inventory->gaps[i].name, inventory->gaps[i].reason,
+                                       err);
     return status;
 }
 
@@ -91,8 +91,8 @@ static enum snap_status fill_manifest(const struct snap_run *run, struct snap_ma
     return fill_coverage(&run->inventory, manifest->coverage, err);
 }
 
-enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags,
-                                    struct snap_save_job *job, struct snap_error *err)
+enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags, struct snap_save_job *job,
+                                    struct snap_error *err)
 {
     enum snap_status status = snap_state_image_take(run, flags, &job->image, err);
     if (status == SNAP_OK)
@@ -120,11 +120,15 @@ static enum snap_status check_capture(const struct snap_run *run, uint64_t step,
     if (run->store == NULL)
         return snap_error_set(err, SNAP_UNSUPPORTED, "capture: this run has no folder");
     if (run->in_step)
-        return snap_error_set(err, SNAP_INVALID, "capture: step %" PRIu64 " is under way: its ledger "
-                              "line comes first", run->steps_done + 1);
+        return snap_error_set(err, SNAP_INVALID,
+                              "capture: step %" PRIu64 " is under way: its ledger "
+                              "line comes first",
+                              run->steps_done + 1);
     if (step != run->steps_done)
-        return snap_error_set(err, SNAP_INVALID, "capture: of step %" PRIu64 ", and step %" PRIu64
-                              " was the last done", step, run->steps_done);
+        return snap_error_set(err, SNAP_INVALID,
+                              "capture: of step %" PRIu64 ", and step %" PRIu64
+                              " was the last done",
+                              step, run->steps_done);
     return SNAP_OK;
 }
 

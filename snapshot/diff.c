@@ -19,7 +19,8 @@ static enum snap_status note_shape(const char *left_hash, const char *right_hash
 {
     if (strcmp(left_hash, right_hash) == 0 || snap_diff_count(diff) > 0)
         return SNAP_OK;
-    return snap_diff_add(diff, err, "tensor", "state.json", NULL, "state.json: equal values, in a "
+    return snap_diff_add(diff, err, "tensor", "state.json", NULL,
+                         "state.json: equal values, in a "
                          "tree of another shape (order, requires_grad, shared storages)");
 }
 
@@ -68,8 +69,9 @@ enum snap_status snap_diff_archives(const char *left, const char *right, struct 
     if (status == SNAP_OK)
         status = note_shape(snap_archive_state_hash(a), snap_archive_state_hash(b), made, err);
     if (status == SNAP_OK)
-        status = snap_diff_finish(made, json_pack("{s:o, s:o, s:s}", "left", describe_archive(a),
-                                                  "right", describe_archive(b), "of", "states"),
+        status = snap_diff_finish(made,
+                                  json_pack("{s:o, s:o, s:s}", "left", describe_archive(a), "right",
+                                            describe_archive(b), "of", "states"),
                                   "the states are equal", err);
     if (status == SNAP_OK)
         status = differs(made, err);
@@ -87,6 +89,18 @@ enum snap_status snap_diff_archives(const char *left, const char *right, struct 
 
 /* ---- ledgers ---- */
 
+static enum snap_status open_lines(const char *path, struct snap_ledger **ledger,
+                                   struct snap_error *err)
+{
+    enum snap_status status = snap_ledger_open(path, ledger, NULL, err);
+    if (status == SNAP_OK && snap_ledger_line_count(*ledger) == 0) {
+        snap_ledger_free(*ledger);
+        *ledger = NULL;
+        status = snap_error_set(err, SNAP_CORRUPT, "%s: has no whole line", path);
+    }
+    return status;
+}
+
 /* A file, or the ledger of a run folder. */
 static enum snap_status open_ledger(const char *path, struct snap_ledger **ledger,
                                     struct snap_error *err)
@@ -96,13 +110,13 @@ static enum snap_status open_ledger(const char *path, struct snap_ledger **ledge
         return snap_error_set_os(err, errno == ENOENT ? SNAP_NOT_FOUND : SNAP_IO, errno,
                                  "%s: look at it", path);
     if (!S_ISDIR(info.st_mode))
-        return snap_ledger_open(path, ledger, NULL, err);
+        return open_lines(path, ledger, err);
     size_t size = strlen(path) + sizeof "/" SNAP_LEDGER_FILE;
     char *inside = malloc(size);
     if (inside == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "diff: out of memory");
     snprintf(inside, size, "%s/" SNAP_LEDGER_FILE, path);
-    enum snap_status status = snap_ledger_open(inside, ledger, NULL, err);
+    enum snap_status status = open_lines(inside, ledger, err);
     free(inside);
     return status;
 }
@@ -110,8 +124,6 @@ static enum snap_status open_ledger(const char *path, struct snap_ledger **ledge
 static json_t *describe_ledger(const struct snap_ledger *ledger)
 {
     size_t count = snap_ledger_line_count(ledger);
-    if (count == 0)
-        return json_pack("{s:n, s:i}", "chain", "lines", 0);
     return json_pack("{s:s, s:o, s:o, s:o}", "chain", snap_ledger_chain(ledger, count - 1),
                      "first_step", snap_json_u64(snap_ledger_first_step(ledger)), "last_step",
                      snap_json_u64(snap_ledger_last_step(ledger)), "lines", snap_json_u64(count));
@@ -121,12 +133,13 @@ static enum snap_status note_line(const struct snap_ledger_difference *found,
                                   struct snap_diff *diff, struct snap_error *err)
 {
     char name[40] = "genesis line";
-    bool genesis = strcmp(found->kind, "genesis") == 0 || strncmp(found->field, "host.data", 9) == 0;
+    bool genesis =
+        strcmp(found->kind, "genesis") == 0 || strncmp(found->field, "host.data", 9) == 0;
     if (!genesis)
         snprintf(name, sizeof name, "step %" PRIu64, found->step);
-    json_t *detail = json_pack("{s:s, s:s, s:s, s:o, s:s}", "field", found->field, "kind",
-                               found->kind, "left", found->left, "step",
-                               snap_json_u64(found->step), "right", found->right);
+    json_t *detail =
+        json_pack("{s:s, s:s, s:s, s:o, s:s}", "field", found->field, "kind", found->kind, "left",
+                  found->left, "step", snap_json_u64(found->step), "right", found->right);
     return snap_diff_add(diff, err, "ledger", name, detail, "%s: %s: %s: %s and %s", name,
                          found->kind, found->field, found->left, found->right);
 }
@@ -153,13 +166,15 @@ enum snap_status snap_diff_ledgers(const char *left, const char *right, struct s
             status = note_line(&found, made, err);
     }
     if (status == SNAP_OK) {
-        snprintf(equal, sizeof equal, "the ledgers are equal over %" PRIu64 " steps (the left one "
-                 "ends at step %" PRIu64 ", the right one at step %" PRIu64 ")", compared,
-                 snap_ledger_last_step(a), snap_ledger_last_step(b));
-        status = snap_diff_finish(made, json_pack("{s:o, s:s, s:o, s:o}", "left",
-                                                  describe_ledger(a), "of", "ledgers", "right",
-                                                  describe_ledger(b), "steps_compared",
-                                                  snap_json_u64(compared)), equal, err);
+        snprintf(equal, sizeof equal,
+                 "the ledgers are equal over %" PRIu64 " steps (the left one "
+                 "ends at step %" PRIu64 ", the right one at step %" PRIu64 ")",
+                 compared, snap_ledger_last_step(a), snap_ledger_last_step(b));
+        status = snap_diff_finish(made,
+                                  json_pack("{s:o, s:s, s:o, s:o}", "left", describe_ledger(a),
+                                            "of", "ledgers", "right", describe_ledger(b),
+                                            "steps_compared", snap_json_u64(compared)),
+                                  equal, err);
     }
     if (status == SNAP_OK)
         status = differs(made, err);
@@ -183,7 +198,8 @@ enum snap_status snap_run_compare(struct snap_run *run, const struct snap_archiv
     struct snap_diff *made = NULL;
     char hash[SNAP_HASH_TEXT_BYTES];
     if (run == NULL || archive == NULL || (text == NULL && text_size > 0))
-        return snap_error_set(err, SNAP_INVALID, "compare: no run or archive, or no place for the "
+        return snap_error_set(err, SNAP_INVALID,
+                              "compare: no run or archive, or no place for the "
                               "text");
     enum snap_status status = snap_run_state_hash(run, hash, err);
     if (status != SNAP_OK || strcmp(hash, snap_archive_state_hash(archive)) == 0)

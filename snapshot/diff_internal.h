@@ -24,7 +24,10 @@ struct snap_side {
     struct snap_write_member *members; /* in file order, digests of those in the state known */
     size_t member_count;
 };
-#define SNAP_SIDE_INIT { .member_count = 0 }
+#define SNAP_SIDE_INIT                                                                             \
+    {                                                                                              \
+        .member_count = 0                                                                          \
+    }
 
 /* *side must be empty, and is released by the caller whatever the answer. */
 enum snap_status snap_side_of_archive(const struct snap_archive *archive, struct snap_side *side,
@@ -66,7 +69,8 @@ enum snap_status snap_diff_finish(struct snap_diff *diff, json_t *head, const ch
 
 /* ---- comparing (diff_state.c, diff_tensors.c) ---- */
 
-/* Add what differs, in the order: profile, config, data, streams, tensors, values of the tree, extras. */
+/* Add what differs, in the order: profile, config, data, streams, tensors and values of the tree,
+ * extras. */
 enum snap_status snap_diff_sides(const struct snap_side *left, const struct snap_side *right,
                                  struct snap_diff *diff, struct snap_error *err);
 /* Tensors and plain values alone. */

@@ -72,8 +72,8 @@ enum snap_status snap_diff_add(struct snap_diff *diff, struct snap_error *err, c
         json_decref(detail);
         return no_memory(err);
     }
-    diff->entries[diff->count] = (struct snap_diff_entry){ sizeof *diff->entries, kind, name_copy,
-                                                           text_copy };
+    diff->entries[diff->count] =
+        (struct snap_diff_entry){ sizeof *diff->entries, kind, name_copy, text_copy };
     diff->details[diff->count++] = detail;
     return SNAP_OK;
 }

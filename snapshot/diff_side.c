@@ -28,10 +28,11 @@ enum snap_status snap_side_of_run(struct snap_run *run, struct snap_side *side,
     unsigned char state[SNAP_DIGEST_BYTES];
     enum snap_status status = snap_state_image_take(run, 0, &side->image, err);
     if (status == SNAP_OK)
-        status = snap_state_image_members(run, &side->image, 0, &side->members,
-                                          &side->member_count, err);
+        status = snap_state_image_members(run, &side->image, 0, &side->members, &side->member_count,
+                                          err);
     if (status == SNAP_OK)
-        status = snap_archive_state_digest(side->members, side->member_count, run->pool, state, err);
+        status =
+            snap_archive_state_digest(side->members, side->member_count, run->pool, state, err);
     if (status == SNAP_OK)
         status = snap_state_doc_decode(side->image.state_json.data, side->image.state_json.size,
                                        &side->own_doc, err);
@@ -59,8 +60,8 @@ static bool from_archive(const struct snap_member *found, struct snap_side_membe
 {
     if (found == NULL || !found->in_state)
         return false;
-    *member = (struct snap_side_member){ found->name, found->data_size, found->sha256,
-                                         found->withheld };
+    *member =
+        (struct snap_side_member){ found->name, found->data_size, found->sha256, found->withheld };
     return true;
 }
 
@@ -95,8 +96,10 @@ static enum snap_status read_into(const struct snap_side *side, const char *name
                                   struct snap_error *err)
 {
     if (side->archive != NULL)
-        return snap_archive_read(side->archive, snap_archive_find(side->archive, name), buffer, err);
-    const struct snap_write_member *found = snap_write_member_find(side->members, side->member_count, name);
+        return snap_archive_read(side->archive, snap_archive_find(side->archive, name), buffer,
+                                 err);
+    const struct snap_write_member *found =
+        snap_write_member_find(side->members, side->member_count, name);
     if (found->size > 0)
         memcpy(buffer, found->data, (size_t)found->size);
     return SNAP_OK;

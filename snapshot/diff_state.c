@@ -120,12 +120,15 @@ static enum snap_status diff_data(const struct snap_side *left_side,
                              right->order_stream == NULL ? "none" : right->order_stream);
     if (left->order_samples != right->order_samples ||
         memcmp(left->order_digest, right->order_digest, SNAP_DIGEST_BYTES) != 0)
-        return snap_diff_add(diff, err, "data", "order", NULL, "order: of %" PRIu64 " and %" PRIu64
-                             " samples, another one", left->order_samples, right->order_samples);
+        return snap_diff_add(diff, err, "data", "order", NULL,
+                             "order: of %" PRIu64 " and %" PRIu64 " samples, another one",
+                             left->order_samples, right->order_samples);
     if (left->order_start_size != right->order_start_size ||
         memcmp(left->order_start, right->order_start, left->order_start_size) != 0)
-        return snap_diff_add(diff, err, "data", "order", NULL, "order: the same samples, from "
-                             "another state of stream %s", left->order_stream);
+        return snap_diff_add(diff, err, "data", "order", NULL,
+                             "order: the same samples, from "
+                             "another state of stream %s",
+                             left->order_stream);
     return SNAP_OK;
 }
 
@@ -154,8 +157,10 @@ static enum snap_status tell_distance(const struct snap_side *left, const struct
     if (memcmp(a.sha256, b.sha256, SNAP_DIGEST_BYTES) == 0)
         return SNAP_OK;
     if (a.withheld || b.withheld)
-        return snap_diff_add(diff, err, "stream", name, NULL, "stream %s: another state (withheld, "
-                             "so no more can be told)", name);
+        return snap_diff_add(diff, err, "stream", name, NULL,
+                             "stream %s: another state (withheld, "
+                             "so no more can be told)",
+                             name);
     enum snap_status status = snap_side_read(left, member, &left_bytes, err);
     if (status == SNAP_OK)
         status = snap_side_read(right, member, &right_bytes, err);
@@ -168,15 +173,19 @@ static enum snap_status tell_distance(const struct snap_side *left, const struct
     if (status != SNAP_OK)
         return status;
     if (related && words != 0)
-        return snap_diff_add(diff, err, "stream", name, json_pack("{s:I}", "words",
-                             (json_int_t)words), "stream %s: the right one is %" PRId64
-                             " draws of 32 bits %s", name, words < 0 ? -words : words,
-                             words < 0 ? "behind" : "ahead");
+        return snap_diff_add(diff, err, "stream", name,
+                             json_pack("{s:I}", "words", (json_int_t)words),
+                             "stream %s: the right one is %" PRId64 " draws of 32 bits %s", name,
+                             words < 0 ? -words : words, words < 0 ? "behind" : "ahead");
     if (related)
-        return snap_diff_add(diff, err, "stream", name, NULL, "stream %s: at the same place, with "
-                             "another number kept back", name);
-    return snap_diff_add(diff, err, "stream", name, NULL, "stream %s: another state, no number of "
-                         "draws up to %u leads from one to the other", name, DISTANCE_WORDS);
+        return snap_diff_add(diff, err, "stream", name, NULL,
+                             "stream %s: at the same place, with "
+                             "another number kept back",
+                             name);
+    return snap_diff_add(diff, err, "stream", name, NULL,
+                         "stream %s: another state, no number of "
+                         "draws up to %u leads from one to the other",
+                         name, DISTANCE_WORDS);
 }
 
 static enum snap_status diff_streams(const struct snap_side *left, const struct snap_side *right,
@@ -190,19 +199,19 @@ static enum snap_status diff_streams(const struct snap_side *left, const struct 
         char member[SNAP_MAX_MEMBER_NAME_BYTES + 1];
         snprintf(member, sizeof member, "rng/%s", name);
         if (other == NULL)
-            status = snap_diff_add(diff, err, "stream", name, NULL,
-                                   "stream %s: on the left alone", name);
+            status = snap_diff_add(diff, err, "stream", name, NULL, "stream %s: on the left alone",
+                                   name);
         else if (strcmp(kind, other) != 0)
-            status = snap_diff_add(diff, err, "stream", name, NULL,
-                                   "stream %s: of kind %s and %s", name, kind, other);
+            status = snap_diff_add(diff, err, "stream", name, NULL, "stream %s: of kind %s and %s",
+                                   name, kind, other);
         else
             status = tell_distance(left, right, name, kind, member, diff, err);
     }
     for (size_t i = 0; status == SNAP_OK && i < right->doc->stream_count; i++) {
         const char *name = right->doc->streams[i].name;
         if (stream_kind(left, name) == NULL)
-            status = snap_diff_add(diff, err, "stream", name, NULL,
-                                   "stream %s: on the right alone", name);
+            status = snap_diff_add(diff, err, "stream", name, NULL, "stream %s: on the right alone",
+                                   name);
     }
     return status;
 }
@@ -224,7 +233,8 @@ static enum snap_status diff_extras(const struct snap_side *left, const struct s
         if (!snap_side_at(left, i, &a) || !is_extra(a.name))
             continue;
         if (!snap_side_find(right, a.name, &b))
-            status = snap_diff_add(diff, err, "extra", a.name, NULL, "%s: on the left alone", a.name);
+            status =
+                snap_diff_add(diff, err, "extra", a.name, NULL, "%s: on the left alone", a.name);
         else if (a.size != b.size || memcmp(a.sha256, b.sha256, SNAP_DIGEST_BYTES) != 0)
             status = snap_diff_add(diff, err, "extra", a.name, NULL,
                                    "%s: other bytes (%" PRIu64 " and %" PRIu64 ")", a.name, a.size,
@@ -232,8 +242,8 @@ static enum snap_status diff_extras(const struct snap_side *left, const struct s
     }
     for (size_t i = 0; status == SNAP_OK && i < snap_side_count(right); i++)
         if (snap_side_at(right, i, &b) && is_extra(b.name) && !snap_side_find(left, b.name, &a))
-            status = snap_diff_add(diff, err, "extra", b.name, NULL, "%s: on the right alone",
-                                   b.name);
+            status =
+                snap_diff_add(diff, err, "extra", b.name, NULL, "%s: on the right alone", b.name);
     return status;
 }
 

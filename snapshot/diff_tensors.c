@@ -40,8 +40,8 @@ static enum snap_status read_storage(struct cache *cache, size_t storage, struct
     return status;
 }
 
-/* Are the bytes of both storages known to be equal by their digests? *withheld: one of them cannot be
- * read. */
+/* Are the bytes of both storages known to be equal by their digests? *withheld: one of them cannot
+ * be read. */
 static bool equal_storages(const struct snap_side *left, size_t left_index,
                            const struct snap_side *right, size_t right_index, bool *withheld)
 {
@@ -111,11 +111,10 @@ static enum snap_status tell_elements(const char *path, const struct snap_tensor
     char index[200];
     char ulp[80] = "";
     snap_tensor_index_text(found->first, view->ndim, view->shape, index, sizeof index);
-    json_t *detail = json_pack("{s:o, s:o, s:o, s:s, s:s}", "elements",
-                               snap_json_u64(found->elements), "differing",
-                               snap_json_u64(found->differing), "first",
-                               snap_json_u64(found->first), "left", found->left, "right",
-                               found->right);
+    json_t *detail =
+        json_pack("{s:o, s:o, s:o, s:s, s:s}", "elements", snap_json_u64(found->elements),
+                  "differing", snap_json_u64(found->differing), "first",
+                  snap_json_u64(found->first), "left", found->left, "right", found->right);
     if (detail == NULL)
         return no_memory(err);
     if (found->has_ulp) {
@@ -127,9 +126,10 @@ static enum snap_status tell_elements(const char *path, const struct snap_tensor
             return no_memory(err);
         }
     }
-    return snap_diff_add(diff, err, "tensor", path, detail, "%s: %" PRIu64 " of %" PRIu64
-                         " elements differ%s; the first is %s: %s and %s", path, found->differing,
-                         found->elements, ulp, index, found->left, found->right);
+    return snap_diff_add(
+        diff, err, "tensor", path, detail,
+        "%s: %" PRIu64 " of %" PRIu64 " elements differ%s; the first is %s: %s and %s", path,
+        found->differing, found->elements, ulp, index, found->left, found->right);
 }
 
 static enum snap_status diff_tensor(struct cache *left, struct cache *right, const char *path,
@@ -143,15 +143,19 @@ static enum snap_status diff_tensor(struct cache *left, struct cache *right, con
     bool withheld;
     enum snap_status status = SNAP_OK;
     if (!same_shape(a, b))
-        return snap_diff_add(diff, err, "tensor", path, NULL, "%s: of another dtype or shape (%s, "
-                             "%zu dimensions, and %s, %zu dimensions)", path,
-                             snap_dtype_name(a->dtype), a->ndim, snap_dtype_name(b->dtype), b->ndim);
+        return snap_diff_add(diff, err, "tensor", path, NULL,
+                             "%s: of another dtype or shape (%s, "
+                             "%zu dimensions, and %s, %zu dimensions)",
+                             path, snap_dtype_name(a->dtype), a->ndim, snap_dtype_name(b->dtype),
+                             b->ndim);
     bool equal = equal_storages(left->side, a->storage, right->side, b->storage, &withheld);
     if (equal && same_view(a, b))
         return SNAP_OK;
     if (withheld)
-        return snap_diff_add(diff, err, "tensor", path, NULL, "%s: other bytes (withheld, so no "
-                             "more can be told)", path);
+        return snap_diff_add(diff, err, "tensor", path, NULL,
+                             "%s: other bytes (withheld, so no "
+                             "more can be told)",
+                             path);
     status = gather(left, a, &a_packed, err);
     if (status == SNAP_OK)
         status = gather(right, b, &b_packed, err);
@@ -160,8 +164,10 @@ static enum snap_status diff_tensor(struct cache *left, struct cache *right, con
     if (status == SNAP_OK && found.differing > 0)
         status = tell_elements(path, a, &found, diff, err);
     else if (status == SNAP_OK && !same_view(a, b))
-        status = snap_diff_add(diff, err, "tensor", path, NULL, "%s: equal elements, with other "
-                               "strides", path);
+        status = snap_diff_add(diff, err, "tensor", path, NULL,
+                               "%s: equal elements, with other "
+                               "strides",
+                               path);
     free(a_packed);
     free(b_packed);
     return status;

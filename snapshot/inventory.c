@@ -142,9 +142,11 @@ static enum snap_status place_tensor(struct snap_inventory *inventory, size_t in
     if (storage->base != NULL) {
         uint64_t bytes = (uint64_t)(tensor->data - storage->base);
         if (bytes % element_bytes != 0)
-            return snap_error_set(err, SNAP_INVALID, "tensor %s/%s: share memory with %s/%s: it "
+            return snap_error_set(err, SNAP_INVALID,
+                                  "tensor %s/%s: share memory with %s/%s: it "
                                   "begins %llu bytes after it, which is no whole number of its "
-                                  "elements", inventory->roots[tensor->root].name, tensor->name,
+                                  "elements",
+                                  inventory->roots[tensor->root].name, tensor->name,
                                   inventory->roots[inventory->tensors[storage->tensor].root].name,
                                   inventory->tensors[storage->tensor].name,
                                   (unsigned long long)bytes);
@@ -220,8 +222,8 @@ enum snap_status snap_inventory_freeze(struct snap_inventory *inventory, struct 
     inventory->total_bytes = 0;
     enum snap_status status = place_tensors(inventory, err);
     if (status == SNAP_OK)
-        status = snap_inventory_state_doc(inventory, "none", NULL, NULL, NULL, &inventory->doc,
-                                          err);
+        status =
+            snap_inventory_state_doc(inventory, "none", NULL, NULL, NULL, &inventory->doc, err);
     if (status == SNAP_OK)
         status = name_members(inventory, err);
     if (status != SNAP_OK)
@@ -249,8 +251,7 @@ void snap_inventory_scalar_set(const struct snap_inventory_scalar *scalar, uint6
 }
 
 void snap_inventory_view(const struct snap_inventory *inventory,
-                         const struct snap_inventory_tensor *tensor,
-                         struct snap_tensor_view *view)
+                         const struct snap_inventory_tensor *tensor, struct snap_tensor_view *view)
 {
     *view = (struct snap_tensor_view)SNAP_TENSOR_VIEW_INIT;
     view->dtype = tensor->dtype;

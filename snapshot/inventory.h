@@ -120,14 +120,16 @@ struct snap_inventory {
     struct snap_state_doc doc; /* of the inventory as frozen: names of members come from it */
     uint64_t total_bytes;      /* of all storages and values */
 };
-#define SNAP_INVENTORY_INIT { .root_count = 0 }
+#define SNAP_INVENTORY_INIT                                                                        \
+    {                                                                                              \
+        .root_count = 0                                                                            \
+    }
 
 void snap_inventory_release(struct snap_inventory *inventory);
 
 /* No more is registered: find the storages, name the members. `profile`, `binding` and `training`
  * only take their place in the document. On failure nothing is frozen. */
-enum snap_status snap_inventory_freeze(struct snap_inventory *inventory,
-                                       struct snap_error *err);
+enum snap_status snap_inventory_freeze(struct snap_inventory *inventory, struct snap_error *err);
 
 /* The value of a scalar as 64 bits: 0 or 1, a two's complement number, the bits of a double. */
 uint64_t snap_inventory_scalar_bits(const struct snap_inventory_scalar *scalar);
@@ -142,8 +144,7 @@ enum snap_status snap_inventory_state_doc(const struct snap_inventory *inventory
 
 /* The view of a tensor in its storage. */
 void snap_inventory_view(const struct snap_inventory *inventory,
-                         const struct snap_inventory_tensor *tensor,
-                         struct snap_tensor_view *view);
+                         const struct snap_inventory_tensor *tensor, struct snap_tensor_view *view);
 
 /* Strides of a C-ordered tensor; a dimension of 0 counts as 1. */
 void snap_c_order(size_t ndim, const uint64_t *shape, uint64_t *strides);

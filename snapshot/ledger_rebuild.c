@@ -19,7 +19,7 @@ struct pieces {
     struct piece {
         char *text;
         size_t size;
-    } *list;
+    } * list;
     size_t count;
 };
 
@@ -39,8 +39,8 @@ static enum snap_status add_piece(struct pieces *pieces, const struct snap_archi
     if (grown == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "ledger: build from archives: out of memory");
     pieces->list = grown;
-    enum snap_status status = snap_archive_read_alloc(archive, member, SNAP_MAX_LEDGER_BYTES, &text,
-                                                      err);
+    enum snap_status status =
+        snap_archive_read_alloc(archive, member, SNAP_MAX_LEDGER_BYTES, &text, err);
     if (status != SNAP_OK)
         return status;
     pieces->list[pieces->count++] = (struct piece){ text, (size_t)member->data_size };
@@ -74,7 +74,8 @@ static enum snap_status open_parent(struct snap_store *store,
     }
     free(steps);
     if (status == SNAP_OK && found == NULL)
-        status = snap_error_set(err, SNAP_CORRUPT, "%s/" SNAP_LEDGER_FILE ": lines are lost, and "
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "%s/" SNAP_LEDGER_FILE ": lines are lost, and "
                                 "cannot be built again: the snapshot %s is not in snapshots/ (a "
                                 "restore into a new folder goes on without them)",
                                 snap_store_path(store), wanted);
@@ -124,8 +125,9 @@ enum snap_status snap_ledger_gather(struct snap_store *store, const struct snap_
             break;
         /* A parent is older: a chain of them ends. */
         if (snap_archive_step(parent) >= step) {
-            status = snap_error_set(err, SNAP_CORRUPT, "%s/snapshots: the parent of step %" PRIu64
-                                    " is not older", snap_store_path(store), step);
+            status = snap_error_set(err, SNAP_CORRUPT,
+                                    "%s/snapshots: the parent of step %" PRIu64 " is not older",
+                                    snap_store_path(store), step);
             break;
         }
     }
@@ -190,9 +192,11 @@ enum snap_status snap_ledger_explain(struct snap_store *store, const struct snap
     snap_buffer_release(&written);
     snap_buffer_release(&kept);
     if (named)
-        return snap_error_set(err, status, "%s: line %zu (step %" PRIu64 ") was changed: %s: %s is "
-                              "%s, and %s in the snapshot", path, line, difference.step,
-                              difference.kind, difference.field, difference.right, difference.left);
+        return snap_error_set(err, status,
+                              "%s: line %zu (step %" PRIu64 ") was changed: %s: %s is "
+                              "%s, and %s in the snapshot",
+                              path, line, difference.step, difference.kind, difference.field,
+                              difference.right, difference.left);
     if (err != NULL)
         *err = *cause;
     return status;

@@ -30,8 +30,8 @@ const char *snap_tier_name(enum snap_tier tier)
     }
 }
 
-enum snap_status snap_receipt_new(const struct snap_archive *archive,
-                                  struct snap_receipt **receipt, struct snap_error *err)
+enum snap_status snap_receipt_new(const struct snap_archive *archive, struct snap_receipt **receipt,
+                                  struct snap_error *err)
 {
     struct snap_receipt *made = calloc(1, sizeof *made);
     if (made == NULL)
@@ -165,14 +165,14 @@ static enum snap_status add_row(struct snap_buffer *table, const json_t *compone
     const char *why = text_of(component, "why");
     char name[200];
     snap_text_clean(text_of(component, "name"), name, sizeof name);
-    enum snap_status status = snap_buffer_appendf(table, err, "%-*s  %-8s  %-8s", width, name,
-                                                  text_of(component, "kind"),
-                                                  text_of(component, "action"));
+    enum snap_status status =
+        snap_buffer_appendf(table, err, "%-*s  %-8s  %-8s", width, name, text_of(component, "kind"),
+                            text_of(component, "action"));
     if (status == SNAP_OK && digest != NULL)
         status = snap_buffer_appendf(table, err, "  %.16s", digest);
     if (status == SNAP_OK && json_array_size(digests) > 1)
-        status = snap_buffer_appendf(table, err, " and %zu more parts",
-                                     json_array_size(digests) - 1);
+        status =
+            snap_buffer_appendf(table, err, " and %zu more parts", json_array_size(digests) - 1);
     if (status == SNAP_OK && why[0] != '\0')
         status = snap_buffer_appendf(table, err, "  %s", why);
     if (status == SNAP_OK)

@@ -1,16 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filling a receipt. Its JSON (schema/receipt.schema.json):
- *
- *     {"components":[{"action":"restored"|"kept"|"missing","digests":["64 hex"...]?,
- *                     "kind":"tensor"|"scalar"|"stream"|"value"|"position","name":"model/conv1.weight",
- *                     "why":".."?}...],
- *      "format":"snap-receipt-1","profile":"..","reasons":["..."...],"required":TIER,"restored":bool,
- *      "run_id":"16 hex","snapshot":"snap1:..","state":"state1:..","step":N,"tier":TIER}
- *
- * A component is "restored" (its digests are of the memory, read back), "kept" (registered, and left
- * as it was) or "missing" (in the archive, and not registered). `tier` is what this archive and
- * this program reach together; when it is below `required`, `restored` is false and nothing was
- * changed. `reasons`: why the tier is not exact. */
+/* Filling a receipt; <snapstate/receipt.h> says what stands in it. */
 #ifndef SNAP_RECEIPT_BUILD_H
 #define SNAP_RECEIPT_BUILD_H
 
@@ -35,8 +24,8 @@ struct snap_receipt {
     struct snap_buffer table;
 };
 
-enum snap_status snap_receipt_new(const struct snap_archive *archive,
-                                  struct snap_receipt **receipt, struct snap_error *err);
+enum snap_status snap_receipt_new(const struct snap_archive *archive, struct snap_receipt **receipt,
+                                  struct snap_error *err);
 
 /* Add a component; `why` may be NULL. Its place in the list is its index. */
 enum snap_status snap_receipt_add(struct snap_receipt *receipt, const char *kind, const char *name,

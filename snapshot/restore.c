@@ -32,9 +32,11 @@ static enum snap_status check_fresh(struct snap_run *run, struct snap_error *err
     json_t *genesis = NULL;
     enum snap_status status = snap_snapshots_list(run->store, &steps, &count, err);
     if (status == SNAP_OK && count > 0)
-        status = snap_error_set(err, SNAP_CORRUPT, "%s/latest: is missing, and there are snapshots: "
-                                "go on from one of your choice: snap restore %s/snapshots/step-%010"
-                                PRIu64 ".snap.tar", run->dir, run->dir, steps[count - 1]);
+        status = snap_error_set(
+            err, SNAP_CORRUPT,
+            "%s/latest: is missing, and there are snapshots: "
+            "go on from one of your choice: snap restore %s/snapshots/step-%010" PRIu64 ".snap.tar",
+            run->dir, run->dir, steps[count - 1]);
     free(steps);
     if (status == SNAP_OK)
         status = snap_run_ledger_read(run, &ledger, &size, &torn, err);
@@ -42,9 +44,10 @@ static enum snap_status check_fresh(struct snap_run *run, struct snap_error *err
         status = snap_ledger_document(ledger, 0, &genesis, err);
     const json_t *parent = json_object_get(json_object_get(genesis, "host"), "parent");
     if (status == SNAP_OK && json_is_object(parent))
-        status = snap_error_set(err, SNAP_INVALID, "%s: its run began from %s, and has no snapshot "
-                                "of its own yet: restore that one into it again", run->dir,
-                                json_string_value(json_object_get(parent, "snapshot")));
+        status = snap_error_set(err, SNAP_INVALID,
+                                "%s: its run began from %s, and has no snapshot "
+                                "of its own yet: restore that one into it again",
+                                run->dir, json_string_value(json_object_get(parent, "snapshot")));
     json_decref(genesis);
     snap_ledger_free(ledger);
     return status;
@@ -61,7 +64,8 @@ static enum snap_status find_archive(struct snap_run *run, struct snap_archive *
         return status;
     }
     if (run->store == NULL)
-        return snap_error_set(err, SNAP_NOT_FOUND, "restore: no folder and no archive: a fresh run");
+        return snap_error_set(err, SNAP_NOT_FOUND,
+                              "restore: no folder and no archive: a fresh run");
     enum snap_status status = snap_latest_open(run->store, archive, name, err);
     if (status != SNAP_NOT_FOUND)
         return status;
@@ -125,12 +129,15 @@ static enum snap_status check_config(const struct snap_run *run, const struct sn
                     ? run->training == NULL || json_is_null(run->training)
                     : run->training != NULL && json_equal(there, run->training);
     if (!same)
-        return snap_error_set(err, SNAP_INVALID, "%s: its run has another training config: a restore "
-                              "under another training needs a new folder", run->dir);
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: its run has another training config: a restore "
+                              "under another training needs a new folder",
+                              run->dir);
     if (strcmp(doc->profile, run->profile) != 0)
-        return snap_error_set(err, SNAP_INVALID, "%s: its run has profile %s, not %s: a restore under "
-                              "another profile needs a new folder", run->dir, doc->profile,
-                              run->profile);
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: its run has profile %s, not %s: a restore under "
+                              "another profile needs a new folder",
+                              run->dir, doc->profile, run->profile);
     return SNAP_OK;
 }
 
@@ -140,7 +147,8 @@ static enum snap_status check_own_tier(const struct snap_run *run,
 {
     enum snap_tier needed = strcmp(run->profile, "none") == 0 ? SNAP_TIER_STREAMS : SNAP_TIER_EXACT;
     if (receipt->tier < needed)
-        return snap_error_set(err, SNAP_ABSENT, "%s: only tier %s is possible (%.300s), and a run goes "
+        return snap_error_set(err, SNAP_ABSENT,
+                              "%s: only tier %s is possible (%.300s), and a run goes "
                               "on in its own folder at tier %s: restore it into a new folder",
                               run->dir, snap_tier_name(receipt->tier),
                               json_string_value(json_array_get(receipt->reasons, 0)),
@@ -157,9 +165,10 @@ static enum snap_status check_tier(const struct snap_receipt *receipt, enum snap
     char others[40] = "";
     if (more > 0)
         snprintf(others, sizeof others, ", and %zu more reasons", more);
-    return snap_error_set(err, SNAP_ABSENT, "restore: only tier %s is possible, and %s is required: "
-                          "%.500s%s; nothing was changed", snap_tier_name(receipt->tier),
-                          snap_tier_name(require),
+    return snap_error_set(err, SNAP_ABSENT,
+                          "restore: only tier %s is possible, and %s is required: "
+                          "%.500s%s; nothing was changed",
+                          snap_tier_name(receipt->tier), snap_tier_name(require),
                           json_string_value(json_array_get(receipt->reasons, 0)), others);
 }
 
@@ -179,16 +188,18 @@ static enum snap_status drop_expectation(struct snap_run *run, struct snap_ledge
         return SNAP_OK;
     enum snap_status status = snap_snapshots_list(run->store, &steps, &step_count, err);
     if (status == SNAP_OK && step_count > 0 && steps[step_count - 1] > last)
-        status = snap_error_set(err, SNAP_INVALID, "%s/snapshots: has one of step %" PRIu64 ", later "
-                                "than the step %" PRIu64 " restored, and profile none does not promise "
-                                "that it comes again: restore that one, or into a new folder",
-                                run->dir, steps[step_count - 1], last);
+        status =
+            snap_error_set(err, SNAP_INVALID,
+                           "%s/snapshots: has one of step %" PRIu64 ", later "
+                           "than the step %" PRIu64 " restored, and profile none does not promise "
+                           "that it comes again: restore that one, or into a new folder",
+                           run->dir, steps[step_count - 1], last);
     free(steps);
     if (status != SNAP_OK)
         return status;
-    json_t *fields = json_pack("{s:o, s:o, s:s}", "dropped_lines", snap_json_u64(count - keep),
-                               "after", snap_json_u64(last), "chain",
-                               snap_ledger_chain(ledger, count - 1));
+    json_t *fields =
+        json_pack("{s:o, s:o, s:s}", "dropped_lines", snap_json_u64(count - keep), "after",
+                  snap_json_u64(last), "chain", snap_ledger_chain(ledger, count - 1));
     status = snap_run_add_event(run, "ledger", fields, err);
     json_decref(fields);
     for (size_t i = keep; status == SNAP_OK && i < count; i++) {
@@ -309,8 +320,7 @@ static enum snap_status restored_event(struct snap_run *run, const struct snap_r
                                        struct snap_error *err)
 {
     json_t *fields = json_pack("{s:s, s:o, s:s}", "hash", receipt->snapshot_hash, "step",
-                               snap_json_u64(receipt->step), "tier",
-                               snap_tier_name(receipt->tier));
+                               snap_json_u64(receipt->step), "tier", snap_tier_name(receipt->tier));
     enum snap_status status = snap_run_add_event(run, "restore", fields, err);
     json_decref(fields);
     return status;
@@ -350,10 +360,12 @@ static enum snap_status check_call(const struct snap_run *run, enum snap_tier re
                                    struct snap_error *err)
 {
     if (run == NULL || require < SNAP_TIER_WEIGHTS || require > SNAP_TIER_EXACT)
-        return snap_error_set(err, SNAP_INVALID, "restore: no run, or a tier that cannot be "
+        return snap_error_set(err, SNAP_INVALID,
+                              "restore: no run, or a tier that cannot be "
                               "required");
     if (run->begun || run->restore_called)
-        return snap_error_set(err, SNAP_INVALID, "restore: the run has begun or was restored "
+        return snap_error_set(err, SNAP_INVALID,
+                              "restore: the run has begun or was restored "
                               "already");
     return SNAP_OK;
 }

@@ -14,7 +14,8 @@ struct snap_restore {
 
     /* By restore_match.c. Components are indices in the receipt. */
     struct snap_leaves leaves;
-    const struct snap_tensor_view **views; /* of each tensor; NULL: not in the archive as it is here */
+    const struct snap_tensor_view *
+        *views; /* of each tensor; NULL: not in the archive as it is here */
     size_t *tensor_components;
     uint64_t *scalars; /* of each scalar, as in the archive; 0 when it has none */
     size_t *scalar_components;

@@ -34,8 +34,8 @@ static enum snap_status add_component(struct snap_restore *restore, const char *
 static enum snap_status missing(struct snap_restore *restore, const char *kind, const char *name,
                                 struct snap_error *err)
 {
-    enum snap_status status = snap_receipt_add(restore->receipt, kind, name, "missing",
-                                               "not registered", err);
+    enum snap_status status =
+        snap_receipt_add(restore->receipt, kind, name, "missing", "not registered", err);
     if (status == SNAP_OK)
         status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                     "%s %s is in the archive and not registered", kind, name);
@@ -85,8 +85,8 @@ static enum snap_status match_tensor(struct snap_restore *restore, size_t index,
     const struct snap_leaf *leaf = snap_leaves_get(&restore->leaves, path);
     const struct snap_tensor_view *view = leaf == NULL ? NULL : snap_node_tensor(leaf->node);
     bool withheld;
-    enum snap_status status = add_component(restore, "tensor", path,
-                                            &restore->tensor_components[index], err);
+    enum snap_status status =
+        add_component(restore, "tensor", path, &restore->tensor_components[index], err);
     if (status != SNAP_OK)
         return status;
     if (view == NULL)
@@ -103,8 +103,10 @@ static enum snap_status match_tensor(struct snap_restore *restore, size_t index,
                                   "tensor %s is withheld from the archive", path);
     restore->views[index] = view;
     if (!same_place(restore, view, tensor))
-        return snap_receipt_lower(receipt, SNAP_TIER_WEIGHTS, err, "tensor %s has other strides in "
-                                  "the archive, or shares memory with other tensors", path);
+        return snap_receipt_lower(receipt, SNAP_TIER_WEIGHTS, err,
+                                  "tensor %s has other strides in "
+                                  "the archive, or shares memory with other tensors",
+                                  path);
     return SNAP_OK;
 }
 
@@ -130,8 +132,8 @@ static enum snap_status match_scalar(struct snap_restore *restore, size_t index,
 {
     const struct snap_inventory_scalar *scalar = &restore->run->inventory.scalars[index];
     const struct snap_leaf *leaf = snap_leaves_get(&restore->leaves, path);
-    enum snap_status status = add_component(restore, "scalar", path,
-                                            &restore->scalar_components[index], err);
+    enum snap_status status =
+        add_component(restore, "scalar", path, &restore->scalar_components[index], err);
     if (status != SNAP_OK)
         return status;
     if (leaf == NULL || !scalar_bits(leaf->node, scalar->type, &restore->scalars[index]))
@@ -145,8 +147,8 @@ static enum snap_status match_tree(struct snap_restore *restore, struct snap_err
 {
     const struct snap_inventory *inventory = &restore->run->inventory;
     json_t *seen = json_object();
-    enum snap_status status = snap_leaves_find_all(snap_archive_state_doc(restore->archive),
-                                                   &restore->leaves, err);
+    enum snap_status status =
+        snap_leaves_find_all(snap_archive_state_doc(restore->archive), &restore->leaves, err);
     if (status == SNAP_OK && seen == NULL)
         status = no_memory(err);
     for (size_t r = 0; status == SNAP_OK && r < inventory->root_count; r++) {
@@ -154,8 +156,9 @@ static enum snap_status match_tree(struct snap_restore *restore, struct snap_err
         for (size_t e = 0; status == SNAP_OK && e < root->entry_count; e++) {
             size_t index = root->entries[e].index;
             bool scalar = root->entries[e].scalar;
-            char *path = entry_path(inventory, r, scalar ? inventory->scalars[index].name
-                                                         : inventory->tensors[index].name);
+            char *path = entry_path(inventory, r,
+                                    scalar ? inventory->scalars[index].name
+                                           : inventory->tensors[index].name);
             if (path == NULL || json_object_set_new(seen, path, json_null()) != 0)
                 status = no_memory(err);
             else if (scalar)
@@ -186,17 +189,18 @@ static enum snap_status match_streams(struct snap_restore *restore, struct snap_
         const struct snap_inventory_stream *stream = &inventory->streams[i];
         const char *kind = snap_archive_stream_kind(restore->archive, stream->name);
         const struct snap_member *member = snap_archive_find(restore->archive, stream->member);
-        status = add_component(restore, "stream", stream->member, &restore->stream_components[i],
-                               err);
+        status =
+            add_component(restore, "stream", stream->member, &restore->stream_components[i], err);
         if (status != SNAP_OK)
             break;
         if (kind == NULL || member == NULL)
             status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                         "stream %s is not in the archive", stream->name);
         else if (strcmp(kind, stream->kind) != 0)
-            status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err, "stream %s is of "
-                                        "kind %s in the archive, and %s here", stream->name, kind,
-                                        stream->kind);
+            status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
+                                        "stream %s is of "
+                                        "kind %s in the archive, and %s here",
+                                        stream->name, kind, stream->kind);
         else if (member->withheld)
             status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                         "stream %s is withheld from the archive", stream->name);
@@ -239,9 +243,10 @@ static enum snap_status match_values(struct snap_restore *restore, struct snap_e
             status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                         "value %s is not in the archive's state", value->name);
         else if (status == SNAP_OK && member->data_size != value->size)
-            status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err, "value %s has %"
-                                        PRIu64 " bytes in the archive, and %zu here", value->name,
-                                        member->data_size, value->size);
+            status =
+                snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
+                                   "value %s has %" PRIu64 " bytes in the archive, and %zu here",
+                                   value->name, member->data_size, value->size);
         else if (status == SNAP_OK && member->withheld)
             status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                         "value %s is withheld from the archive", value->name);
@@ -259,12 +264,13 @@ static enum snap_status match_data(struct snap_restore *restore, struct snap_err
 {
     const struct snap_data_doc *there = snap_archive_data_doc(restore->archive);
     const struct snap_data_doc *here = &restore->run->data;
-    enum snap_status status = add_component(restore, "position", "data.json",
-                                            &restore->position_component, err);
+    enum snap_status status =
+        add_component(restore, "position", "data.json", &restore->position_component, err);
     if (status == SNAP_OK && there->file_count != here->file_count)
-        return snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err, "the archive's run has "
-                                  "%zu data files, and %zu are registered", there->file_count,
-                                  here->file_count);
+        return snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
+                                  "the archive's run has "
+                                  "%zu data files, and %zu are registered",
+                                  there->file_count, here->file_count);
     for (size_t i = 0; status == SNAP_OK && i < there->file_count; i++) {
         const struct snap_data_file *a = &there->files[i];
         const struct snap_data_file *b = &here->files[i];
@@ -279,21 +285,22 @@ static enum snap_status match_data(struct snap_restore *restore, struct snap_err
 
 /* ---- promise ---- */
 
-/* The state here, with the archive's scalars, must be the archive's state.json to the byte: that also
- * sees the order of entries, requires_grad, and whatever was not compared one by one. */
+/* The state here, with the archive's scalars, must be the archive's state.json to the byte: that
+ * also sees the order of entries, requires_grad, and whatever was not compared one by one. */
 static enum snap_status match_document(struct snap_restore *restore, struct snap_error *err)
 {
     struct snap_state_doc doc = SNAP_STATE_DOC_INIT;
     struct snap_buffer text = SNAP_BUFFER_INIT;
     const struct snap_state_doc *there = snap_archive_state_doc(restore->archive);
-    enum snap_status status = snap_inventory_state_doc(&restore->run->inventory, there->profile,
-                                                       there->binding, there->training,
-                                                       restore->scalars, &doc, err);
+    enum snap_status status =
+        snap_inventory_state_doc(&restore->run->inventory, there->profile, there->binding,
+                                 there->training, restore->scalars, &doc, err);
     if (status == SNAP_OK)
         status = snap_state_doc_encode(&doc, &text, err);
     if (status == SNAP_OK &&
         strcmp((const char *)text.data, snap_archive_json(restore->archive, "state.json")) != 0)
-        status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err, "the tree has another "
+        status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
+                                    "the tree has another "
                                     "shape here: order of registration, requires_grad or nesting");
     snap_state_doc_release(&doc);
     snap_buffer_release(&text);
@@ -317,8 +324,10 @@ static enum snap_status match_promise(struct snap_restore *restore, struct snap_
     json_t *value;
     json_object_foreach(there->binding, key, value) {
         if (!json_equal(value, json_object_get(run->binding, key)))
-            return snap_receipt_lower(restore->receipt, SNAP_TIER_STREAMS, err, "the binding is "
-                                      "another one: %s differs", key);
+            return snap_receipt_lower(restore->receipt, SNAP_TIER_STREAMS, err,
+                                      "the binding is "
+                                      "another one: %s differs",
+                                      key);
     }
     return snap_receipt_lower(restore->receipt, SNAP_TIER_STREAMS, err,
                               "the binding is another one: it has more keys here");

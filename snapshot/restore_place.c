@@ -19,8 +19,10 @@ static enum snap_status no_memory(struct snap_error *err)
 /* Something was put in place already: say so. */
 static enum snap_status unusable(const struct snap_error *cause, struct snap_error *err)
 {
-    return snap_error_set(err, cause->status, "%.700s; memory is unusable: the restore had begun to "
-                          "change it", cause->text);
+    return snap_error_set(err, cause->status,
+                          "%.700s; memory is unusable: the restore had begun to "
+                          "change it",
+                          cause->text);
 }
 
 /* Set every stream; when one refuses, those before it are put back. */
@@ -32,8 +34,8 @@ static enum snap_status place_streams(struct snap_restore *restore, struct snap_
     size_t done = 0;
     for (size_t i = 0; status == SNAP_OK && i < inventory->stream_count; i++) {
         const struct snap_inventory_stream *stream = &inventory->streams[i];
-        status = stream->ops->get(stream->arg, &restore->old_streams[i], &restore->old_sizes[i],
-                                  &cause);
+        status =
+            stream->ops->get(stream->arg, &restore->old_streams[i], &restore->old_sizes[i], &cause);
     }
     for (; status == SNAP_OK && done < inventory->stream_count; done += status == SNAP_OK) {
         const struct snap_inventory_stream *stream = &inventory->streams[done];
@@ -87,11 +89,11 @@ struct reading {
 static void read_one(void *arg, size_t index, unsigned worker)
 {
     struct reading *reading = arg;
-    const struct snap_member *member = snap_archive_member(reading->archive,
-                                                           reading->members[index]);
+    const struct snap_member *member =
+        snap_archive_member(reading->archive, reading->members[index]);
     (void)worker;
-    reading->statuses[index] = snap_archive_read(reading->archive, member, reading->places[index],
-                                                 NULL);
+    reading->statuses[index] =
+        snap_archive_read(reading->archive, member, reading->places[index], NULL);
 }
 
 /* Read them all, in parallel; the first that fails is told, by reading it again. */
@@ -100,12 +102,12 @@ static enum snap_status read_all(struct snap_run *run, struct reading *reading,
 {
     snap_pool_run(run->pool, reading->count, read_one, reading);
     for (size_t i = 0; i < reading->count; i++) {
-        const struct snap_member *member = snap_archive_member(reading->archive,
-                                                               reading->members[i]);
+        const struct snap_member *member =
+            snap_archive_member(reading->archive, reading->members[i]);
         if (reading->statuses[i] == SNAP_OK)
             continue;
-        enum snap_status status = snap_archive_read(reading->archive, member, reading->places[i],
-                                                    err);
+        enum snap_status status =
+            snap_archive_read(reading->archive, member, reading->places[i], err);
         if (status != SNAP_OK)
             return status;
     }
@@ -180,8 +182,10 @@ static void place_small(struct snap_restore *restore)
 
 static enum snap_status not_set(const char *name, struct snap_error *err)
 {
-    return snap_error_set(err, SNAP_CORRUPT, "%s: read back after the restore: it is not what was "
-                          "set", name);
+    return snap_error_set(err, SNAP_CORRUPT,
+                          "%s: read back after the restore: it is not what was "
+                          "set",
+                          name);
 }
 
 /* A member of the image must have the archive's digest; the receipt's component gets it. */
@@ -208,8 +212,9 @@ static enum snap_status tell_tensors(struct snap_restore *restore,
             &inventory->storages[inventory->tensors[i].storage];
         for (size_t part = 0; status == SNAP_OK && part < storage->part_count; part++) {
             const char *name = storage->part_names[part];
-            status = compare_member(restore, name, snap_write_member_find(members, count, name)->sha256,
-                                    restore->tensor_components[i], err);
+            status =
+                compare_member(restore, name, snap_write_member_find(members, count, name)->sha256,
+                               restore->tensor_components[i], err);
         }
     }
     return status;
@@ -227,8 +232,8 @@ static enum snap_status tell_scalars(struct snap_restore *restore, struct snap_e
             return not_set(inventory->scalars[i].name, err);
         status = snap_sha256(&bits, sizeof bits, digest, err);
         if (status == SNAP_OK)
-            status = snap_receipt_restored(restore->receipt, restore->scalar_components[i], digest,
-                                           err);
+            status =
+                snap_receipt_restored(restore->receipt, restore->scalar_components[i], digest, err);
     }
     return status;
 }
@@ -258,8 +263,9 @@ static enum snap_status read_back(struct snap_restore *restore, struct snap_erro
     for (size_t i = 0; status == SNAP_OK && i < inventory->value_count; i++) {
         const char *name = inventory->values[i].member;
         if (inventory->values[i].in_state)
-            status = compare_member(restore, name, snap_write_member_find(members, count, name)->sha256,
-                                    restore->value_components[i], err);
+            status =
+                compare_member(restore, name, snap_write_member_find(members, count, name)->sha256,
+                               restore->value_components[i], err);
     }
     if (status == SNAP_OK)
         status = compare_member(restore, "data.json",
@@ -313,8 +319,8 @@ static enum snap_status place_weight(struct snap_restore *restore, size_t index,
     if (status == SNAP_OK && memcmp(wanted, got, sizeof got) != 0)
         status = not_set(tensor->name, err);
     if (status == SNAP_OK)
-        status = snap_receipt_restored(restore->receipt, restore->tensor_components[index], got,
-                                       err);
+        status =
+            snap_receipt_restored(restore->receipt, restore->tensor_components[index], got, err);
     free(storage);
     free(packed);
     return status;

@@ -19,23 +19,22 @@ static enum snap_status read_stream(struct snap_restore *restore, size_t index,
     const struct snap_inventory_stream *stream = &restore->run->inventory.streams[index];
     const struct snap_member *member = snap_archive_find(restore->archive, stream->member);
     struct snap_stream *probe = NULL;
-    enum snap_status status = snap_archive_read_alloc(restore->archive, member,
-                                                      SNAP_MAX_STREAM_BYTES,
-                                                      &restore->streams[index], err);
+    enum snap_status status = snap_archive_read_alloc(
+        restore->archive, member, SNAP_MAX_STREAM_BYTES, &restore->streams[index], err);
     if (status != SNAP_OK)
         return status;
     restore->stream_sizes[index] = (size_t)member->data_size;
     status = snap_stream_new(stream->kind, &probe, err);
     if (status == SNAP_OK)
-        status = snap_stream_decode(probe, restore->streams[index], restore->stream_sizes[index],
-                                    err);
+        status =
+            snap_stream_decode(probe, restore->streams[index], restore->stream_sizes[index], err);
     /* Old forms that are read and never written could not be compared when read back. */
     void *again = NULL;
     size_t size = 0;
     if (status == SNAP_OK)
         status = snap_stream_encode(probe, &again, &size, err);
-    if (status == SNAP_OK && (size != restore->stream_sizes[index] ||
-                              memcmp(again, restore->streams[index], size) != 0))
+    if (status == SNAP_OK &&
+        (size != restore->stream_sizes[index] || memcmp(again, restore->streams[index], size) != 0))
         status = snap_error_set(err, SNAP_UNSUPPORTED, "stream %s: its bytes are an old form of %s",
                                 stream->name, stream->kind);
     free(again);
@@ -54,8 +53,8 @@ enum snap_status snap_restore_read(struct snap_restore *restore, struct snap_err
     restore->old_streams = calloc(inventory->stream_count + 1, sizeof *restore->old_streams);
     restore->old_sizes = calloc(inventory->stream_count + 1, sizeof *restore->old_sizes);
     restore->values = calloc(inventory->value_count + 1, sizeof *restore->values);
-    if (restore->streams == NULL || restore->stream_sizes == NULL ||
-        restore->old_streams == NULL || restore->old_sizes == NULL || restore->values == NULL)
+    if (restore->streams == NULL || restore->stream_sizes == NULL || restore->old_streams == NULL ||
+        restore->old_sizes == NULL || restore->values == NULL)
         return no_memory(err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->stream_count; i++)
         status = read_stream(restore, i, err);

@@ -102,16 +102,19 @@ static enum snap_status tell_moved(const struct snap_inventory_stream *stream, c
                                 "shuffling, a data loader's first batch): restore last";
     int64_t words;
     bool related;
-    enum snap_status status = snap_stream_distance(stream->kind, stream->restored,
-                                                   stream->restored_size, now, now_size,
-                                                   ALARM_WORDS, &words, &related, NULL);
+    enum snap_status status =
+        snap_stream_distance(stream->kind, stream->restored, stream->restored_size, now, now_size,
+                             ALARM_WORDS, &words, &related, NULL);
     if (status == SNAP_OK && related && words != 0)
-        return snap_error_set(err, SNAP_DIFFERS, "stream %s: moved by %" PRId64 " draws of 32 bits "
-                              "between the restore and the first step: %s", stream->name, words,
-                              cause);
-    return snap_error_set(err, SNAP_DIFFERS, "stream %s: is another one than the restore set, no "
-                          "number of draws leads to it: it was seeded again after the restore, or %s",
-                          stream->name, cause);
+        return snap_error_set(err, SNAP_DIFFERS,
+                              "stream %s: moved by %" PRId64 " draws of 32 bits "
+                              "between the restore and the first step: %s",
+                              stream->name, words, cause);
+    return snap_error_set(
+        err, SNAP_DIFFERS,
+        "stream %s: is another one than the restore set, no "
+        "number of draws leads to it: it was seeded again after the restore, or %s",
+        stream->name, cause);
 }
 
 enum snap_status snap_run_check_alarm(struct snap_run *run, struct snap_error *err)
@@ -124,8 +127,8 @@ enum snap_status snap_run_check_alarm(struct snap_run *run, struct snap_error *e
         if (stream->restored == NULL)
             continue;
         status = stream->ops->get(stream->arg, &now, &size, err);
-        if (status == SNAP_OK && (size != stream->restored_size ||
-                                  memcmp(stream->restored, now, size) != 0))
+        if (status == SNAP_OK &&
+            (size != stream->restored_size || memcmp(stream->restored, now, size) != 0))
             status = tell_moved(stream, now, size, err);
         free(now);
     }
@@ -166,12 +169,12 @@ enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *er
     return status;
 }
 
-enum snap_status snap_run_before_update(struct snap_run *run, void *stream,
-                                        struct snap_error *err)
+enum snap_status snap_run_before_update(struct snap_run *run, void *stream, struct snap_error *err)
 {
     (void)stream; /* tensors lie in host memory, and a capture has copied them when it returns */
     if (run == NULL || !run->in_step)
-        return snap_error_set(err, SNAP_INVALID, "step: before the update: snap_run_begin_step was "
+        return snap_error_set(err, SNAP_INVALID,
+                              "step: before the update: snap_run_begin_step was "
                               "not called");
     run->updating = true;
     return SNAP_OK;

@@ -21,7 +21,8 @@
 
 void snap_snapshot_name(const char *folder, uint64_t step, char name[SNAP_SNAPSHOT_NAME_BYTES])
 {
-    snprintf(name, SNAP_SNAPSHOT_NAME_BYTES, "%.16s/step-%010" PRIu64 SNAPSHOT_SUFFIX, folder, step);
+    snprintf(name, SNAP_SNAPSHOT_NAME_BYTES, "%.16s/step-%010" PRIu64 SNAPSHOT_SUFFIX, folder,
+             step);
 }
 
 bool snap_snapshot_name_parse(const char *file, uint64_t *step)
@@ -49,8 +50,7 @@ struct step_list {
     size_t count;
 };
 
-static enum snap_status add_step(void *arg, const char *name, uint64_t size,
-                                 struct snap_error *err)
+static enum snap_status add_step(void *arg, const char *name, uint64_t size, struct snap_error *err)
 {
     struct step_list *list = arg;
     uint64_t step;
@@ -107,7 +107,8 @@ enum snap_status snap_run_open_archive(struct snap_store *store, const char *nam
 }
 
 /* What to do when `latest` cannot be followed. */
-#define ADVICE "go on from a snapshot of your choice: snap restore %s/snapshots/step-..." SNAPSHOT_SUFFIX
+#define ADVICE                                                                                     \
+    "go on from a snapshot of your choice: snap restore %s/snapshots/step-..." SNAPSHOT_SUFFIX
 
 static enum snap_status read_latest(struct snap_store *store, char name[SNAP_SNAPSHOT_NAME_BYTES],
                                     char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
@@ -132,8 +133,8 @@ static enum snap_status read_latest(struct snap_store *store, char name[SNAP_SNA
         status = snap_json_field_digest(document, "snapshot", "snap1", LATEST, digest, &inner);
     if (status == SNAP_OK)
         status = snap_json_field_string(document, "file", LATEST, &file, &inner);
-    if (status == SNAP_OK && (strncmp(file, "snapshots/", 10) != 0 ||
-                              !snap_snapshot_name_parse(file + 10, &step)))
+    if (status == SNAP_OK &&
+        (strncmp(file, "snapshots/", 10) != 0 || !snap_snapshot_name_parse(file + 10, &step)))
         status = snap_error_set(&inner, SNAP_CORRUPT, "\"file\" is no name of a snapshot");
     if (status == SNAP_OK) {
         text = json_string_value(json_object_get(document, "snapshot"));
@@ -161,14 +162,16 @@ enum snap_status snap_latest_open(struct snap_store *store, struct snap_archive 
         return status;
     status = snap_run_open_archive(store, name, &opened, err);
     if (status == SNAP_NOT_FOUND)
-        return snap_error_set(err, SNAP_CORRUPT, "%s/" LATEST ": names %s, which is not there; "
-                              ADVICE, dir, name, dir);
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s/" LATEST ": names %s, which is not there; " ADVICE, dir, name,
+                              dir);
     if (status != SNAP_OK)
         return status;
     if (strcmp(snap_archive_snapshot_hash(opened), hash) != 0) {
-        status = snap_error_set(err, SNAP_CORRUPT, "%s/" LATEST ": names %s with %s, and the file "
-                                "has %s; " ADVICE, dir, name, hash,
-                                snap_archive_snapshot_hash(opened), dir);
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "%s/" LATEST ": names %s with %s, and the file "
+                                "has %s; " ADVICE,
+                                dir, name, hash, snap_archive_snapshot_hash(opened), dir);
         snap_archive_close(opened);
         return status;
     }
@@ -232,13 +235,15 @@ enum snap_status snap_run_event(struct snap_run *run, const char *event, const c
     json_t *object = NULL;
     if (run == NULL || event == NULL || event[0] == '\0' ||
         event[strspn(event, "abcdefghijklmnopqrstuvwxyz_")] != '\0')
-        return snap_error_set(err, SNAP_INVALID, "event: add: no run, or its name is not a word of "
+        return snap_error_set(err, SNAP_INVALID,
+                              "event: add: no run, or its name is not a word of "
                               "lower-case letters");
     enum snap_status status = SNAP_OK;
     if (fields != NULL)
         status = snap_json_parse(fields, "fields of an event", &object, err);
     if (status == SNAP_OK && object != NULL && !json_is_object(object))
-        status = snap_error_set(err, SNAP_INVALID, "event %s: add: its fields are no object", event);
+        status =
+            snap_error_set(err, SNAP_INVALID, "event %s: add: its fields are no object", event);
     if (status == SNAP_OK)
         status = snap_run_add_event(run, event, object, err);
     json_decref(object);

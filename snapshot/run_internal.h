@@ -72,10 +72,10 @@ struct snap_run {
 
     /* Progress. */
     bool restore_called;
-    bool begun;         /* the heads are those of a line; before, no line was made or restored */
-    bool in_step;       /* between begin_step and step */
-    bool updating;      /* before_update was called in this step */
-    bool alarm;         /* streams must still be as restored */
+    bool begun;    /* the heads are those of a line; before, no line was made or restored */
+    bool in_step;  /* between begin_step and step */
+    bool updating; /* before_update was called in this step */
+    bool alarm;    /* streams must still be as restored */
     uint64_t steps_done;
     struct snap_chain_heads heads;
     char run_id[SNAP_RUN_ID_DIGITS + 1];
@@ -97,7 +97,6 @@ struct snap_run {
     struct snap_ticket *tickets;
 };
 
-
 /* ---- folder: run_folder.c ---- */
 
 /* "snapshots/step-0000000100.snap.tar" */
@@ -113,14 +112,14 @@ enum snap_status snap_archives_list(struct snap_store *store, const char *folder
 /* Open a file of the folder as an archive; `name` is relative to it. */
 enum snap_status snap_run_open_archive(struct snap_store *store, const char *name,
                                        struct snap_archive **archive, struct snap_error *err);
-/* Read `latest`: the file it names, opened, and its snapshot hash compared. SNAP_NOT_FOUND: there is
- * no such file (whether there should be one is for the caller to say). */
+/* Read `latest`: the file it names, opened, and its snapshot hash compared. SNAP_NOT_FOUND: there
+ * is no such file (whether there should be one is for the caller to say). */
 enum snap_status snap_latest_open(struct snap_store *store, struct snap_archive **archive,
                                   char name[SNAP_SNAPSHOT_NAME_BYTES], struct snap_error *err);
 /* Move `latest`. */
 enum snap_status snap_latest_write(struct snap_store *store, const char *name, const char *hash,
                                    struct snap_error *err);
-/* Add an event; `fields` is borrowed and may be NULL. Nothing is written in a run without folder. */
+/* Add an event; `fields` is borrowed and may be NULL. A run without folder writes nothing. */
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
                                     struct snap_error *err);
 

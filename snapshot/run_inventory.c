@@ -28,8 +28,10 @@ static enum snap_status check_new(struct snap_run *run, const char *what, const 
     if (name == NULL)
         return snap_error_set(err, SNAP_INVALID, "%s: register: the name is NULL", what);
     if (run->inventory.frozen)
-        return snap_error_set(err, SNAP_INVALID, "%s %.100s: register: the inventory is closed since "
-                              "the first restore, begin_step or capture", what, name);
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s %.100s: register: the inventory is closed since "
+                              "the first restore, begin_step or capture",
+                              what, name);
     if (name[0] == '\0' || strlen(name) > NAME_BYTES || !snap_utf8_is_valid(name, strlen(name)))
         return snap_error_set(err, SNAP_INVALID, "%s: register: a name is 1 to %d bytes of UTF-8",
                               what, NAME_BYTES);
@@ -40,7 +42,8 @@ static enum snap_status check_new(struct snap_run *run, const char *what, const 
     if (run->inventory.names == NULL)
         return no_memory(what, name, err);
     if (json_object_get(run->inventory.names, key) != NULL)
-        return snap_error_set(err, SNAP_INVALID, "%s %.100s: register: the name is taken", what, name);
+        return snap_error_set(err, SNAP_INVALID, "%s %.100s: register: the name is taken", what,
+                              name);
     return SNAP_OK;
 }
 
@@ -57,13 +60,13 @@ static enum snap_status take_name(struct snap_run *run, const char *what, const 
 
 /* Make room for element `count` of an array, zeroed. False, and the array as it was, when memory is
  * out. */
-#define GROW(array, count) \
-    ((moved = snap_array_grow((array), (count), sizeof *(array))) != NULL && \
+#define GROW(array, count)                                                                         \
+    ((moved = snap_array_grow((array), (count), sizeof *(array))) != NULL &&                       \
      ((array) = moved, memset(&(array)[count], 0, sizeof *(array)), true))
 
 /* The root of that name, made when it is new. */
-static enum snap_status find_root(struct snap_inventory *inventory, const char *name,
-                                  size_t *index, struct snap_error *err)
+static enum snap_status find_root(struct snap_inventory *inventory, const char *name, size_t *index,
+                                  struct snap_error *err)
 {
     void *moved;
     for (size_t i = 0; i < inventory->root_count; i++) {
@@ -97,11 +100,15 @@ static enum snap_status entry_name(const char *what, const char *root, const cha
     if (root == NULL || name == NULL)
         return snap_error_set(err, SNAP_INVALID, "%s: register: root or name is NULL", what);
     if (!snap_root_name_is_legal(root))
-        return snap_error_set(err, SNAP_INVALID, "%s %.100s: register: \"%.100s\" is no legal root: "
-                              "[A-Za-z0-9_][A-Za-z0-9._-]*", what, name, root);
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s %.100s: register: \"%.100s\" is no legal root: "
+                              "[A-Za-z0-9_][A-Za-z0-9._-]*",
+                              what, name, root);
     if (strlen(name) == 0 || strlen(name) > NAME_BYTES - 100)
-        return snap_error_set(err, SNAP_INVALID, "%s in %s: register: a name is 1 to %d bytes of "
-                              "UTF-8", what, root, NAME_BYTES - 100);
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s in %s: register: a name is 1 to %d bytes of "
+                              "UTF-8",
+                              what, root, NAME_BYTES - 100);
     snprintf(joined, joined_bytes, "%s/%s", root, name);
     return SNAP_OK;
 }
@@ -125,12 +132,13 @@ static enum snap_status measure(struct snap_inventory_tensor *tensor, const char
     uint64_t packed;
     if (fits && elements > 0)
         fits = snap_add_u64(last, 1, &bytes) && snap_mul_u64(bytes, element_bytes, &bytes) &&
-               snap_mul_u64(elements, element_bytes, &packed) &&
-               bytes <= SNAP_MAX_STORAGE_BYTES && packed <= SNAP_MAX_STORAGE_BYTES &&
-               (uintptr_t)tensor->data <= UINTPTR_MAX - bytes;
+               snap_mul_u64(elements, element_bytes, &packed) && bytes <= SNAP_MAX_STORAGE_BYTES &&
+               packed <= SNAP_MAX_STORAGE_BYTES && (uintptr_t)tensor->data <= UINTPTR_MAX - bytes;
     if (!fits)
-        return snap_error_set(err, SNAP_INVALID, "tensor %.100s: register: it is larger than %llu "
-                              "bytes", name, (unsigned long long)SNAP_MAX_STORAGE_BYTES);
+        return snap_error_set(err, SNAP_INVALID,
+                              "tensor %.100s: register: it is larger than %llu "
+                              "bytes",
+                              name, (unsigned long long)SNAP_MAX_STORAGE_BYTES);
     tensor->elements = elements;
     tensor->extent_bytes = bytes;
     /* Dense: some order of the dimensions is a C order. */
@@ -139,8 +147,8 @@ static enum snap_status measure(struct snap_inventory_tensor *tensor, const char
     tensor->dense = true;
     for (size_t done = 0; done < tensor->ndim && elements > 0; done++) {
         size_t at = 0;
-        while (at < tensor->ndim && (used[at] || (tensor->shape[at] != 1 &&
-                                                  tensor->strides[at] != expected)))
+        while (at < tensor->ndim &&
+               (used[at] || (tensor->shape[at] != 1 && tensor->strides[at] != expected)))
             at++;
         if (at == tensor->ndim) {
             tensor->dense = false;
@@ -157,26 +165,32 @@ enum snap_status snap_run_add_tensor(struct snap_run *run, const struct snap_run
 {
     void *moved;
     if (run == NULL || tensor == NULL || tensor->size_bytes != sizeof *tensor)
-        return snap_error_set(err, SNAP_INVALID, "tensor: register: no run or tensor, or a tensor "
+        return snap_error_set(err, SNAP_INVALID,
+                              "tensor: register: no run or tensor, or a tensor "
                               "that is not SNAP_RUN_TENSOR_INIT");
     char name[NAME_BYTES];
-    enum snap_status status = entry_name("tensor", tensor->root, tensor->name, name, sizeof name,
-                                         err);
+    enum snap_status status =
+        entry_name("tensor", tensor->root, tensor->name, name, sizeof name, err);
     if (status == SNAP_OK)
         status = check_new(run, "entry", name, err);
     if (status != SNAP_OK)
         return status;
     if (tensor->device.kind != SNAP_DEVICE_CPU)
-        return snap_error_set(err, SNAP_UNSUPPORTED, "tensor %.100s: register: this version reads "
-                              "tensors in host memory only", name);
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "tensor %.100s: register: this version reads "
+                              "tensors in host memory only",
+                              name);
     if (snap_dtype_size_bytes(tensor->dtype) == 0)
         return snap_error_set(err, SNAP_INVALID, "tensor %.100s: register: %d is no dtype", name,
                               (int)tensor->dtype);
     if (tensor->ndim > SNAP_MAX_DIMS || (tensor->ndim > 0 && tensor->shape == NULL))
-        return snap_error_set(err, SNAP_INVALID, "tensor %.100s: register: a tensor has 0 to %d "
-                              "dimensions, and a shape", name, SNAP_MAX_DIMS);
+        return snap_error_set(err, SNAP_INVALID,
+                              "tensor %.100s: register: a tensor has 0 to %d "
+                              "dimensions, and a shape",
+                              name, SNAP_MAX_DIMS);
     struct snap_inventory *inventory = &run->inventory;
-    struct snap_inventory_tensor made = { .data = tensor->data, .dtype = tensor->dtype,
+    struct snap_inventory_tensor made = { .data = tensor->data,
+                                          .dtype = tensor->dtype,
                                           .ndim = tensor->ndim,
                                           .requires_grad = tensor->requires_grad,
                                           .changes_in_forward = tensor->changes_in_forward };
@@ -234,12 +248,12 @@ enum snap_status snap_run_add_slab(struct snap_run *run, const char *root, void 
 }
 
 enum snap_status snap_run_add_scalar(struct snap_run *run, const char *root, const char *name,
-                                     enum snap_value_type type, void *value,
-                                     struct snap_error *err)
+                                     enum snap_value_type type, void *value, struct snap_error *err)
 {
     void *moved;
     if (run == NULL || value == NULL || type < SNAP_VALUE_BOOL || type > SNAP_VALUE_DOUBLE)
-        return snap_error_set(err, SNAP_INVALID, "scalar: register: no run or value, or a type "
+        return snap_error_set(err, SNAP_INVALID,
+                              "scalar: register: no run or value, or a type "
                               "that is none");
     char joined[NAME_BYTES];
     enum snap_status status = entry_name("scalar", root, name, joined, sizeof joined, err);
@@ -251,8 +265,7 @@ enum snap_status snap_run_add_scalar(struct snap_run *run, const char *root, con
         status = find_root(inventory, root, &made.root, err);
     if (status != SNAP_OK)
         return status;
-    if (!GROW(inventory->scalars, inventory->scalar_count) ||
-        (made.name = strdup(name)) == NULL)
+    if (!GROW(inventory->scalars, inventory->scalar_count) || (made.name = strdup(name)) == NULL)
         return no_memory("scalar", joined, err);
     status = take_name(run, "entry", joined, err);
     if (status == SNAP_OK)
@@ -281,14 +294,17 @@ enum snap_status snap_run_add_stream(struct snap_run *run, const char *name, con
     void *moved;
     if (run == NULL || kind == NULL || ops == NULL || ops->size_bytes != sizeof *ops ||
         ops->get == NULL || ops->set == NULL)
-        return snap_error_set(err, SNAP_INVALID, "stream: register: no run, kind or ops, or ops "
+        return snap_error_set(err, SNAP_INVALID,
+                              "stream: register: no run, kind or ops, or ops "
                               "without get, set or size_bytes");
     enum snap_status status = check_new(run, "stream", name, err);
     if (status != SNAP_OK)
         return status;
     if (!snap_stream_name_is_legal(name))
-        return snap_error_set(err, SNAP_INVALID, "stream %.100s: register: the name is not legal: "
-                              "[A-Za-z0-9_][A-Za-z0-9._-]*", name);
+        return snap_error_set(err, SNAP_INVALID,
+                              "stream %.100s: register: the name is not legal: "
+                              "[A-Za-z0-9_][A-Za-z0-9._-]*",
+                              name);
     /* The kind must be known: a restore checks states by it. */
     struct snap_stream *probe;
     status = snap_stream_new(kind, &probe, err);
@@ -326,9 +342,10 @@ enum snap_status snap_run_add_value(struct snap_run *run, const char *name, bool
     if (status != SNAP_OK)
         return status;
     if (!snap_extra_name_is_legal(name) || size_bytes > SNAP_MAX_MEMBER_BYTES)
-        return snap_error_set(err, SNAP_INVALID, "value %.100s: register: a name is "
-                              "[A-Za-z0-9_][A-Za-z0-9._-]*, and a size at most %llu bytes", name,
-                              (unsigned long long)SNAP_MAX_MEMBER_BYTES);
+        return snap_error_set(err, SNAP_INVALID,
+                              "value %.100s: register: a name is "
+                              "[A-Za-z0-9_][A-Za-z0-9._-]*, and a size at most %llu bytes",
+                              name, (unsigned long long)SNAP_MAX_MEMBER_BYTES);
     struct snap_inventory *inventory = &run->inventory;
     struct snap_inventory_value made = { .in_state = in_state, .data = data, .size = size_bytes };
     made.name = strdup(name);
@@ -352,15 +369,15 @@ enum snap_status snap_run_add_not_captured(struct snap_run *run, const char *nam
 {
     void *moved;
     if (run == NULL || reason == NULL || !snap_utf8_is_valid(reason, strlen(reason)))
-        return snap_error_set(err, SNAP_INVALID, "not captured: register: no run, or a reason that "
+        return snap_error_set(err, SNAP_INVALID,
+                              "not captured: register: no run, or a reason that "
                               "is no UTF-8");
     enum snap_status status = check_new(run, "not captured", name, err);
     if (status != SNAP_OK)
         return status;
     struct snap_inventory *inventory = &run->inventory;
     struct snap_inventory_gap made = { strdup(name), strdup(reason) };
-    if (made.name == NULL || made.reason == NULL ||
-        !GROW(inventory->gaps, inventory->gap_count))
+    if (made.name == NULL || made.reason == NULL || !GROW(inventory->gaps, inventory->gap_count))
         status = no_memory("not captured", name, err);
     else
         status = take_name(run, "not captured", name, err);
@@ -390,7 +407,8 @@ enum snap_status snap_run_freeze(struct snap_run *run, struct snap_error *err)
     enum snap_status status = snap_inventory_freeze(&run->inventory, err);
     if (status == SNAP_OK && run->staging_bytes > 0 &&
         run->staging_bytes < run->inventory.total_bytes)
-        return snap_error_set(err, SNAP_UNSUPPORTED, "staging: the state has %llu bytes, and the "
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "staging: the state has %llu bytes, and the "
                               "limit is %llu: a save in pieces is not in this version",
                               (unsigned long long)run->inventory.total_bytes,
                               (unsigned long long)run->staging_bytes);

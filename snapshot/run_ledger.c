@@ -44,8 +44,8 @@ enum snap_status snap_run_ledger_read(struct snap_run *run, struct snap_ledger *
 enum snap_status snap_run_ledger_start(struct snap_run *run, uint64_t size, uint64_t torn,
                                        struct snap_error *err)
 {
-    enum snap_status status = snap_ledger_file_open(&run->ledger_file, run->dirfd,
-                                                    run->ledger_path, size, err);
+    enum snap_status status =
+        snap_ledger_file_open(&run->ledger_file, run->dirfd, run->ledger_path, size, err);
     if (status != SNAP_OK || torn == 0)
         return status;
     json_t *fields = json_pack("{s:o}", "torn_bytes", snap_json_u64(torn));
@@ -97,12 +97,12 @@ static enum snap_status check_same_run(const struct snap_run *run, const struct 
 {
     char run_id[SNAP_RUN_ID_DIGITS + 1];
     enum snap_status status = find_run_id(run, ledger, run_id, err);
-    if (status != SNAP_OK || run_id[0] == '\0' ||
-        strcmp(run_id, snap_archive_run_id(archive)) == 0)
+    if (status != SNAP_OK || run_id[0] == '\0' || strcmp(run_id, snap_archive_run_id(archive)) == 0)
         return status;
-    return snap_error_set(err, SNAP_INVALID, "%s: holds run %s, and the archive is of run %s: a "
-                          "restore of it needs a new folder", run->dir, run_id,
-                          snap_archive_run_id(archive));
+    return snap_error_set(err, SNAP_INVALID,
+                          "%s: holds run %s, and the archive is of run %s: a "
+                          "restore of it needs a new folder",
+                          run->dir, run_id, snap_archive_run_id(archive));
 }
 
 /* Build the ledger from the archives, as far as `known` does not have it, and write it. */
@@ -115,16 +115,19 @@ static enum snap_status rebuild(struct snap_run *run, const struct snap_archive 
     struct snap_ledger *made = NULL;
     enum snap_status status = snap_ledger_gather(run->store, archive, known, &text, err);
     if (status == SNAP_OK)
-        status = snap_ledger_decode(text.data, text.size, "ledger.jsonl of the snapshots", &made,
-                                    err);
+        status =
+            snap_ledger_decode(text.data, text.size, "ledger.jsonl of the snapshots", &made, err);
     if (status == SNAP_OK && !goes_through(made, archive))
-        status = snap_error_set(err, SNAP_CORRUPT, "ledger.jsonl of the snapshots: does not reach "
-                                "the chain of step %" PRIu64, snap_archive_step(archive));
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "ledger.jsonl of the snapshots: does not reach "
+                                "the chain of step %" PRIu64,
+                                snap_archive_step(archive));
     /* Lines that are there must be the beginning of what is written over them. */
     if (status == SNAP_OK && known != NULL)
         status = snap_ledger_compare(known, made, NULL, NULL, err);
     if (status == SNAP_OK)
-        status = snap_store_put_bytes(run->store, SNAP_LEDGER_FILE, text.data, text.size, &put, err);
+        status =
+            snap_store_put_bytes(run->store, SNAP_LEDGER_FILE, text.data, text.size, &put, err);
     if (status == SNAP_OK) {
         uint64_t lines = snap_ledger_line_count(made);
         uint64_t had = known == NULL ? 0 : snap_ledger_line_count(known);
@@ -161,8 +164,10 @@ enum snap_status snap_run_ledger_reach(struct snap_run *run, const struct snap_a
     if (status == SNAP_OK && read != NULL &&
         snap_ledger_last_step(read) >= snap_archive_step(archive)) {
         if (!goes_through(read, archive)) {
-            snap_error_set(&cause, SNAP_CORRUPT, "%s: its chain at step %" PRIu64 " is not the one "
-                           "of the snapshot", run->ledger_path, snap_archive_step(archive));
+            snap_error_set(&cause, SNAP_CORRUPT,
+                           "%s: its chain at step %" PRIu64 " is not the one "
+                           "of the snapshot",
+                           run->ledger_path, snap_archive_step(archive));
             status = snap_ledger_explain(run->store, archive, run->ledger_path, SNAP_CORRUPT,
                                          &cause, err);
         }

@@ -26,15 +26,19 @@ static enum snap_status tell_difference(struct snap_run *run, const char *expect
         snprintf(where, sizeof where, "step %" PRIu64, step);
     enum snap_status status = snap_ledger_compare_lines(expected, made, &difference, NULL);
     if (status == SNAP_OK)
-        return snap_error_set(err, SNAP_DIFFERS, "%s: %s: the line is the one expected, but follows "
-                              "from other lines", snap_run_label(run), where);
+        return snap_error_set(err, SNAP_DIFFERS,
+                              "%s: %s: the line is the one expected, but follows "
+                              "from other lines",
+                              snap_run_label(run), where);
     if (status != SNAP_DIFFERS)
         return snap_error_set(err, status, "%s: %s: compare with the line expected: %s",
                               snap_run_label(run), where, snap_status_name(status));
     run->difference = difference;
     run->has_difference = true;
-    return snap_error_set(err, SNAP_DIFFERS, "%s: %s: %s differs from the ledger: %s: expected %s, "
-                          "now %s", snap_run_label(run), where, difference.kind, difference.field,
+    return snap_error_set(err, SNAP_DIFFERS,
+                          "%s: %s: %s differs from the ledger: %s: expected %s, "
+                          "now %s",
+                          snap_run_label(run), where, difference.kind, difference.field,
                           difference.left, difference.right);
 }
 
@@ -102,7 +106,8 @@ enum snap_status snap_run_expect(struct snap_run *run, const struct snap_ledger 
     if (run == NULL || ledger == NULL)
         return snap_error_set(err, SNAP_INVALID, "expect: no run or ledger");
     if (run->archive_path != NULL && !run->restore_called)
-        return snap_error_set(err, SNAP_INVALID, "expect: restore first: the lines after the "
+        return snap_error_set(err, SNAP_INVALID,
+                              "expect: restore first: the lines after the "
                               "archive's step are expected");
     if (!run->begun) {
         run->given = (struct snap_expectation){ ledger, 0 };
@@ -110,10 +115,13 @@ enum snap_status snap_run_expect(struct snap_run *run, const struct snap_ledger 
     }
     snap_hex_encode(run->heads.run, SNAP_DIGEST_BYTES, text);
     if (!snap_ledger_find(ledger, run->steps_done, &index))
-        return snap_error_set(err, SNAP_DIFFERS, "expect: the ledger has no line of step %" PRIu64
-                              ", where the run is", run->steps_done);
+        return snap_error_set(err, SNAP_DIFFERS,
+                              "expect: the ledger has no line of step %" PRIu64
+                              ", where the run is",
+                              run->steps_done);
     if (strcmp(snap_ledger_chain(ledger, index), text) != 0)
-        return snap_error_set(err, SNAP_DIFFERS, "expect: at step %" PRIu64 " the ledger's chain is "
+        return snap_error_set(err, SNAP_DIFFERS,
+                              "expect: at step %" PRIu64 " the ledger's chain is "
                               "%.16s..., and the run's %.16s...: it is the ledger of another run",
                               run->steps_done, snap_ledger_chain(ledger, index), text);
     run->given = (struct snap_expectation){ ledger, index + 1 };
@@ -146,13 +154,13 @@ static enum snap_status genesis_parts(struct snap_run *run, json_t *host, json_t
     unsigned char digest[SNAP_DIGEST_BYTES];
     enum snap_status status = snap_json_set(host, "data", snap_data_files_json(&run->data), err);
     if (status == SNAP_OK)
-        status = snap_json_set(host, "parent", run->genesis_parent == NULL
-                                                   ? json_null()
-                                                   : json_incref(run->genesis_parent), err);
+        status = snap_json_set(
+            host, "parent",
+            run->genesis_parent == NULL ? json_null() : json_incref(run->genesis_parent), err);
     if (status == SNAP_OK)
-        status = snap_json_set(host, "training", run->training == NULL
-                                                     ? json_null()
-                                                     : json_incref(run->training), err);
+        status =
+            snap_json_set(host, "training",
+                          run->training == NULL ? json_null() : json_incref(run->training), err);
     if (status == SNAP_OK)
         status = snap_json_set(floats, "binding", json_incref(run->binding), err);
     if (status == SNAP_OK)
@@ -182,11 +190,15 @@ static enum snap_status check_order(const struct snap_run *run, struct snap_erro
     if (run->restore_called)
         return SNAP_OK;
     if (run->archive_path != NULL)
-        return snap_error_set(err, SNAP_INVALID, "%s: begin: an archive was given: call "
-                              "snap_run_restore first", snap_run_label(run));
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: begin: an archive was given: call "
+                              "snap_run_restore first",
+                              snap_run_label(run));
     if (run->has_snapshots)
-        return snap_error_set(err, SNAP_INVALID, "%s: begin: the folder holds snapshots of a run: "
-                              "call snap_run_restore first", snap_run_label(run));
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: begin: the folder holds snapshots of a run: "
+                              "call snap_run_restore first",
+                              snap_run_label(run));
     return SNAP_OK;
 }
 
@@ -273,8 +285,10 @@ static enum snap_status add_scalars(json_t *part, const struct snap_scalar *scal
         if (scalar->name == NULL || scalar->name[0] == '\0' ||
             !snap_utf8_is_valid(scalar->name, strlen(scalar->name)) ||
             scalar->type < SNAP_SCALAR_F32 || scalar->type > SNAP_SCALAR_INT)
-            return snap_error_set(err, SNAP_INVALID, "step: scalar %zu: no name in UTF-8, or no "
-                                  "type", i);
+            return snap_error_set(err, SNAP_INVALID,
+                                  "step: scalar %zu: no name in UTF-8, or no "
+                                  "type",
+                                  i);
         if (json_object_get(object, scalar->name) != NULL)
             return snap_error_set(err, SNAP_INVALID, "step: scalar %.100s: is there twice",
                                   scalar->name);
@@ -341,14 +355,18 @@ enum snap_status snap_run_step(struct snap_run *run, const struct snap_step_reco
     if (run == NULL || record == NULL || record->size_bytes != sizeof *record ||
         (record->host_scalar_count > 0 && record->host_scalars == NULL) ||
         (record->float_scalar_count > 0 && record->float_scalars == NULL))
-        return snap_error_set(err, SNAP_INVALID, "step: no run or record, or a record that is not "
+        return snap_error_set(err, SNAP_INVALID,
+                              "step: no run or record, or a record that is not "
                               "SNAP_STEP_RECORD_INIT");
     if (!run->in_step)
-        return snap_error_set(err, SNAP_INVALID, "step %" PRIu64 ": record: snap_run_begin_step was "
-                              "not called", record->step);
+        return snap_error_set(err, SNAP_INVALID,
+                              "step %" PRIu64 ": record: snap_run_begin_step was "
+                              "not called",
+                              record->step);
     if (record->step != run->steps_done + 1)
-        return snap_error_set(err, SNAP_INVALID, "step %" PRIu64 ": record: step %" PRIu64
-                              " is the next", record->step, run->steps_done + 1);
+        return snap_error_set(err, SNAP_INVALID,
+                              "step %" PRIu64 ": record: step %" PRIu64 " is the next",
+                              record->step, run->steps_done + 1);
     enum snap_status status = snap_run_check_saves(run, err);
     if (status != SNAP_OK)
         return status;

@@ -50,11 +50,15 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
     const char *profile = options->profile != NULL ? options->profile : "none";
     if (strcmp(profile, "portable-1") != 0 && strcmp(profile, "host-1") != 0 &&
         strcmp(profile, "none") != 0)
-        return snap_error_set(err, SNAP_UNSUPPORTED, "profile \"%.64s\": this version has "
-                              "portable-1, host-1 and none", profile);
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "profile \"%.64s\": this version has "
+                              "portable-1, host-1 and none",
+                              profile);
     if (options->rank != 0 || options->world < 0 || options->world > 1)
-        return snap_error_set(err, SNAP_UNSUPPORTED, "rank %d of %d: this version runs in one "
-                              "process", options->rank, options->world);
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "rank %d of %d: this version runs in one "
+                              "process",
+                              options->rank, options->world);
     run->profile = strdup(profile);
     run->archive_path = options->archive != NULL ? strdup(options->archive) : NULL;
     if (run->profile == NULL || (options->archive != NULL && run->archive_path == NULL))
@@ -173,8 +177,8 @@ static enum snap_status mend_events(struct snap_run *run, struct snap_error *err
 static enum snap_status sweep(struct snap_run *run, const char *folder, struct snap_error *err)
 {
     int fd;
-    enum snap_status status = snap_file_open(run->dirfd, folder, O_RDONLY | O_DIRECTORY, 0, &fd,
-                                             err);
+    enum snap_status status =
+        snap_file_open(run->dirfd, folder, O_RDONLY | O_DIRECTORY, 0, &fd, err);
     if (status == SNAP_NOT_FOUND)
         return SNAP_OK;
     if (status != SNAP_OK)
@@ -210,8 +214,10 @@ static enum snap_status check_contents(const struct snap_run *run,
                                        const struct contents *contents, struct snap_error *err)
 {
     if (options->must_be_new && contents->run)
-        return snap_error_set(err, SNAP_INVALID, "%s: holds a run already: a new run needs a new "
-                              "folder", run->dir);
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: holds a run already: a new run needs a new "
+                              "folder",
+                              run->dir);
     if (options->must_exist && !contents->run && !contents->config)
         return snap_error_set(err, SNAP_NOT_FOUND, "%s: holds no run", run->dir);
     return SNAP_OK;
@@ -227,11 +233,11 @@ static enum snap_status open_folder(struct snap_run *run, const struct snap_run_
     if (run->dir == NULL || run->ledger_path == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "run: open: out of memory");
     snprintf(run->ledger_path, path_bytes, "%s/" SNAP_LEDGER_FILE, options->dir);
-    enum snap_status status = snap_store_dir_open(options->dir, !options->must_exist, &run->store,
-                                                  err);
+    enum snap_status status =
+        snap_store_dir_open(options->dir, !options->must_exist, &run->store, err);
     if (status == SNAP_OK)
-        status = snap_file_open(AT_FDCWD, options->dir, O_RDONLY | O_DIRECTORY, 0, &run->dirfd,
-                                err);
+        status =
+            snap_file_open(AT_FDCWD, options->dir, O_RDONLY | O_DIRECTORY, 0, &run->dirfd, err);
     /* Before the lock, which makes a file; and again under it. */
     if (status == SNAP_OK)
         status = look(run->store, &contents, err);
@@ -258,8 +264,8 @@ static enum snap_status open_folder(struct snap_run *run, const struct snap_run_
         return status;
     run->has_run = contents.run;
     run->has_snapshots = contents.snapshots;
-    json_t *fields = json_pack("{s:I, s:s}", "pid", (json_int_t)getpid(), "version",
-                               PACKAGE_VERSION);
+    json_t *fields =
+        json_pack("{s:I, s:s}", "pid", (json_int_t)getpid(), "version", PACKAGE_VERSION);
     status = snap_run_add_event(run, "start", fields, err);
     json_decref(fields);
     return status;
@@ -269,11 +275,13 @@ enum snap_status snap_run_open(const struct snap_run_options *options, struct sn
                                struct snap_error *err)
 {
     if (options == NULL || run == NULL || options->size_bytes != sizeof *options)
-        return snap_error_set(err, SNAP_INVALID, "run: open: no options or no place for the run, or "
+        return snap_error_set(err, SNAP_INVALID,
+                              "run: open: no options or no place for the run, or "
                               "options that are not SNAP_RUN_OPTIONS_INIT");
     if ((options->must_be_new && options->must_exist) ||
         (options->must_exist && options->dir == NULL))
-        return snap_error_set(err, SNAP_INVALID, "run: open: must_exist needs a folder, and excludes "
+        return snap_error_set(err, SNAP_INVALID,
+                              "run: open: must_exist needs a folder, and excludes "
                               "must_be_new");
     struct snap_run *made = calloc(1, sizeof *made);
     if (made == NULL)

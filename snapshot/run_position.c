@@ -14,12 +14,14 @@ enum snap_status snap_run_set_position(struct snap_run *run, const struct snap_p
                                        struct snap_error *err)
 {
     if (run == NULL || position == NULL || position->size_bytes != sizeof *position)
-        return snap_error_set(err, SNAP_INVALID, "position: set: no run or position, or a position "
+        return snap_error_set(err, SNAP_INVALID,
+                              "position: set: no run or position, or a position "
                               "that is not SNAP_POSITION_INIT");
     if (position->order_stream != NULL &&
         (!snap_stream_name_is_legal(position->order_stream) ||
          (position->order_start == NULL && position->order_start_size > 0)))
-        return snap_error_set(err, SNAP_INVALID, "position: set: an order needs the legal name of "
+        return snap_error_set(err, SNAP_INVALID,
+                              "position: set: an order needs the legal name of "
                               "a stream, and its state at the start of the epoch");
     enum snap_status status = SNAP_OK;
     if (position->order_stream != NULL) {
@@ -44,7 +46,8 @@ enum snap_status snap_run_position(const struct snap_run *run, struct snap_posit
                                    struct snap_error *err)
 {
     if (run == NULL || position == NULL || position->size_bytes != sizeof *position)
-        return snap_error_set(err, SNAP_INVALID, "position: get: no run or place for it, or a "
+        return snap_error_set(err, SNAP_INVALID,
+                              "position: get: no run or place for it, or a "
                               "position that is not SNAP_POSITION_INIT");
     *position = (struct snap_position)SNAP_POSITION_INIT;
     position->epoch = run->data.epoch;
@@ -60,8 +63,7 @@ enum snap_status snap_run_position(const struct snap_run *run, struct snap_posit
 }
 
 enum snap_status snap_sample_digest(const uint32_t *ids, size_t count,
-                                    unsigned char sha256[SNAP_DIGEST_BYTES],
-                                    struct snap_error *err)
+                                    unsigned char sha256[SNAP_DIGEST_BYTES], struct snap_error *err)
 {
     unsigned char bytes[4096];
     struct snap_sha256_context context = SNAP_SHA256_CONTEXT_INIT;
@@ -81,8 +83,7 @@ enum snap_status snap_sample_digest(const uint32_t *ids, size_t count,
 }
 
 enum snap_status snap_bytes_digest(const void *data, size_t size_bytes,
-                                   unsigned char sha256[SNAP_DIGEST_BYTES],
-                                   struct snap_error *err)
+                                   unsigned char sha256[SNAP_DIGEST_BYTES], struct snap_error *err)
 {
     if ((data == NULL && size_bytes > 0) || sha256 == NULL)
         return snap_error_set(err, SNAP_INVALID, "digest: no bytes, or no place for it");

@@ -29,18 +29,22 @@ static enum snap_status job_members(const struct snap_run *run, const struct sna
     *names = calloc(job->attachment_count + 1, sizeof **names);
     if (*names == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
-    enum snap_status status = snap_state_image_members(run, &job->image, spare, members, count, err);
+    enum snap_status status =
+        snap_state_image_members(run, &job->image, spare, members, count, err);
     if (status != SNAP_OK)
         return status;
     struct snap_write_member *more = *members + *count;
-    *more++ = (struct snap_write_member){ .name = "env.json", .data = job->environment.data,
+    *more++ = (struct snap_write_member){ .name = "env.json",
+                                          .data = job->environment.data,
                                           .size = job->environment.size };
-    *more++ = (struct snap_write_member){ .name = SNAP_LEDGER_FILE, .data = job->lines.data,
+    *more++ = (struct snap_write_member){ .name = SNAP_LEDGER_FILE,
+                                          .data = job->lines.data,
                                           .size = job->lines.size };
     for (size_t i = 0; i < job->attachment_count; i++) {
         const struct snap_attachment *attachment = &job->attachments[i];
         snprintf((*names)[i], sizeof **names, "extra/%s", attachment->name);
-        *more++ = (struct snap_write_member){ .name = (*names)[i], .data = attachment->data,
+        *more++ = (struct snap_write_member){ .name = (*names)[i],
+                                              .data = attachment->data,
                                               .size = attachment->size_bytes };
     }
     *count += spare;
@@ -90,9 +94,10 @@ static enum snap_status meet_existing(struct snap_run *run, const struct snap_sa
         else if (job->capsule)
             status = SNAP_CORRUPT; /* an older failure of this step: the new one is evidence too */
         else
-            status = snap_error_set(err, SNAP_DIFFERS, "%s/%s: is there already with another state "
-                                    "(%.23s... there, %.23s... now)", run->dir, job->name,
-                                    snap_archive_state_hash(archive),
+            status = snap_error_set(err, SNAP_DIFFERS,
+                                    "%s/%s: is there already with another state "
+                                    "(%.23s... there, %.23s... now)",
+                                    run->dir, job->name, snap_archive_state_hash(archive),
                                     snap_archive_plan_state_hash(plan));
     } else if (status != SNAP_CORRUPT && err != NULL) {
         *err = cause;
@@ -108,10 +113,10 @@ static enum snap_status saved_event(struct snap_run *run, const struct snap_save
                                     const struct snap_save_result *result, uint64_t bytes,
                                     uint64_t began, struct snap_error *err)
 {
-    json_t *fields = json_pack("{s:s, s:s, s:o, s:o, s:o}", "file", job->name, "hash",
-                               result->snapshot_hash, "step", snap_json_u64(job->manifest.step),
-                               "bytes", snap_json_u64(bytes), "duration_ms",
-                               snap_json_u64(milliseconds() - began));
+    json_t *fields =
+        json_pack("{s:s, s:s, s:o, s:o, s:o}", "file", job->name, "hash", result->snapshot_hash,
+                  "step", snap_json_u64(job->manifest.step), "bytes", snap_json_u64(bytes),
+                  "duration_ms", snap_json_u64(milliseconds() - began));
     enum snap_status status = SNAP_OK;
     if (fields == NULL)
         status = snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
@@ -140,8 +145,8 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
     if (status == SNAP_OK)
         status = snap_ledger_file_sync(&run->ledger_file, err);
     if (status == SNAP_OK)
-        status = meet_existing(run, job, plan, &put.mode, &result->was_there,
-                               result->snapshot_hash, err);
+        status = meet_existing(run, job, plan, &put.mode, &result->was_there, result->snapshot_hash,
+                               err);
     if (status == SNAP_OK && !result->was_there) {
         size_t segment_count;
         const struct snap_segment *segments = snap_archive_plan_segments(plan, &segment_count);

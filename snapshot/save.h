@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A save in two halves: the job is a copy of everything that the archive needs, taken at once; writing
- * it needs nothing of the trainer's memory. */
+/* A save in two halves: the job is a copy of everything that the archive needs, taken at once;
+ * writing it needs nothing of the trainer's memory. */
 #ifndef SNAP_SAVE_H
 #define SNAP_SAVE_H
 
@@ -14,7 +14,7 @@ struct snap_save_job {
     struct snap_state_image image;
     struct snap_manifest manifest; /* without members */
     struct snap_buffer environment;
-    struct snap_buffer lines; /* ledger.jsonl */
+    struct snap_buffer lines;                  /* ledger.jsonl */
     const struct snap_attachment *attachments; /* borrowed */
     size_t attachment_count;
 };
@@ -25,10 +25,10 @@ struct snap_save_result {
     bool was_there; /* the same state was saved already */
 };
 
-/* Take the copy (capture.c). `flags` as for snap_state_image_take. *job must be zeroed; on failure it is
- * to be released all the same. */
-enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags,
-                                    struct snap_save_job *job, struct snap_error *err);
+/* Take the copy (capture.c). `flags` as for snap_state_image_take. *job must be zeroed; it is to be
+ * released whatever the answer. */
+enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags, struct snap_save_job *job,
+                                    struct snap_error *err);
 void snap_save_job_release(struct snap_save_job *job);
 
 /* Digest, write, read back, publish; the ledger is made durable first (save.c). A file of that

@@ -177,8 +177,8 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
 {
     const struct snap_inventory *inventory = &run->inventory;
     bool whole = (flags & SNAP_IMAGE_FOR_DIGEST) == 0;
-    enum snap_status status = new_pieces(inventory->stream_count, &image->streams,
-                                         &image->stream_count, err);
+    enum snap_status status =
+        new_pieces(inventory->stream_count, &image->streams, &image->stream_count, err);
     if (status == SNAP_OK)
         status = new_pieces(inventory->storage_count, &image->storages, &image->storage_count, err);
     if (status == SNAP_OK)
@@ -188,8 +188,8 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
     if (status == SNAP_OK)
         status = take_storages(inventory, flags, image, err);
     if (status == SNAP_OK && (flags & SNAP_IMAGE_BEFORE_STEP) != 0)
-        status = snap_buffer_append(&image->data_json, run->data_before.data,
-                                    run->data_before.size, err);
+        status = snap_buffer_append(&image->data_json, run->data_before.data, run->data_before.size,
+                                    err);
     else if (status == SNAP_OK)
         status = snap_data_doc_encode(&run->data, &image->data_json, err);
     if (status == SNAP_OK && whole)
@@ -209,7 +209,8 @@ static size_t storage_members(const struct snap_inventory_storage *storage,
     for (size_t part = 0; part < storage->part_count; part++) {
         size_t size = snap_storage_part_bytes(storage->size, part);
         members[part] = (struct snap_write_member){ .name = storage->part_names[part],
-                                                    .data = data, .size = size };
+                                                    .data = data,
+                                                    .size = size };
         data = data == NULL ? NULL : data + size;
     }
     return storage->part_count;
@@ -228,9 +229,11 @@ enum snap_status snap_state_image_members(const struct snap_run *run,
     if (made == NULL)
         return no_memory(capacity * sizeof *made, err);
     size_t at = 0;
-    made[at++] = (struct snap_write_member){ .name = "state.json", .data = image->state_json.data,
+    made[at++] = (struct snap_write_member){ .name = "state.json",
+                                             .data = image->state_json.data,
                                              .size = image->state_json.size };
-    made[at++] = (struct snap_write_member){ .name = "data.json", .data = image->data_json.data,
+    made[at++] = (struct snap_write_member){ .name = "data.json",
+                                             .data = image->data_json.data,
                                              .size = image->data_json.size };
     for (size_t i = 0; i < image->stream_count; i++)
         made[at++] = (struct snap_write_member){ .name = inventory->streams[i].member,
@@ -301,8 +304,8 @@ enum snap_status snap_state_image_digest(const struct snap_run *run,
                             : inventory->streams[inventory->stream_order[i - storages]].member;
     }
     if (status == SNAP_OK)
-        status = snap_state_digest(lines, storages, lines + storages, streams, data_digest, digest,
-                                   err);
+        status =
+            snap_state_digest(lines, storages, lines + storages, streams, data_digest, digest, err);
     free(items);
     free(lines);
     return status;

@@ -13,7 +13,8 @@ enum snap_image_flags {
     /* Copy tensors and values, so that the caller may change them. Else they are borrowed and must
      * stay as they are while the image is used. */
     SNAP_IMAGE_COPY = 1,
-    /* Streams, the place in the data and changes_in_forward tensors as the last begin_step found them. */
+    /* Streams, the place in the data and changes_in_forward tensors as the last begin_step found
+     * them. */
     SNAP_IMAGE_BEFORE_STEP = 2,
     /* Tensors, streams and the place in the data only: no state.json, no values. */
     SNAP_IMAGE_FOR_DIGEST = 4
@@ -35,7 +36,10 @@ struct snap_state_image {
     size_t storage_count;
     size_t value_count;
 };
-#define SNAP_STATE_IMAGE_INIT { .stream_count = 0 }
+#define SNAP_STATE_IMAGE_INIT                                                                      \
+    {                                                                                              \
+        .stream_count = 0                                                                          \
+    }
 
 /* The inventory must be frozen. *image must be empty; on failure it is. */
 enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
@@ -43,7 +47,8 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
 void snap_state_image_release(struct snap_state_image *image);
 
 /* The members of the image (state.json, data.json, streams, tensors, values) for the archive
- * writer, with room for `spare` more. Borrowed from image and inventory; *members is freed with free(). */
+ * writer, with room for `spare` more. Borrowed from image and inventory; *members is freed with
+ * free(). */
 enum snap_status snap_state_image_members(const struct snap_run *run,
                                           const struct snap_state_image *image, size_t spare,
                                           struct snap_write_member **members, size_t *count,

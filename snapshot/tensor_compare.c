@@ -105,7 +105,8 @@ void snap_tensor_index_text(uint64_t index, size_t ndim, const uint64_t *shape, 
     out[0] = '\0';
     at += (size_t)snprintf(out, out_bytes, "[");
     for (size_t i = 0; i < ndim && at < out_bytes; i++)
-        at += (size_t)snprintf(out + at, out_bytes - at, "%s%" PRIu64, i > 0 ? ", " : "", places[i]);
+        at +=
+            (size_t)snprintf(out + at, out_bytes - at, "%s%" PRIu64, i > 0 ? ", " : "", places[i]);
     if (at < out_bytes)
         snprintf(out + at, out_bytes - at, "]");
 }

@@ -61,8 +61,8 @@ static enum snap_status walk(struct snap_leaves *leaves, struct snap_buffer *pat
     return status;
 }
 
-enum snap_status snap_leaves_find_all(const struct snap_state_doc *doc,
-                                      struct snap_leaves *leaves, struct snap_error *err)
+enum snap_status snap_leaves_find_all(const struct snap_state_doc *doc, struct snap_leaves *leaves,
+                                      struct snap_error *err)
 {
     struct snap_buffer path = SNAP_BUFFER_INIT;
     enum snap_status status = SNAP_OK;

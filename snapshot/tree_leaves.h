@@ -19,11 +19,14 @@ struct snap_leaves {
     size_t count;
     json_t *index; /* path -> place in the list; the first of several equal paths */
 };
-#define SNAP_LEAVES_INIT { NULL, 0, NULL }
+#define SNAP_LEAVES_INIT                                                                           \
+    {                                                                                              \
+        NULL, 0, NULL                                                                              \
+    }
 
 /* *leaves must be empty, and is released by the caller whatever the answer. */
-enum snap_status snap_leaves_find_all(const struct snap_state_doc *doc,
-                                      struct snap_leaves *leaves, struct snap_error *err);
+enum snap_status snap_leaves_find_all(const struct snap_state_doc *doc, struct snap_leaves *leaves,
+                                      struct snap_error *err);
 /* NULL when there is none. */
 const struct snap_leaf *snap_leaves_get(const struct snap_leaves *leaves, const char *path);
 void snap_leaves_release(struct snap_leaves *leaves);

@@ -47,9 +47,9 @@ void snap_verdict_free(struct snap_verdict *verdict)
 static enum snap_status add_check(struct snap_verdict *verdict, const char *result,
                                   const char *check, const char *text, struct snap_error *err)
 {
-    return snap_json_append(verdict->checks,
-                            json_pack("{s:s, s:s, s:s}", "check", check, "result", result, "text",
-                                      text), err);
+    return snap_json_append(
+        verdict->checks,
+        json_pack("{s:s, s:s, s:s}", "check", check, "result", result, "text", text), err);
 }
 
 enum snap_status snap_verdict_ok(struct snap_verdict *verdict, bool note, struct snap_error *err,
@@ -105,10 +105,10 @@ enum snap_status snap_verdict_hashes(struct snap_verdict *verdict,
                                      const struct snap_archive *archive, struct snap_error *err)
 {
     json_decref(verdict->hashes);
-    verdict->hashes = json_pack("{s:s, s:s, s:s, s:o}", "run", snap_archive_run_hash(archive),
-                                "snapshot", snap_archive_snapshot_hash(archive), "state",
-                                snap_archive_state_hash(archive), "step",
-                                snap_json_u64(snap_archive_step(archive)));
+    verdict->hashes =
+        json_pack("{s:s, s:s, s:s, s:o}", "run", snap_archive_run_hash(archive), "snapshot",
+                  snap_archive_snapshot_hash(archive), "state", snap_archive_state_hash(archive),
+                  "step", snap_json_u64(snap_archive_step(archive)));
     return verdict->hashes != NULL ? SNAP_OK : no_memory(err);
 }
 
@@ -128,9 +128,9 @@ static enum snap_status make_text(struct snap_verdict *verdict, struct snap_erro
                                      text_of(check, "check"), text_of(check, "text"));
     }
     if (status == SNAP_OK && verdict->hashes != NULL)
-        status = snap_buffer_appendf(out, err, "%s\n%s\n%s\n", text_of(verdict->hashes, "snapshot"),
-                                     text_of(verdict->hashes, "state"),
-                                     text_of(verdict->hashes, "run"));
+        status =
+            snap_buffer_appendf(out, err, "%s\n%s\n%s\n", text_of(verdict->hashes, "snapshot"),
+                                text_of(verdict->hashes, "state"), text_of(verdict->hashes, "run"));
     if (status == SNAP_OK)
         status = snap_buffer_appendf(out, err, "verdict: %s\n",
                                      verdict->worst == SNAP_OK ? "intact"
@@ -141,10 +141,10 @@ static enum snap_status make_text(struct snap_verdict *verdict, struct snap_erro
 enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *kind,
                                      const char *target, struct snap_error *err)
 {
-    json_t *document = json_pack("{s:O, s:s, s:O?, s:s, s:s, s:O}", "checks", verdict->checks,
-                                 "format", "snap-verdict-1", "hashes", verdict->hashes, "kind", kind,
-                                 "status", snap_status_name(verdict->worst), "withheld",
-                                 verdict->withheld);
+    json_t *document =
+        json_pack("{s:O, s:s, s:O?, s:s, s:s, s:O}", "checks", verdict->checks, "format",
+                  "snap-verdict-1", "hashes", verdict->hashes, "kind", kind, "status",
+                  snap_status_name(verdict->worst), "withheld", verdict->withheld);
     enum snap_status status = snap_json_encode(document, &verdict->json, err);
     json_decref(document);
     if (status == SNAP_OK)

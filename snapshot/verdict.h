@@ -27,16 +27,16 @@ enum snap_status snap_verdict_new(struct snap_verdict **verdict, struct snap_err
 /* A check that passed, or (`note`) something to know that is no failure. */
 enum snap_status snap_verdict_ok(struct snap_verdict *verdict, bool note, struct snap_error *err,
                                  const char *check, const char *format, ...) SNAP_PRINTF(5, 6);
-/* A check that failed, with its status and text. SNAP_IO, SNAP_INVALID, SNAP_NO_MEMORY and the like are
- * no verdict: they are returned, and the caller ends. */
+/* A check that failed, with its status and text. SNAP_IO, SNAP_INVALID, SNAP_NO_MEMORY and the like
+ * are no verdict: they are returned, and the caller ends. */
 enum snap_status snap_verdict_failed(struct snap_verdict *verdict, const char *check,
                                      enum snap_status status, const struct snap_error *cause,
                                      struct snap_error *err);
 /* Hashes of an archive, shown at the end. */
 enum snap_status snap_verdict_hashes(struct snap_verdict *verdict,
                                      const struct snap_archive *archive, struct snap_error *err);
-/* Make the two texts. `kind`: "archive" or "run"; `target`: its path. Returns the worst status, with
- * its text. */
+/* Make the two texts. `kind`: "archive" or "run"; `target`: its path. Returns the worst status,
+ * with its text. */
 enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *kind,
                                      const char *target, struct snap_error *err);
 

@@ -30,8 +30,10 @@ enum snap_status snap_check_hash_text(const char *hash, struct snap_error *err)
                  (prefix == 4 && strncmp(hash, "run1", 4) == 0);
     if (!known || strlen(colon + 1) != 2 * SNAP_DIGEST_BYTES ||
         !snap_hex_decode(colon + 1, 2 * SNAP_DIGEST_BYTES, digest))
-        return snap_error_set(err, SNAP_INVALID, "\"%.100s\": is no hash: snap1:, state1: or run1: "
-                              "and 64 hex digits", hash);
+        return snap_error_set(err, SNAP_INVALID,
+                              "\"%.100s\": is no hash: snap1:, state1: or run1: "
+                              "and 64 hex digits",
+                              hash);
     return SNAP_OK;
 }
 
@@ -50,7 +52,8 @@ static enum snap_status check_genesis(const struct snap_archive *archive,
     const json_t *floats = json_object_get(document, "float");
     if (status == SNAP_OK && files == NULL)
         status = no_memory(err);
-    if (strncmp(snap_ledger_chain(ledger, 0), snap_archive_run_id(archive), SNAP_RUN_ID_DIGITS) != 0)
+    if (strncmp(snap_ledger_chain(ledger, 0), snap_archive_run_id(archive), SNAP_RUN_ID_DIGITS) !=
+        0)
         fault = "run_id";
     else if (!json_equal(json_object_get(host, "training"),
                          doc->training == NULL ? json_null() : doc->training))
@@ -62,8 +65,10 @@ static enum snap_status check_genesis(const struct snap_archive *archive,
     else if (strcmp(json_string_value(json_object_get(floats, "profile")), doc->profile) != 0)
         fault = "profile";
     if (status == SNAP_OK && fault != NULL)
-        status = snap_error_set(err, SNAP_CORRUPT, "ledger.jsonl: genesis line: its %s is not the "
-                                "archive's", fault);
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "ledger.jsonl: genesis line: its %s is not the "
+                                "archive's",
+                                fault);
     json_decref(document);
     json_decref(files);
     return status;
@@ -79,14 +84,15 @@ static enum snap_status check_ledger(const struct snap_archive *archive,
     struct snap_chain_heads heads;
     void *text = NULL;
     uint64_t lines = 0;
-    enum snap_status status = snap_archive_read_alloc(archive, member, SNAP_MAX_LEDGER_BYTES, &text,
-                                                      err);
+    enum snap_status status =
+        snap_archive_read_alloc(archive, member, SNAP_MAX_LEDGER_BYTES, &text, err);
     if (status != SNAP_OK)
         return status;
     for (size_t i = 0; i < member->data_size; i++)
         lines += ((const char *)text)[i] == '\n';
     if (before != NULL && lines > manifest->step)
-        status = snap_error_set(err, SNAP_CORRUPT, "ledger.jsonl: has more lines than the run has "
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "ledger.jsonl: has more lines than the run has "
                                 "steps");
     else
         status = snap_ledger_decode_after(before, manifest->step - lines, text,
@@ -100,11 +106,13 @@ static enum snap_status check_ledger(const struct snap_archive *archive,
     else
         heads = manifest->before;
     if (snap_ledger_last_step(*ledger) != manifest->step)
-        status = snap_error_set(err, SNAP_CORRUPT, "ledger.jsonl: ends at step %" PRIu64 ", and the "
-                                "archive is of step %" PRIu64, snap_ledger_last_step(*ledger),
-                                manifest->step);
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "ledger.jsonl: ends at step %" PRIu64 ", and the "
+                                "archive is of step %" PRIu64,
+                                snap_ledger_last_step(*ledger), manifest->step);
     else if (memcmp(&heads, &manifest->after, sizeof heads) != 0)
-        status = snap_error_set(err, SNAP_CORRUPT, "ledger.jsonl: its chain does not end at the head "
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "ledger.jsonl: its chain does not end at the head "
                                 "that manifest.json names");
     else if (before == NULL)
         status = check_genesis(archive, *ledger, err);
@@ -212,7 +220,8 @@ static enum snap_status check_state(const struct snap_archive *archive,
         return status;
     status = archive_state_digest(archive, pool, found, err);
     if (status == SNAP_OK && memcmp(expected, found, sizeof found) != 0)
-        status = snap_error_set(err, SNAP_CORRUPT, "ledger.jsonl: step %" PRIu64 ": float.state is "
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "ledger.jsonl: step %" PRIu64 ": float.state is "
                                 "not the digest of the state in the archive",
                                 snap_archive_step(archive));
     return status;
@@ -257,8 +266,8 @@ static enum snap_status note_withheld(struct snap_verdict *verdict,
     if (status != SNAP_OK || count == 0)
         return status;
     if (allowed)
-        return snap_verdict_ok(verdict, true, err, "withheld", "%zu members, the first is %s", count,
-                               first);
+        return snap_verdict_ok(verdict, true, err, "withheld", "%zu members, the first is %s",
+                               count, first);
     snap_error_set(&cause, SNAP_ABSENT, "%zu members are withheld, the first is %s", count, first);
     return snap_verdict_failed(verdict, "withheld", SNAP_ABSENT, &cause, err);
 }
@@ -275,7 +284,8 @@ static enum snap_status compare_expected(struct snap_verdict *verdict,
         found = snap_archive_run_hash(archive);
     if (strcmp(found, expected) == 0)
         return snap_verdict_ok(verdict, false, err, "expected hash", "is this archive's");
-    snap_error_set(&cause, SNAP_DIFFERS, "the archive has %s, and %s was expected", found, expected);
+    snap_error_set(&cause, SNAP_DIFFERS, "the archive has %s, and %s was expected", found,
+                   expected);
     return snap_verdict_failed(verdict, "expected hash", SNAP_DIFFERS, &cause, err);
 }
 
@@ -287,19 +297,21 @@ static enum snap_status check_all(struct snap_verdict *verdict, const struct sna
     bool state_checked;
     size_t members = snap_archive_member_count(archive);
     size_t withheld = snap_archive_withheld_count(archive);
-    enum snap_status status = snap_verify_content(archive, options->pool, &lines, &state_checked,
-                                                  &cause);
+    enum snap_status status =
+        snap_verify_content(archive, options->pool, &lines, &state_checked, &cause);
     if (status != SNAP_OK)
         return snap_verdict_failed(verdict, "content", status, &cause, err);
     status = snap_verdict_ok(verdict, false, err, "digests", "%zu members", members - withheld);
     if (status == SNAP_OK)
-        status = snap_verdict_ok(verdict, false, err, "second reader", "libarchive finds the same "
+        status = snap_verdict_ok(verdict, false, err, "second reader",
+                                 "libarchive finds the same "
                                  "members");
     if (status == SNAP_OK && !snap_archive_find(archive, SNAP_LEDGER_FILE)->withheld)
         status = snap_verdict_ok(verdict, false, err, "ledger", "%zu lines, the chain reaches %s",
                                  lines, snap_archive_run_hash(archive));
     if (status == SNAP_OK && state_checked)
-        status = snap_verdict_ok(verdict, false, err, "state digest", "the state is the one that the "
+        status = snap_verdict_ok(verdict, false, err, "state digest",
+                                 "the state is the one that the "
                                  "ledger's last line names");
     if (status == SNAP_OK)
         status = note_withheld(verdict, archive, options->allow_withheld, err);
@@ -320,8 +332,8 @@ static enum snap_status check_only(struct snap_verdict *verdict, const struct sn
     free(data);
     if (status != SNAP_OK)
         return snap_verdict_failed(verdict, "member", status, &cause, err);
-    return snap_verdict_ok(verdict, false, err, "member", "%s: %" PRIu64 " bytes as SHA256SUMS says",
-                           name, member->data_size);
+    return snap_verdict_ok(verdict, false, err, "member",
+                           "%s: %" PRIu64 " bytes as SHA256SUMS says", name, member->data_size);
 }
 
 static enum snap_status verify(struct snap_verdict *verdict, const char *path,
@@ -334,10 +346,11 @@ static enum snap_status verify(struct snap_verdict *verdict, const char *path,
         return snap_verdict_failed(verdict, "structure", status, &cause, err);
     status = snap_verdict_hashes(verdict, archive, err);
     if (status == SNAP_OK)
-        status = snap_verdict_ok(verdict, false, err, "structure", "a %s of step %" PRIu64 " of run "
-                                 "%s, %zu members", snap_archive_kind(archive),
-                                 snap_archive_step(archive), snap_archive_run_id(archive),
-                                 snap_archive_member_count(archive));
+        status = snap_verdict_ok(verdict, false, err, "structure",
+                                 "a %s of step %" PRIu64 " of run "
+                                 "%s, %zu members",
+                                 snap_archive_kind(archive), snap_archive_step(archive),
+                                 snap_archive_run_id(archive), snap_archive_member_count(archive));
     if (status == SNAP_OK && options->only != NULL)
         status = check_only(verdict, archive, options->only, err);
     else if (status == SNAP_OK)
@@ -356,7 +369,8 @@ enum snap_status snap_verify_archive(const char *path, const struct snap_verify_
     if (options == NULL)
         options = &none;
     if (path == NULL || options->size_bytes != sizeof *options)
-        return snap_error_set(err, SNAP_INVALID, "verify: no path, or options that are not "
+        return snap_error_set(err, SNAP_INVALID,
+                              "verify: no path, or options that are not "
                               "SNAP_VERIFY_OPTIONS_INIT");
     enum snap_status status = SNAP_OK;
     if (options->expected != NULL)

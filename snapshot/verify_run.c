@@ -17,10 +17,10 @@ struct folder {
     struct snap_store *store;
     const struct snap_verify_options *options;
     struct snap_verdict *verdict;
-    struct snap_ledger *ledger;   /* NULL: cannot be read */
-    struct snap_archive *newest;  /* the last snapshot that is intact */
+    struct snap_ledger *ledger;  /* NULL: cannot be read */
+    struct snap_archive *newest; /* the last snapshot that is intact */
     char *ledger_path;
-    json_t *hashes;               /* of all intact archives, as keys */
+    json_t *hashes; /* of all intact archives, as keys */
     bool expected_found;
 };
 
@@ -32,8 +32,8 @@ static enum snap_status check_config(struct folder *folder, struct snap_error *e
     struct snap_error cause = SNAP_ERROR_INIT;
     json_t *config = NULL;
     json_t *genesis = NULL;
-    enum snap_status status = snap_store_read(folder->store, "config.json", SNAP_MAX_CONFIG_BYTES,
-                                              &text, &cause);
+    enum snap_status status =
+        snap_store_read(folder->store, "config.json", SNAP_MAX_CONFIG_BYTES, &text, &cause);
     if (status == SNAP_OK)
         status = snap_json_decode(text.data == NULL ? (void *)"" : text.data, text.size,
                                   "config.json", &config, &cause);
@@ -43,13 +43,15 @@ static enum snap_status check_config(struct folder *folder, struct snap_error *e
         json_t *training = json_object_get(config, "training");
         json_t *there = json_object_get(json_object_get(genesis, "host"), "training");
         if (!json_equal(training == NULL ? json_null() : training, there))
-            status = snap_error_set(&cause, SNAP_CORRUPT, "the training part of config.json is not "
+            status = snap_error_set(&cause, SNAP_CORRUPT,
+                                    "the training part of config.json is not "
                                     "the one of the genesis line");
     }
     if (status == SNAP_OK)
         status = snap_verdict_ok(folder->verdict, false, err, "config.json",
-                                 genesis == NULL ? "canonical" : "its training part is the genesis "
-                                                                 "line's");
+                                 genesis == NULL ? "canonical"
+                                                 : "its training part is the genesis "
+                                                   "line's");
     else
         status = snap_verdict_failed(folder->verdict, "config.json", status, &cause, err);
     json_decref(config);
@@ -82,13 +84,15 @@ static enum snap_status check_ledger(struct folder *folder, struct snap_error *e
     if (status != SNAP_OK)
         return snap_verdict_failed(folder->verdict, "ledger", status, &cause, err);
     size_t count = snap_ledger_line_count(folder->ledger);
-    status = snap_verdict_ok(folder->verdict, false, err, "ledger", "%zu lines, the chain is whole "
-                             "and ends at run1:%s (step %" PRIu64 ")", count,
-                             snap_ledger_chain(folder->ledger, count - 1),
+    status = snap_verdict_ok(folder->verdict, false, err, "ledger",
+                             "%zu lines, the chain is whole "
+                             "and ends at run1:%s (step %" PRIu64 ")",
+                             count, snap_ledger_chain(folder->ledger, count - 1),
                              snap_ledger_last_step(folder->ledger));
     if (status == SNAP_OK && torn > 0)
-        status = snap_verdict_ok(folder->verdict, true, err, "ledger", "a torn last line of %" PRIu64
-                                 " bytes, which the next restore drops", torn);
+        status = snap_verdict_ok(
+            folder->verdict, true, err, "ledger",
+            "a torn last line of %" PRIu64 " bytes, which the next restore drops", torn);
     return status;
 }
 
@@ -104,8 +108,10 @@ static enum snap_status compare_ledger(const struct folder *folder,
     if (folder->ledger == NULL)
         return SNAP_OK; /* that it cannot be read was told */
     if (!snap_ledger_find(folder->ledger, step, &index))
-        return snap_error_set(err, SNAP_CORRUPT, "the ledger ends before step %" PRIu64 "; a restore "
-                              "builds it again", step);
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "the ledger ends before step %" PRIu64 "; a restore "
+                              "builds it again",
+                              step);
     snap_ledger_heads(folder->ledger, index, &heads);
     if (memcmp(&heads, &snap_archive_manifest(archive)->after, sizeof heads) == 0)
         return SNAP_OK;
@@ -133,8 +139,8 @@ static enum snap_status judge_archive(const struct folder *folder,
     if (manifest->capsule != capsule || named != step)
         return snap_error_set(err, SNAP_CORRUPT, "holds a %s of step %" PRIu64,
                               snap_archive_kind(archive), manifest->step);
-    enum snap_status status = snap_verify_content(archive, folder->options->pool, lines,
-                                                  &state_checked, err);
+    enum snap_status status =
+        snap_verify_content(archive, folder->options->pool, lines, &state_checked, err);
     if (status == SNAP_OK)
         status = compare_ledger(folder, archive, err);
     return status;
@@ -147,7 +153,8 @@ static enum snap_status note_archive(struct folder *folder, const struct snap_ar
     const char *parent = snap_archive_parent(archive);
     size_t withheld = snap_archive_withheld_count(archive);
     meet_expected(folder, archive);
-    enum snap_status status = snap_verdict_ok(folder->verdict, false, err, name, "%zu members, %zu "
+    enum snap_status status = snap_verdict_ok(folder->verdict, false, err, name,
+                                              "%zu members, %zu "
                                               "ledger lines, %s",
                                               snap_archive_member_count(archive) - withheld, lines,
                                               snap_archive_snapshot_hash(archive));
@@ -155,8 +162,10 @@ static enum snap_status note_archive(struct folder *folder, const struct snap_ar
         json_object_set_new(folder->hashes, snap_archive_snapshot_hash(archive), json_null()) != 0)
         status = snap_error_set(err, SNAP_NO_MEMORY, "verify: out of memory");
     if (status == SNAP_OK && parent != NULL && json_object_get(folder->hashes, parent) == NULL)
-        status = snap_verdict_ok(folder->verdict, true, err, name, "its parent %s is not in the "
-                                 "folder", parent);
+        status = snap_verdict_ok(folder->verdict, true, err, name,
+                                 "its parent %s is not in the "
+                                 "folder",
+                                 parent);
     if (status == SNAP_OK && withheld > 0 && folder->options->allow_withheld)
         return snap_verdict_ok(folder->verdict, true, err, name, "%zu members are withheld",
                                withheld);
@@ -235,7 +244,8 @@ static enum snap_status check_latest(struct folder *folder, size_t snapshots,
     if (status == SNAP_NOT_FOUND && snapshots == 0)
         return snap_verdict_ok(folder->verdict, true, err, "latest", "no snapshot was made yet");
     if (status == SNAP_NOT_FOUND)
-        status = snap_error_set(&cause, SNAP_CORRUPT, "%s/latest: is missing, and there are "
+        status = snap_error_set(&cause, SNAP_CORRUPT,
+                                "%s/latest: is missing, and there are "
                                 "snapshots: go on from one of them by snap restore",
                                 snap_store_path(folder->store));
     return snap_verdict_failed(folder->verdict, "latest", status, &cause, err);
@@ -248,11 +258,13 @@ static enum snap_status check_expected(struct folder *folder, struct snap_error 
     if (expected == NULL)
         return SNAP_OK;
     bool run_hash = strncmp(expected, "run1:", 5) == 0;
-    for (size_t i = 0; run_hash && folder->ledger != NULL &&
-                       i < snap_ledger_line_count(folder->ledger); i++) {
+    for (size_t i = 0;
+         run_hash && folder->ledger != NULL && i < snap_ledger_line_count(folder->ledger); i++) {
         if (strcmp(snap_ledger_chain(folder->ledger, i), expected + 5) == 0)
-            return snap_verdict_ok(folder->verdict, false, err, "expected hash", "is the run's at "
-                                   "step %" PRIu64, snap_ledger_first_step(folder->ledger) + i);
+            return snap_verdict_ok(folder->verdict, false, err, "expected hash",
+                                   "is the run's at "
+                                   "step %" PRIu64,
+                                   snap_ledger_first_step(folder->ledger) + i);
     }
     if (folder->expected_found)
         return snap_verdict_ok(folder->verdict, false, err, "expected hash", "is in the folder");
@@ -291,7 +303,8 @@ enum snap_status snap_verify_run(const char *dir, const struct snap_verify_optio
     if (options == NULL)
         options = &none;
     if (dir == NULL || options->size_bytes != sizeof *options || options->only != NULL)
-        return snap_error_set(err, SNAP_INVALID, "verify: no folder, options that are not "
+        return snap_error_set(err, SNAP_INVALID,
+                              "verify: no folder, options that are not "
                               "SNAP_VERIFY_OPTIONS_INIT, or a member named for a folder");
     struct folder folder = { .options = options };
     size_t path_bytes = strlen(dir) + sizeof "/" SNAP_LEDGER_FILE;

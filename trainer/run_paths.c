@@ -93,14 +93,20 @@ enum snap_status trn_latest_open(const char *dir, char path[TRN_PATH_SIZE],
 {
     char hash[SNAP_HASH_TEXT_BYTES];
     struct snap_archive *opened = NULL;
+    struct stat info;
     enum snap_status status = read_latest(dir, path, hash, err);
-    if (status == SNAP_OK)
-        status = snap_archive_open(path, &opened, err);
+    if (status != SNAP_OK)
+        return status;
+    if (stat(path, &info) != 0 && errno == ENOENT)
+        return snap_error_set(err, SNAP_CORRUPT, "%s/latest: names %s, which is not there", dir,
+                              path);
+    status = snap_archive_open(path, &opened, err);
     if (status != SNAP_OK)
         return status;
     if (strcmp(snap_archive_snapshot_hash(opened), hash) != 0) {
-        status = snap_error_set(err, SNAP_CORRUPT, "%s/latest: names %s with %s, and the file has %s",
-                                dir, path, hash, snap_archive_snapshot_hash(opened));
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "%s/latest: names %s with %s, and the file has %s", dir, path, hash,
+                                snap_archive_snapshot_hash(opened));
         snap_archive_close(opened);
         return status;
     }

@@ -68,9 +68,9 @@ enum snap_status snap_tar_header(const char *name, uint64_t size,
         archive_write_header(writer, entry) != ARCHIVE_OK ||
         capture.size_bytes != SNAP_TAR_BLOCK_BYTES) {
         const char *cause = archive_error_string(writer);
-        status = snap_error_set(err, archive_errno(writer) == ENOMEM ? SNAP_NO_MEMORY : SNAP_INVALID,
-                                "tar header of %s: libarchive: %s", name,
-                                cause != NULL ? cause : "not one block");
+        status = snap_error_set(
+            err, archive_errno(writer) == ENOMEM ? SNAP_NO_MEMORY : SNAP_INVALID,
+            "tar header of %s: libarchive: %s", name, cause != NULL ? cause : "not one block");
         goto out;
     }
     memcpy(header, block, sizeof block);

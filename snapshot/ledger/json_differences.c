@@ -47,8 +47,8 @@ static void walk_value(const struct walk *walk, const char *path, const json_t *
                 walk_member(walk, path, key, NULL, value);
         }
     } else if (json_is_array(a) && json_is_array(b)) {
-        size_t count = json_array_size(a) > json_array_size(b) ? json_array_size(a)
-                                                               : json_array_size(b);
+        size_t count =
+            json_array_size(a) > json_array_size(b) ? json_array_size(a) : json_array_size(b);
         for (size_t i = 0; i < count; i++) {
             char key[24];
             snprintf(key, sizeof key, "%zu", i);

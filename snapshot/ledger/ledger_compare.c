@@ -28,8 +28,8 @@ enum rank {
 };
 
 static const char *const rank_names[] = {
-    "genesis", "data", "order", "batch", "schedule", "stream",
-    "loss", "gradient", "state", "evaluation", "other",
+    "genesis", "data",     "order", "batch",      "schedule", "stream",
+    "loss",    "gradient", "state", "evaluation", "other",
 };
 
 static bool begins(const char *text, const char *with)

@@ -79,8 +79,10 @@ static enum snap_status check_scalars(const json_t *part, const char *part_name,
         return status;
     json_object_foreach((json_t *)scalars, name, value) {
         if (!is_scalar(value)) {
-            return snap_error_set(err, SNAP_CORRUPT, "%s: %s.scalars.%s: neither 8 or 16 hex "
-                                  "digits nor an integer", what, part_name, name);
+            return snap_error_set(err, SNAP_CORRUPT,
+                                  "%s: %s.scalars.%s: neither 8 or 16 hex "
+                                  "digits nor an integer",
+                                  what, part_name, name);
         }
     }
     return SNAP_OK;
@@ -97,7 +99,8 @@ static enum snap_status check_parent(const json_t *host, const char *what, uint6
     if (json_is_null(parent))
         return SNAP_OK;
     if (!json_is_object(parent))
-        return snap_error_set(err, SNAP_CORRUPT, "%s: host.parent: neither an object nor null", what);
+        return snap_error_set(err, SNAP_CORRUPT, "%s: host.parent: neither an object nor null",
+                              what);
     status = snap_json_check_keys(parent, "chain host_chain snapshot step", what, err);
     if (status == SNAP_OK)
         status = chain_fields(parent, what, err);
@@ -108,8 +111,8 @@ static enum snap_status check_parent(const json_t *host, const char *what, uint6
     return status;
 }
 
-enum snap_status snap_ledger_check_genesis(const json_t *document, const char *what,
-                                           uint64_t *step, struct snap_error *err)
+enum snap_status snap_ledger_check_genesis(const json_t *document, const char *what, uint64_t *step,
+                                           struct snap_error *err)
 {
     struct snap_data_doc files = SNAP_DATA_DOC_INIT;
     unsigned char digest[SNAP_DIGEST_BYTES];

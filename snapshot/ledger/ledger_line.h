@@ -42,12 +42,16 @@ struct snap_ledger_file {
     uint64_t size;     /* bytes of whole lines in it */
     const char *label; /* names it in messages; borrowed */
 };
-#define SNAP_LEDGER_FILE_INIT { -1, 0, NULL }
+#define SNAP_LEDGER_FILE_INIT                                                                      \
+    {                                                                                              \
+        -1, 0, NULL                                                                                \
+    }
 
 /* Open, or create, and cut the file to `size` bytes (what is past it is a torn line). */
 enum snap_status snap_ledger_file_open(struct snap_ledger_file *file, int dirfd, const char *label,
                                        uint64_t size, struct snap_error *err);
-/* Add a line by one write. When it fails, the file is cut back, so that the call can be made again. */
+/* Add a line by one write. When it fails, the file is cut back, so that the call can be made
+ * again. */
 enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const void *line,
                                          size_t size_bytes, struct snap_error *err);
 /* Make all lines durable. */
@@ -58,8 +62,8 @@ enum snap_status snap_ledger_file_close(struct snap_ledger_file *file, struct sn
 
 /* SNAP_CORRUPT unless the document, chain fields included, is a genesis line, or the line of a
  * step. *step: the step after which the ledger begins; the step of the line. */
-enum snap_status snap_ledger_check_genesis(const json_t *document, const char *what,
-                                           uint64_t *step, struct snap_error *err);
+enum snap_status snap_ledger_check_genesis(const json_t *document, const char *what, uint64_t *step,
+                                           struct snap_error *err);
 enum snap_status snap_ledger_check_step(const json_t *document, const char *what, uint64_t *step,
                                         struct snap_error *err);
 

@@ -65,11 +65,15 @@ static enum snap_status compare_heads(const json_t *document, const struct snap_
     if (status != SNAP_OK)
         return status;
     if (memcmp(heads->host, host, sizeof host) != 0)
-        return snap_error_set(err, SNAP_CORRUPT, "%s: off the chain: \"host_chain\" does not follow "
-                              "from the line before and this line's host part", what);
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: off the chain: \"host_chain\" does not follow "
+                              "from the line before and this line's host part",
+                              what);
     if (memcmp(heads->run, run, sizeof run) != 0)
-        return snap_error_set(err, SNAP_CORRUPT, "%s: off the chain: \"chain\" does not follow from "
-                              "the line before and this line (its host part is as it was)", what);
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: off the chain: \"chain\" does not follow from "
+                              "the line before and this line (its host part is as it was)",
+                              what);
     return SNAP_OK;
 }
 
@@ -122,8 +126,9 @@ static enum snap_status add_line(struct snap_ledger *ledger, const char *line, s
         status = snap_ledger_check_step(document, place->text, &written, err);
         if (status == SNAP_OK && written != step) {
             place_at(place, number, false, 0);
-            status = snap_error_set(err, SNAP_CORRUPT, "%s: host.step is %" PRIu64
-                                    ", and step %" PRIu64 " is the next", place->text, written, step);
+            status = snap_error_set(
+                err, SNAP_CORRUPT, "%s: host.step is %" PRIu64 ", and step %" PRIu64 " is the next",
+                place->text, written, step);
         }
     }
     if (status == SNAP_OK)
@@ -180,8 +185,8 @@ enum snap_status snap_ledger_open(const char *path, struct snap_ledger **ledger,
         return snap_error_set(err, SNAP_INVALID, "ledger: open: no path, or no place for it");
     struct snap_buffer bytes = SNAP_BUFFER_INIT;
     uint64_t torn = 0;
-    enum snap_status status = snap_file_read(AT_FDCWD, path, SNAP_MAX_LEDGER_FILE_BYTES, &bytes,
-                                             err);
+    enum snap_status status =
+        snap_file_read(AT_FDCWD, path, SNAP_MAX_LEDGER_FILE_BYTES, &bytes, err);
     if (status == SNAP_OK)
         status = decode(NULL, 0, (const char *)bytes.data, bytes.size, path, ledger, &torn, err);
     if (status == SNAP_OK && torn_bytes != NULL)

@@ -74,9 +74,10 @@ static enum snap_status encode(const struct snap_chain_heads *before, json_t *ho
     if (status == SNAP_OK)
         status = snap_json_encode(document, line, err);
     if (status == SNAP_OK && line->size - size > SNAP_MAX_LEDGER_LINE_BYTES) {
-        status = snap_error_set(err, SNAP_INVALID, "ledger: make a line: it has %zu bytes, more "
-                                "than the %u that a line may have", line->size - size,
-                                SNAP_MAX_LEDGER_LINE_BYTES);
+        status = snap_error_set(err, SNAP_INVALID,
+                                "ledger: make a line: it has %zu bytes, more "
+                                "than the %u that a line may have",
+                                line->size - size, SNAP_MAX_LEDGER_LINE_BYTES);
         line->size = size;
         line->data[size] = '\0';
     }
@@ -146,8 +147,10 @@ enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const vo
     if (written < 0)
         os_error = errno;
     if (ftruncate(file->fd, (off_t)file->size) != 0) {
-        return snap_error_set_os(err, SNAP_IO, os_error, "%s: add a line (a torn line is left, the "
-                                 "next restore drops it)", file->label);
+        return snap_error_set_os(err, SNAP_IO, os_error,
+                                 "%s: add a line (a torn line is left, the "
+                                 "next restore drops it)",
+                                 file->label);
     }
     return snap_error_set_os(err, SNAP_IO, os_error, "%s: add a line", file->label);
 }

@@ -134,6 +134,9 @@ struct op_case *op_cases_new(size_t *count)
             add(&list, "cross_entropy", Z(5), edges[i]);
         }
     }
+    add(&list, "reduce", Z(63));
+    add(&list, "reduce", Z(95));
+    add(&list, "reduce", Z(1055));
     add(&list, "reduce", Z(1024 * 1024));
     add(&list, "reduce", Z(1024 * 1024 + 1));
     add(&list, "reduce", Z(3 * 1024 * 1024 + 12345));

@@ -247,9 +247,11 @@ static enum snap_status make_manifest(struct sample_archive *sample, struct snap
     struct snap_manifest *manifest = &sample->manifest;
     manifest->step = 1;
     manifest->coverage = snap_coverage_new();
-    enum snap_status status = snap_coverage_add(manifest->coverage, "device", err);
-    if (status == SNAP_OK)
-        status = snap_coverage_add(manifest->coverage, "order", err);
+    static const char *const captured[] = { "rng/device", "rng/order", "tensors/model",
+                                            "tensors/optimizer", "extra/replay" };
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; i < 5 && status == SNAP_OK; i++)
+        status = snap_coverage_add(manifest->coverage, captured[i], err);
     if (status == SNAP_OK)
         status = snap_coverage_add_not(manifest->coverage, "wall clock",
                                        "read for the log alone", err);

@@ -12,11 +12,11 @@
 
 #include "toy_run.h"
 
-#define TRY(call)                  \
-    do {                           \
-        enum snap_status s_ = (call); \
-        if (s_ != SNAP_OK)         \
-            return s_;             \
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        enum snap_status s_ = (call);                                                              \
+        if (s_ != SNAP_OK)                                                                         \
+            return s_;                                                                             \
     } while (0)
 
 static void must(bool holds, const char *what)
@@ -196,8 +196,8 @@ enum snap_status toy_take_position(struct toy *toy, struct snap_run *run, struct
     toy->position.order_start = toy->order_start;
     toy->position.order_stream = "python";
     struct snap_stream *again = new_stream("python_random", 0);
-    enum snap_status status = snap_stream_decode(again, toy->order_start,
-                                                 position.order_start_size, err);
+    enum snap_status status =
+        snap_stream_decode(again, toy->order_start, position.order_start_size, err);
     for (uint32_t i = 0; i < TOY_SAMPLES; i++)
         toy->order[i] = i;
     if (status == SNAP_OK)
@@ -275,7 +275,8 @@ enum snap_status toy_update(struct toy *toy, struct snap_run *run, struct snap_e
     toy->position.position += TOY_BATCH;
     TRY(snap_run_set_position(run, &toy->position, err));
     struct snap_scalar host[] = { snap_scalar_f32("lr", 0.0625f) };
-    struct snap_scalar floats[] = { snap_scalar_f32("loss", loss), snap_scalar_f64("scale", toy->scale),
+    struct snap_scalar floats[] = { snap_scalar_f32("loss", loss),
+                                    snap_scalar_f64("scale", toy->scale),
                                     snap_scalar_int("seen", (uint64_t)toy->seen) };
     struct snap_step_record record = SNAP_STEP_RECORD_INIT;
     record.step = snap_run_steps_done(run) + 1;

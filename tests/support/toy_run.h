@@ -16,24 +16,24 @@
 #define TOY_TRAINING "{\"ledger\":{\"state_every\":1},\"lr\":\"0.05\",\"seed\":42}"
 
 struct toy {
-    float weight[6];       /* model/weight, 2 by 3; model/head is its transpose, tied */
-    float stats[8];        /* model/norm.stats: every second element, so with gaps */
-    int64_t running[3];    /* model/norm.running: the forward pass changes it */
-    uint8_t frozen;        /* model/frozen: a bool without dimensions */
-    double momentum[6];    /* optimizer/momentum, 2 by 3 */
-    uint16_t half[4];      /* optimizer/half, bf16 */
-    float empty[1];        /* optimizer/empty, 0 by 4 */
-    bool warm;             /* scheduler/warm */
-    int64_t seen;          /* scheduler/seen */
-    double scale;          /* scheduler/scale */
+    float weight[6];        /* model/weight, 2 by 3; model/head is its transpose, tied */
+    float stats[8];         /* model/norm.stats: every second element, so with gaps */
+    int64_t running[3];     /* model/norm.running: the forward pass changes it */
+    uint8_t frozen;         /* model/frozen: a bool without dimensions */
+    double momentum[6];     /* optimizer/momentum, 2 by 3 */
+    uint16_t half[4];       /* optimizer/half, bf16 */
+    float empty[1];         /* optimizer/empty, 0 by 4 */
+    bool warm;              /* scheduler/warm */
+    int64_t seen;           /* scheduler/seen */
+    double scale;           /* scheduler/scale */
     unsigned char cache[5]; /* extra/cache, in the state */
-    char note[8];          /* extra/note, not in the state */
+    char note[8];           /* extra/note, not in the state */
 
-    struct snap_stream *python;  /* orders */
-    struct snap_stream *numpy;   /* jitters */
-    struct snap_stream *host;    /* initialises */
-    struct snap_stream *device;  /* counts */
-    uint64_t xorshift;           /* opaque: rng/shard-000/own */
+    struct snap_stream *python; /* orders */
+    struct snap_stream *numpy;  /* jitters */
+    struct snap_stream *host;   /* initialises */
+    struct snap_stream *device; /* counts */
+    uint64_t xorshift;          /* opaque: rng/shard-000/own */
 
     uint32_t order[TOY_SAMPLES];
     struct snap_position position;

@@ -35,7 +35,7 @@ static const struct document_case document_cases[] = {
     {"manifest.json", "\"step\":1", "\"steps\":1", SNAP_CORRUPT, "step"},
     {"manifest.json", "\"before\":null", "\"before\":{}", SNAP_CORRUPT, "chains"},
     {"manifest.json", "\"run_id\":\"", "\"run_id\":\"0", SNAP_CORRUPT, "run_id"},
-    {"manifest.json", "[\"device\",\"order\"]", "[\"device\",5]", SNAP_CORRUPT, "captured"},
+    {"manifest.json", "[\"rng/device\",", "[5,", SNAP_CORRUPT, "captured"},
     {"manifest.json", "\"reason\"", "\"reasons\"", SNAP_CORRUPT, "coverage"},
     {"manifest.json", "\"name\":\"rng/order\"", "\"name\":\"rng/../x\"", SNAP_CORRUPT, "not legal"},
     {"manifest.json", "\"name\":\"rng/order\"", "\"name\":\"/rng/order\"", SNAP_CORRUPT,

@@ -51,7 +51,8 @@ static void test_capsule(void **state)
     unsigned char before[SNAP_DIGEST_BYTES];
     unsigned char after[SNAP_DIGEST_BYTES];
     fail_at_seven(&toy, dir, &run);
-    struct snap_attachment batch[] = { { "batch.samples", toy.order, 16 }, { "batch.images", "xyz", 3 } };
+    struct snap_attachment batch[] = { { "batch.samples", toy.order, 16 },
+                                       { "batch.images", "xyz", 3 } };
     struct snap_failure failure = failure_of(batch, 2);
     char *latest = toy_read(toy_path(dir, "latest"), NULL);
     CHECK_FAILS(SNAP_INVALID, "too few", snap_run_capsule(run, &failure, path, 10, &err));
@@ -177,7 +178,8 @@ static void test_refused(void **state)
     struct snap_failure failure = failure_of(NULL, 0);
     fail_at_seven(&toy, dir, &run);
     failure.step = 6;
-    CHECK_FAILS(SNAP_INVALID, "not the step under way", snap_run_capsule(run, &failure, NULL, 0, &err));
+    CHECK_FAILS(SNAP_INVALID, "not the step under way",
+                snap_run_capsule(run, &failure, NULL, 0, &err));
     failure = failure_of(bad, 1);
     CHECK_FAILS(SNAP_INVALID, "attachment 0", snap_run_capsule(run, &failure, NULL, 0, &err));
     failure = failure_of(NULL, 0);
@@ -185,7 +187,8 @@ static void test_refused(void **state)
     CHECK_FAILS(SNAP_INVALID, NULL, snap_run_capsule(run, &failure, NULL, 0, &err));
     failure = failure_of(NULL, 0);
     CHECK_OK(snap_run_before_update(run, NULL, &err));
-    CHECK_FAILS(SNAP_INVALID, "the update has begun", snap_run_capsule(run, &failure, NULL, 0, &err));
+    CHECK_FAILS(SNAP_INVALID, "the update has begun",
+                snap_run_capsule(run, &failure, NULL, 0, &err));
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
     /* In memory there is no place for it. */

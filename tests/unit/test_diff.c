@@ -82,7 +82,8 @@ static void test_equal(void **state)
     check_json(diff);
     snap_diff_free(diff);
     diff = NULL;
-    CHECK_FAILS(SNAP_IO, NULL, snap_diff_archives(snapshot(left, 3), toy_path(left, "none"), &diff, &err));
+    CHECK_FAILS(SNAP_IO, NULL,
+                snap_diff_archives(snapshot(left, 3), toy_path(left, "none"), &diff, &err));
     assert_null(diff);
     drop(left);
     drop(right);
@@ -106,8 +107,9 @@ static void test_tensor(void **state)
     check_entry(diff, 0, "tensor", "model/weight",
                 "model/weight: 2 of 6 elements differ, at most 2 ulp apart; the first is [1, 1]: ");
     /* The same memory, seen through its transpose. */
-    check_entry(diff, 1, "tensor", "model/head", "2 of 6 elements differ, at most 2 ulp apart; the "
-                                                 "first is [1, 1]: ");
+    check_entry(diff, 1, "tensor", "model/head",
+                "2 of 6 elements differ, at most 2 ulp apart; the "
+                "first is [1, 1]: ");
     check_json(diff);
     assert_non_null(strstr(snap_diff_json(diff), "\"max_ulp\":2,\"nan_pairs\":0"));
     snap_diff_free(diff);
@@ -183,8 +185,8 @@ static void test_config_and_data(void **state)
     check_entry(diff, 7, "data", "order", "order: of 12 and 12 samples, another one");
     bool found = false;
     for (size_t i = 0; i < snap_diff_count(diff); i++)
-        found = found || strcmp(snap_diff_at(diff, i)->text,
-                                "optimizer/momentum: on the left alone") == 0;
+        found = found ||
+                strcmp(snap_diff_at(diff, i)->text, "optimizer/momentum: on the left alone") == 0;
     assert_true(found);
     check_json(diff);
     snap_diff_free(diff);
@@ -202,8 +204,9 @@ static void test_ledgers(void **state)
     struct snap_run *run;
     struct snap_diff *diff = NULL;
     CHECK_OK(snap_diff_ledgers(left, toy_path(right, "ledger.jsonl"), &diff, &err));
-    assert_string_equal(snap_diff_text(diff), "the ledgers are equal over 3 steps (the left one ends "
-                                              "at step 3, the right one at step 5)\n");
+    assert_string_equal(snap_diff_text(diff),
+                        "the ledgers are equal over 3 steps (the left one ends "
+                        "at step 3, the right one at step 5)\n");
     check_json(diff);
     snap_diff_free(diff);
     toy_init(&toy);
@@ -241,7 +244,8 @@ static void check_ulp(enum snap_dtype dtype, const void *left, const void *right
 static void test_ulp(void **state)
 {
     (void)state;
-    static const float f[] = { 1.0f, 1.00000012f, 0.0f, -0.0f, 1e-45f, -1e-45f, INFINITY, 3.40282347e38f };
+    static const float f[] = { 1.0f,   1.00000012f, 0.0f,     -0.0f,
+                               1e-45f, -1e-45f,     INFINITY, 3.40282347e38f };
     static const double d[] = { 1.0, 1.0000000000000002, -INFINITY, INFINITY };
     static const uint16_t half[] = { 0x3c00, 0x3c01, 0x7c00, 0xfc00, 0x7c01 };
     struct snap_tensor_difference found;
@@ -321,10 +325,10 @@ static void test_strided_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equal),           cmocka_unit_test(test_tensor),
-        cmocka_unit_test(test_everything),      cmocka_unit_test(test_config_and_data),
-        cmocka_unit_test(test_ledgers),         cmocka_unit_test(test_ulp),
-        cmocka_unit_test(test_index),           cmocka_unit_test(test_strided_copy),
+        cmocka_unit_test(test_equal),      cmocka_unit_test(test_tensor),
+        cmocka_unit_test(test_everything), cmocka_unit_test(test_config_and_data),
+        cmocka_unit_test(test_ledgers),    cmocka_unit_test(test_ulp),
+        cmocka_unit_test(test_index),      cmocka_unit_test(test_strided_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

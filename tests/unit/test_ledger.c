@@ -22,8 +22,9 @@ static void make_ledger(struct snap_buffer *text, unsigned steps, unsigned bent)
 {
     struct snap_chain_heads heads;
     json_t *host = json_pack("{s:[], s:n, s:{s:s}}", "data", "parent", "training", "lr", "0.05");
-    json_t *floats = json_pack("{s:{}, s:s, s:s}", "binding", "profile", "portable-1", "state",
-                               "tree1:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    json_t *floats =
+        json_pack("{s:{}, s:s, s:s}", "binding", "profile", "portable-1", "state",
+                  "tree1:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     CHECK_OK(snap_ledger_genesis_encode(host, floats, &heads, text, &err));
     json_decref(host);
     json_decref(floats);
@@ -106,9 +107,10 @@ static void test_places(void **state)
     assert_null(snap_ledger_chain(ledger, 4));
     /* The lines after step 1, as an archive holds them. */
     snap_ledger_heads(ledger, 1, &heads);
-    size_t after = (size_t)(strchr(strchr((char *)text.data, '\n') + 1, '\n') + 1 - (char *)text.data);
-    CHECK_OK(snap_ledger_decode_after(&heads, 1, text.data + after, text.size - after, "part", &part,
-                                      &err));
+    size_t after =
+        (size_t)(strchr(strchr((char *)text.data, '\n') + 1, '\n') + 1 - (char *)text.data);
+    CHECK_OK(snap_ledger_decode_after(&heads, 1, text.data + after, text.size - after, "part",
+                                      &part, &err));
     assert_false(snap_ledger_has_genesis(part));
     assert_int_equal(snap_ledger_line_count(part), 2);
     assert_int_equal(snap_ledger_last_step(part), 3);
@@ -121,10 +123,12 @@ static void test_places(void **state)
     assert_int_equal(snap_ledger_last_step(part), 1);
     snap_ledger_free(part);
     snap_ledger_heads(ledger, 0, &heads);
-    CHECK_FAILS(SNAP_CORRUPT, "host.step is 2", snap_ledger_decode_after(
-        &heads, 0, text.data + after, text.size - after, "part", &part, &err));
-    CHECK_FAILS(SNAP_CORRUPT, "off the chain", snap_ledger_decode_after(
-        &heads, 1, text.data + after, text.size - after, "part", &part, &err));
+    CHECK_FAILS(SNAP_CORRUPT, "host.step is 2",
+                snap_ledger_decode_after(&heads, 0, text.data + after, text.size - after, "part",
+                                         &part, &err));
+    CHECK_FAILS(SNAP_CORRUPT, "off the chain",
+                snap_ledger_decode_after(&heads, 1, text.data + after, text.size - after, "part",
+                                         &part, &err));
     snap_ledger_free(ledger);
     snap_buffer_release(&text);
 }
@@ -151,8 +155,8 @@ static void test_torn(void **state)
         assert_int_equal(snap_ledger_line_count(ledger), lines);
         snap_ledger_free(ledger);
         if (size != whole || lines == 0)
-            CHECK_FAILS(SNAP_CORRUPT, "here", snap_ledger_decode(text.data, size, "here", &ledger,
-                                                                 &err));
+            CHECK_FAILS(SNAP_CORRUPT, "here",
+                        snap_ledger_decode(text.data, size, "here", &ledger, &err));
     }
     CHECK_FAILS(SNAP_NOT_FOUND, NULL, snap_ledger_open(toy_path(dir, "none"), &ledger, NULL, &err));
     snap_buffer_release(&text);
@@ -191,8 +195,8 @@ static void refuse_step(const char *host_text, const char *floats_text, const ch
     snap_ledger_heads(ledger, 0, &heads);
     snap_ledger_free(ledger);
     CHECK_OK(snap_ledger_step_encode(&heads, host, floats, &heads, &text, &err));
-    CHECK_FAILS(SNAP_CORRUPT, fragment, snap_ledger_decode(text.data, text.size, "here", &ledger,
-                                                           &err));
+    CHECK_FAILS(SNAP_CORRUPT, fragment,
+                snap_ledger_decode(text.data, text.size, "here", &ledger, &err));
     json_decref(host);
     json_decref(floats);
     snap_buffer_release(&text);
@@ -203,15 +207,19 @@ static void test_grammar(void **state)
     (void)state;
     static const char host[] = "{\"draws\":{},\"epoch\":0,\"scalars\":{},\"step\":1}";
     static const char floats[] = "{\"draws\":{},\"scalars\":{}}";
-    refuse_step("{\"draws\":{},\"epoch\":0,\"scalars\":{},\"step\":2}", floats, "step 1 is the next");
+    refuse_step("{\"draws\":{},\"epoch\":0,\"scalars\":{},\"step\":2}", floats,
+                "step 1 is the next");
     refuse_step("{\"draws\":{},\"epoch\":0,\"scalars\":{}}", floats, "step");
     refuse_step("{\"draws\":{},\"epoch\":-1,\"scalars\":{},\"step\":1}", floats, "epoch");
     refuse_step("{\"draws\":{},\"epoch\":0,\"more\":1,\"scalars\":{},\"step\":1}", floats, "more");
     refuse_step("{\"draws\":{\"a\":-1},\"epoch\":0,\"scalars\":{},\"step\":1}", floats, "draws.a");
-    refuse_step("{\"batch\":\"0\",\"draws\":{},\"epoch\":0,\"scalars\":{},\"step\":1}", floats, "batch");
-    refuse_step("{\"draws\":{},\"epoch\":0,\"samples\":5,\"scalars\":{},\"step\":1}", floats, "samples");
+    refuse_step("{\"batch\":\"0\",\"draws\":{},\"epoch\":0,\"scalars\":{},\"step\":1}", floats,
+                "batch");
+    refuse_step("{\"draws\":{},\"epoch\":0,\"samples\":5,\"scalars\":{},\"step\":1}", floats,
+                "samples");
     refuse_step(host, "{\"draws\":{},\"scalars\":{\"loss\":\"3F800000\"}}", "scalars.loss");
-    refuse_step(host, "{\"draws\":{},\"scalars\":{\"loss\":\"9007199254740993\",\"n\":true}}", "scalars.n");
+    refuse_step(host, "{\"draws\":{},\"scalars\":{\"loss\":\"9007199254740993\",\"n\":true}}",
+                "scalars.n");
     refuse_step(host, "{\"draws\":{},\"scalars\":{},\"skipped\":false}", "skipped");
     refuse_step(host, "{\"draws\":{},\"scalars\":{},\"state\":\"state1:00\"}", "state");
     refuse_step(host, "{\"draws\":{}}", "scalars");
@@ -227,10 +235,11 @@ static void check_kind(const char *left, const char *right, const char *kind, co
 }
 
 /* What a line says, with pieces exchanged. */
-#define LINE(batch, draws, loss, lr, samples)                                                     \
-    "{\"chain\":\"" loss "\",\"float\":{\"draws\":{\"device\":2},\"scalars\":{\"eval\":\"00000000\"," \
-    "\"grad_norm\":\"00000000\",\"loss\":\"" loss "\"}},\"host\":{\"batch\":\"" batch               \
-    "\",\"draws\":{\"python\":" draws "},\"epoch\":0,\"samples\":\"" samples                        \
+#define LINE(batch, draws, loss, lr, samples)                                                      \
+    "{\"chain\":\"" loss                                                                           \
+    "\",\"float\":{\"draws\":{\"device\":2},\"scalars\":{\"eval\":\"00000000\","                   \
+    "\"grad_norm\":\"00000000\",\"loss\":\"" loss "\"}},\"host\":{\"batch\":\"" batch              \
+    "\",\"draws\":{\"python\":" draws "},\"epoch\":0,\"samples\":\"" samples                       \
     "\",\"scalars\":{\"lr\":\"" lr "\"},\"step\":7}}\n"
 
 static void test_compare_lines(void **state)
@@ -250,8 +259,8 @@ static void test_compare_lines(void **state)
     CHECK_OK(snap_ledger_compare_lines("{\"chain\":\"a\",\"host\":{\"step\":7}}\n",
                                        "{\"chain\":\"b\",\"host\":{\"step\":7}}\n", &difference,
                                        &err));
-    check_kind("{\"float\":{\"state\":\"a\"},\"host\":{\"step\":7}}\n", "{\"float\":{},\"host\":{\"step\":7}}\n",
-               "state", "float.state");
+    check_kind("{\"float\":{\"state\":\"a\"},\"host\":{\"step\":7}}\n",
+               "{\"float\":{},\"host\":{\"step\":7}}\n", "state", "float.state");
     check_kind("{\"float\":{\"x\":{\"a\":1}},\"host\":{\"step\":7}}\n",
                "{\"float\":{\"x\":{\"a\":2}},\"host\":{\"step\":7}}\n", "other", "float.x.a");
     assert_int_equal(snap_ledger_compare_lines("{}", "{}\n", &difference, NULL), SNAP_CORRUPT);
@@ -277,7 +286,8 @@ static void test_compare(void **state)
     CHECK_OK(snap_ledger_decode(text.data, text.size, "bent", &bent, &err));
     CHECK_OK(snap_ledger_compare(one, longer, &compared, &difference, &err));
     assert_int_equal(compared, 5);
-    CHECK_FAILS(SNAP_DIFFERS, "step 4: loss: float.scalars.loss is 40000000 on the left and 40000001",
+    CHECK_FAILS(SNAP_DIFFERS,
+                "step 4: loss: float.scalars.loss is 40000000 on the left and 40000001",
                 snap_ledger_compare(one, bent, &compared, &difference, &err));
     assert_int_equal(compared, 4);
     assert_int_equal(difference.step, 4);
@@ -325,10 +335,10 @@ static void test_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chains),        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_torn),          cmocka_unit_test(test_every_byte),
-        cmocka_unit_test(test_grammar),       cmocka_unit_test(test_compare_lines),
-        cmocka_unit_test(test_compare),       cmocka_unit_test(test_file),
+        cmocka_unit_test(test_chains),  cmocka_unit_test(test_places),
+        cmocka_unit_test(test_torn),    cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_grammar), cmocka_unit_test(test_compare_lines),
+        cmocka_unit_test(test_compare), cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

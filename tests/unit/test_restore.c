@@ -65,7 +65,10 @@ static int drop_pattern(void **state)
 
 static char *copy_pattern(void)
 {
-    static const char *const files[] = { "config.json", "events.jsonl", "latest", "ledger.jsonl",
+    static const char *const files[] = { "config.json",
+                                         "events.jsonl",
+                                         "latest",
+                                         "ledger.jsonl",
                                          "snapshots/step-0000000004.snap.tar",
                                          "snapshots/step-0000000008.snap.tar" };
     char *dir = toy_folder();
@@ -81,7 +84,8 @@ static void drop(char *dir)
     free(dir);
 }
 
-/* A restore of `dir` (and `archive`) must be refused with that status and text, memory untouched. */
+/* A restore of `dir` (and `archive`) must be refused with that status and text, and change
+ * nothing. */
 static void refuse_at(const char *dir, const char *archive, enum snap_tier require,
                       enum snap_status status, const char *fragment)
 {
@@ -200,8 +204,9 @@ static void test_falsified_line(void **state)
     char *dir = copy_pattern();
     const char *path = toy_path(dir, "ledger.jsonl");
     falsify(path, "\"loss\":\"40be0000\"", "\"loss\":\"40be0001\""); /* step 1 */
-    refuse(dir, SNAP_CORRUPT, "line 2 (step 1) was changed: loss: float.scalars.loss is 40be0001, and "
-                              "40be0000 in the snapshot");
+    refuse(dir, SNAP_CORRUPT,
+           "line 2 (step 1) was changed: loss: float.scalars.loss is 40be0001, and "
+           "40be0000 in the snapshot");
     drop(dir);
     dir = copy_pattern();
     falsify(toy_path(dir, "ledger.jsonl"), "\"samples\":\"57ef", "\"samples\":\"57ee");
@@ -395,7 +400,7 @@ static void test_new_folder(void **state)
     drop(fresh);
 }
 
-/* Restore into memory at `require`; the receipt's tier must be `tier`, and the status as it follows. */
+/* Restore into memory at `require`; the receipt's tier must be `tier`, and the status follow. */
 static struct snap_receipt *tier_of(struct toy *toy, enum snap_tier require, enum snap_tier tier,
                                     const char *fragment)
 {
@@ -438,8 +443,9 @@ static void test_tiers(void **state)
     toy_init(&toy);
     try_tier(&toy, SNAP_TIER_EXACT, SNAP_TIER_EXACT, "tier: exact (required: exact)\n");
     toy.profile = "host-1";
-    try_tier(&toy, SNAP_TIER_EXACT, SNAP_TIER_STREAMS, "because the profile is portable-1 in the "
-                                                       "archive, and host-1 here");
+    try_tier(&toy, SNAP_TIER_EXACT, SNAP_TIER_STREAMS,
+             "because the profile is portable-1 in the "
+             "archive, and host-1 here");
     toy.profile = "host-1";
     try_tier(&toy, SNAP_TIER_STREAMS, SNAP_TIER_STREAMS, "tier: streams (required: streams)");
     toy.binding = "{\"gpu\":\"H100\"}";
@@ -566,8 +572,8 @@ static void test_profile_none(void **state)
     toy_init(&toy);
     toy.profile = "none";
     CHECK_OK(toy_open(&toy, dir, snapshot(dir, 4), &run, &err));
-    CHECK_FAILS(SNAP_INVALID, "has one of step 6", snap_run_restore(run, SNAP_TIER_STREAMS, NULL,
-                                                                    NULL, &err));
+    CHECK_FAILS(SNAP_INVALID, "has one of step 6",
+                snap_run_restore(run, SNAP_TIER_STREAMS, NULL, NULL, &err));
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
     drop(dir);
@@ -653,7 +659,8 @@ static void test_not_restored(void **state)
 }
 
 /* A stream whose owner refuses the state: those set before are put back. */
-static enum snap_status deny_set(void *arg, const void *bytes, size_t size, struct snap_error *error)
+static enum snap_status deny_set(void *arg, const void *bytes, size_t size,
+                                 struct snap_error *error)
 {
     (void)arg;
     (void)bytes;
@@ -685,7 +692,8 @@ static void test_refused_stream(void **state)
         }
         CHECK_OK(snap_run_open(&options, &run, &err));
         CHECK_OK(snap_run_add_tensor(run, &tensor, &err));
-        CHECK_OK(snap_run_add_stream(run, "a", "philox_dropout", snap_stream_ops(), streams[0], &err));
+        CHECK_OK(
+            snap_run_add_stream(run, "a", "philox_dropout", snap_stream_ops(), streams[0], &err));
         if (pass == 1)
             ops.set = deny_set;
         CHECK_OK(snap_run_add_stream(run, "b", "philox_dropout", &ops, streams[1], &err));
@@ -726,7 +734,8 @@ static void withhold(const char *from, const char *to, const char *name)
             continue;
         void *data;
         CHECK_OK(snap_archive_read_alloc(archive, member, SIZE_MAX, &data, &err));
-        members[count] = (struct snap_write_member){ .name = member->name, .data = data,
+        members[count] = (struct snap_write_member){ .name = member->name,
+                                                     .data = data,
                                                      .size = member->data_size,
                                                      .in_state = member->in_state };
         memcpy(members[count].sha256, member->sha256, SNAP_DIGEST_BYTES);
@@ -800,8 +809,8 @@ static void test_data_file(void **state)
     options.archive = snapshot(pattern, 8);
     CHECK_OK(snap_run_open(&options, &run, &err));
     CHECK_OK(snap_run_add_data_file(run, "train", digest, 4, &err));
-    CHECK_FAILS(SNAP_ABSENT, "only tier none", snap_run_restore(run, SNAP_TIER_WEIGHTS, NULL,
-                                                               &receipt, &err));
+    CHECK_FAILS(SNAP_ABSENT, "only tier none",
+                snap_run_restore(run, SNAP_TIER_WEIGHTS, NULL, &receipt, &err));
     assert_non_null(strstr(snap_receipt_table(receipt), "data file train is another one"));
     snap_receipt_free(receipt);
     CHECK_OK(snap_run_close(run, &err));
@@ -810,24 +819,15 @@ static void test_data_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_torn_line),
-        cmocka_unit_test(test_lost_tail),
-        cmocka_unit_test(test_lost_ledger),
-        cmocka_unit_test(test_falsified_line),
-        cmocka_unit_test(test_other_ledger),
-        cmocka_unit_test(test_latest),
-        cmocka_unit_test(test_damaged_archive),
-        cmocka_unit_test(test_other_config),
-        cmocka_unit_test(test_new_folder),
-        cmocka_unit_test(test_tiers),
-        cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_receipt),
-        cmocka_unit_test(test_profile_none),
-        cmocka_unit_test(test_own_folder_tier),
-        cmocka_unit_test(test_moved_stream),
-        cmocka_unit_test(test_not_restored),
-        cmocka_unit_test(test_refused_stream),
-        cmocka_unit_test(test_withheld),
+        cmocka_unit_test(test_torn_line),       cmocka_unit_test(test_lost_tail),
+        cmocka_unit_test(test_lost_ledger),     cmocka_unit_test(test_falsified_line),
+        cmocka_unit_test(test_other_ledger),    cmocka_unit_test(test_latest),
+        cmocka_unit_test(test_damaged_archive), cmocka_unit_test(test_other_config),
+        cmocka_unit_test(test_new_folder),      cmocka_unit_test(test_tiers),
+        cmocka_unit_test(test_weights),         cmocka_unit_test(test_receipt),
+        cmocka_unit_test(test_profile_none),    cmocka_unit_test(test_own_folder_tier),
+        cmocka_unit_test(test_moved_stream),    cmocka_unit_test(test_not_restored),
+        cmocka_unit_test(test_refused_stream),  cmocka_unit_test(test_withheld),
         cmocka_unit_test(test_data_file),
     };
     return cmocka_run_group_tests(tests, make_pattern, drop_pattern);

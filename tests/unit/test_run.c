@@ -442,7 +442,8 @@ static void test_memory(void **state)
     toy.weight[4] = 100;
     CHECK_FAILS(SNAP_DIFFERS, "model/weight: 1 of 6 elements differ",
                 snap_run_compare(run, archive, text, sizeof text, &err));
-    CHECK_FAILS(SNAP_DIFFERS, "step 9: state differs from the ledger", toy_train(&toy, run, 9, &err));
+    CHECK_FAILS(SNAP_DIFFERS, "step 9: state differs from the ledger",
+                toy_train(&toy, run, 9, &err));
     CHECK_FAILS(SNAP_UNSUPPORTED, "no folder", snap_run_capture(run, 8, NULL, &ticket, &err));
     assert_null(snap_run_dir(run));
     CHECK_OK(snap_run_close(run, &err));
@@ -522,13 +523,13 @@ static void test_inventory(void **state)
     t.data = memory + 8;
     t.device.kind = SNAP_DEVICE_CUDA;
     CHECK_FAILS(SNAP_UNSUPPORTED, "host memory", snap_run_add_tensor(run, &t, &err));
-    CHECK_FAILS(SNAP_INVALID, "taken", snap_run_add_scalar(run, "model", "a", SNAP_VALUE_INT64,
-                                                           &number, &err));
+    CHECK_FAILS(SNAP_INVALID, "taken",
+                snap_run_add_scalar(run, "model", "a", SNAP_VALUE_INT64, &number, &err));
     CHECK_FAILS(SNAP_INVALID, "a name is", snap_run_add_value(run, "a/b", true, &number, 8, &err));
-    CHECK_FAILS(SNAP_UNSUPPORTED, NULL, snap_run_add_stream(run, "s", "marble", snap_stream_ops(),
-                                                           NULL, &err));
-    CHECK_FAILS(SNAP_INVALID, NULL, snap_run_add_stream(run, "a b", "opaque", snap_stream_ops(),
-                                                       NULL, &err));
+    CHECK_FAILS(SNAP_UNSUPPORTED, NULL,
+                snap_run_add_stream(run, "s", "marble", snap_stream_ops(), NULL, &err));
+    CHECK_FAILS(SNAP_INVALID, NULL,
+                snap_run_add_stream(run, "a b", "opaque", snap_stream_ops(), NULL, &err));
     /* Overlapping by half an element. */
     t = tensor("odd", (char *)memory + 2, SNAP_F32, 1, four, NULL);
     CHECK_OK(snap_run_add_tensor(run, &t, &err));
@@ -570,8 +571,8 @@ static void test_storages(void **state)
     assert_string_equal(snap_archive_storage_name(archive, 1, &size), "tensors/model/two");
     assert_int_equal(size, 36);
     assert_string_equal(snap_archive_storage_name(archive, 2, &size), "tensors/model/none");
-    const struct snap_tensor_view *seen = snap_node_tensor(snap_node_get(
-        snap_archive_root(archive, 1), "view"));
+    const struct snap_tensor_view *seen =
+        snap_node_tensor(snap_node_get(snap_archive_root(archive, 1), "view"));
     assert_int_equal(seen->storage, 1);
     assert_int_equal(seen->offset, 1);
     assert_int_equal(seen->strides[0], 6);
@@ -702,22 +703,14 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_step),
-        cmocka_unit_test(test_every_place),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_extra_save),
-        cmocka_unit_test(test_existing),
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_order_of_calls),
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_busy),
-        cmocka_unit_test(test_expectation),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_inventory),
-        cmocka_unit_test(test_storages),
-        cmocka_unit_test(test_long_and_odd_names),
-        cmocka_unit_test(test_staging_limit),
-        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_every_step),     cmocka_unit_test(test_every_place),
+        cmocka_unit_test(test_threads),        cmocka_unit_test(test_extra_save),
+        cmocka_unit_test(test_existing),       cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_order_of_calls), cmocka_unit_test(test_options),
+        cmocka_unit_test(test_busy),           cmocka_unit_test(test_expectation),
+        cmocka_unit_test(test_memory),         cmocka_unit_test(test_inventory),
+        cmocka_unit_test(test_storages),       cmocka_unit_test(test_long_and_odd_names),
+        cmocka_unit_test(test_staging_limit),  cmocka_unit_test(test_events),
         cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,8 @@ static void test_archive(void **state)
     judge(false, path, NULL, SNAP_OK, "ok      state digest: ");
     judge(false, path, NULL, SNAP_OK, "verdict: intact\n");
     judge(false, snapshot(dir, 4), NULL, SNAP_OK, "ok      ledger: 5 lines");
-    judge(false, toy_path(dir, "capsules/step-0000000010.snap.tar"), NULL, SNAP_OK, "a capsule of step 9");
+    judge(false, toy_path(dir, "capsules/step-0000000010.snap.tar"), NULL, SNAP_OK,
+          "a capsule of step 9");
     /* Expected hashes of the three kinds. */
     CHECK_OK(snap_archive_open(path, &archive, &err));
     options.expected = snap_archive_snapshot_hash(archive);
@@ -141,8 +142,10 @@ static void test_run(void **state)
     char hash[SNAP_HASH_TEXT_BYTES];
     judge(true, dir, NULL, SNAP_OK, "ok      ledger: 11 lines, the chain is whole");
     judge(true, dir, NULL, SNAP_OK, "ok      config.json: its training part is the genesis line's");
-    judge(true, dir, NULL, SNAP_OK, "ok      snapshots/step-0000000004.snap.tar: 22 members, 5 ledger");
-    judge(true, dir, NULL, SNAP_OK, "ok      capsules/step-0000000010.snap.tar: 22 members, 1 ledger");
+    judge(true, dir, NULL, SNAP_OK,
+          "ok      snapshots/step-0000000004.snap.tar: 22 members, 5 ledger");
+    judge(true, dir, NULL, SNAP_OK,
+          "ok      capsules/step-0000000010.snap.tar: 22 members, 1 ledger");
     judge(true, dir, NULL, SNAP_OK, "ok      latest: names snapshots/step-0000000008.snap.tar");
     /* The run hash of any step. */
     CHECK_OK(snap_ledger_open(toy_path(dir, "ledger.jsonl"), &ledger, NULL, &err));
@@ -157,9 +160,10 @@ static void test_run(void **state)
     hash[10] = hash[10] == '0' ? '1' : '0';
     options.expected = hash;
     judge(true, dir, &options, SNAP_DIFFERS, "is not in the folder");
-    CHECK_FAILS(SNAP_IO, "no such folder", snap_verify_run(toy_path(dir, "none"), NULL, NULL, &err));
-    CHECK_FAILS(SNAP_INVALID, "holds no run", snap_verify_run(toy_path(dir, "snapshots"), NULL, NULL,
-                                                              &err));
+    CHECK_FAILS(SNAP_IO, "no such folder",
+                snap_verify_run(toy_path(dir, "none"), NULL, NULL, &err));
+    CHECK_FAILS(SNAP_INVALID, "holds no run",
+                snap_verify_run(toy_path(dir, "snapshots"), NULL, NULL, &err));
     drop(dir);
 }
 
@@ -198,7 +202,8 @@ static void test_damaged_run(void **state)
     path = toy_path(dir, "config.json");
     toy_copy(path, kept);
     falsify(path, "\"seed\":42", "\"seed\":43");
-    judge(true, dir, NULL, SNAP_CORRUPT, "failed  config.json: the training part of config.json is not");
+    judge(true, dir, NULL, SNAP_CORRUPT,
+          "failed  config.json: the training part of config.json is not");
     toy_write(path, "{ }\n", 4);
     judge(true, dir, NULL, SNAP_CORRUPT, "failed  config.json");
     toy_copy(kept, path);
@@ -240,7 +245,8 @@ static void test_other_state(void **state)
     CHECK_OK(toy_save(run, NULL, &err));
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
-    judge(false, snapshot(forged, 4), NULL, SNAP_CORRUPT, "float.state is not the digest of the state");
+    judge(false, snapshot(forged, 4), NULL, SNAP_CORRUPT,
+          "float.state is not the digest of the state");
     judge(true, forged, NULL, SNAP_CORRUPT, "float.state is not the digest of the state");
     drop(dir);
     drop(forged);

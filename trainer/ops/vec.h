@@ -112,7 +112,8 @@ static inline __m128 trn_gather_low_words(__m128d low, __m128d high)
 
 /* The sum rounded to binary64 and then to binary32 is wrong only if the first rounding ended in the
  * middle between two neighbours: for normal results a 1 and 28 zeros below binary32's last bit.
- * Those, and results below the normal ones that are not 0, are left to trn_vec_fma_careful. */
+ * Those, and results that are not 0 and below the normal ones, or were rounded up to the first of
+ * them, are left to trn_vec_fma_careful. */
 static inline trn_vec trn_vec_fma(trn_vec a, trn_vec b, trn_vec c)
 {
     const __m128 x = (__m128)a, y = (__m128)b, z = (__m128)c;
@@ -126,7 +127,7 @@ static inline trn_vec trn_vec_fma(trn_vec a, trn_vec b, trn_vec c)
                                         _mm_set1_epi32(0x1fffffff));
     const __m128 middle = _mm_castsi128_ps(_mm_cmpeq_epi32(below, _mm_set1_epi32(0x10000000)));
     const __m128 small =
-        _mm_cmplt_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), sum), _mm_set1_ps(FLT_MIN));
+        _mm_cmple_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), sum), _mm_set1_ps(FLT_MIN));
     if (__builtin_expect(_mm_movemask_ps(_mm_or_ps(middle, small)), 0)) {
         const __m128d zero = _mm_setzero_pd();
         const __m128 nonzero =

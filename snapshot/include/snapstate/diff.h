@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What differs between two snapshots, or two ledgers. */
+/* What differs between two snapshots, or two ledgers. The JSON:
+ *
+ *     {"differences":[{"detail":{..}?,"kind":"..","name":"..","text":".."}...],"equal":true|false,
+ *      "format":"snap-diff-1","left":SIDE,"of":"states"|"ledgers","right":SIDE,"steps_compared":N?}
+ *
+ * SIDE of states: {"run","snapshot","state","step"}; of ledgers: {"chain","first_step","last_step",
+ * "lines"}. Details: of a stream {"words"} (from left to right); of a tensor {"differing",
+ * "elements","first","left","right"} and for f16, bf16, f32, f64 {"max_ulp","nan_pairs"}; of a
+ * ledger {"field","kind","left","right","step"}. */
 #ifndef SNAPSTATE_DIFF_H
 #define SNAPSTATE_DIFF_H
 
@@ -26,8 +34,10 @@ enum snap_status snap_diff_ledgers(const char *left, const char *right, struct s
 
 struct snap_diff_entry {
     size_t size_bytes;
-    const char *kind; /* "profile", "config", "data", "stream", "tensor", "extra", "ledger" */
-    const char *name; /* the member, tensor, or "step 57" */
+    /* "profile", "config", "data", "stream", "tensor", "value" (a plain one of the tree), "extra",
+     * "ledger" */
+    const char *kind;
+    const char *name; /* the member, tensor, key or stream; "step 57", "genesis line" */
     const char *text; /* one line */
 };
 size_t snap_diff_count(const struct snap_diff *diff);

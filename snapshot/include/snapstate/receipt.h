@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A receipt: what a restore really did, component by component. */
+/* A receipt: what a restore really did, component by component. Its JSON:
+ *
+ *     {"components":[{"action":"restored"|"kept"|"missing","digests":["64 hex"...]?,
+ *                     "kind":"tensor"|"scalar"|"stream"|"value"|"position",
+ *                     "name":"model/conv1.weight","why":".."?}...],
+ *      "format":"snap-receipt-1","profile":"..","reasons":[".."...],"required":TIER,
+ *      "restored":true|false,"run_id":"16 hex","snapshot":"snap1:..","state":"state1:..","step":N,
+ *      "tier":TIER}
+ *
+ * A component is "restored" (its digests are of the memory, read back: a line of SHA256SUMS for each
+ * part; of a scalar, of its 8 bytes; at tier weights, of the tensor's elements in C order), "kept"
+ * (registered, and left as it was) or "missing" (in the archive, and not registered). "tier" is
+ * what archive and program reach together; when it is below "required", or the run's own folder
+ * needs more, "restored" is false and nothing was changed. "reasons": why it is not exact. */
 #ifndef SNAPSTATE_RECEIPT_H
 #define SNAPSTATE_RECEIPT_H
 
@@ -23,6 +36,7 @@ const char *snap_tier_name(enum snap_tier tier); /* "exact", "streams", "weights
 
 struct snap_receipt;
 
+/* What can be reached; see "tier" above. */
 enum snap_tier snap_receipt_tier(const struct snap_receipt *receipt);
 uint64_t snap_receipt_step(const struct snap_receipt *receipt);
 /* "snap1:..." and "state1:..." of what was restored; borrowed until free. */

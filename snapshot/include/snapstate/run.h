@@ -47,11 +47,13 @@ struct snap_run_options {
      * run there, whose genesis line names the parent's chain. With the `dir` of the run that the
      * archive belongs to, the run goes on from it. NULL: from the snapshot that `latest` names. */
     const char *archive;
-    /* `dir` must not hold a run yet (SNAP_INVALID otherwise). */
+    /* `dir` must not hold a run yet: no line of a ledger, no snapshot, no `latest` (SNAP_INVALID
+     * otherwise). */
     bool must_be_new;
-    /* `dir` must hold a run (SNAP_NOT_FOUND otherwise). */
+    /* `dir` must hold a run, or the config of one that has not begun (SNAP_NOT_FOUND otherwise). */
     bool must_exist;
-    /* "portable-1", "host-1" or "none" (the default when NULL). */
+    /* "portable-1", "host-1" or "none" (the default when NULL). Under "none" the most that a restore
+     * can reach is SNAP_TIER_STREAMS. */
     const char *profile;
     /* The facts that the profile's promise depends on: a JSON object without reals; NULL: {}. */
     const char *binding;
@@ -150,11 +152,19 @@ enum snap_status snap_file_digest(const char *path, unsigned char sha256[SNAP_DI
 /* ---- restore ---- */
 
 /* Bring the state back, in place: all digests first, then into place with digests again, then read
- * back and compared. SNAP_NOT_FOUND: there is no snapshot and never was one; memory is as before,
- * and the run starts at step 0 (if a ledger is there, its lines are expected again). SNAP_ABSENT:
- * the tier that can be reached is below `require`, or a member needed is withheld; nothing was
- * changed. SNAP_CORRUPT: nothing was changed, unless the text says "unusable". *receipt (NULL:
- * not wanted) is owned by the caller; it is also made when the tier is below `require`.
+ * back and compared. Once a run; after a refusal it can be called again with another `require`.
+ *
+ * In its own folder the run goes on from the archive: lines of the ledger that are lost are built
+ * again from the snapshots, a torn last one is dropped, and later ones are expected again. That
+ * needs the same training and profile (SNAP_INVALID: a new folder is needed), and tier exact
+ * (SNAP_ABSENT), or under profile "none" tier streams; then later lines are not expected but taken
+ * off the ledger, with an event. A new folder takes what the archive gives, at the tier required.
+ *
+ * SNAP_NOT_FOUND: there is no snapshot and never was one; memory is as before, and the run starts
+ * at step 0 (if a ledger is there, its lines are expected again). SNAP_ABSENT: the tier that can be
+ * reached is below `require`, or a member needed is withheld; nothing was changed. SNAP_CORRUPT:
+ * the archive, `latest` or the ledger is damaged; nothing was changed, unless the text says
+ * "unusable". *receipt (NULL: not wanted) is owned by the caller; it is also made with SNAP_ABSENT.
  * `stream` is a cudaStream_t, or NULL. */
 enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
                                   struct snap_receipt **receipt, struct snap_error *err);
@@ -201,8 +211,9 @@ enum snap_status snap_bytes_digest(const void *data, size_t size_bytes,
 
 /* ---- the step ---- */
 
-/* Call before anything of the step is drawn. The first call of a fresh run writes the genesis line.
- * The first call after a restore reads every stream again: SNAP_DIFFERS names the one that moved,
+/* Call before anything of the step is drawn: the draws of a line are counted from here. The first
+ * call of a fresh run writes the genesis line. The first call after a restore reads every stream
+ * again: SNAP_DIFFERS names the one that moved,
  * by how many draws, and the usual cause. Every call keeps streams and changes_in_forward tensors
  * as they are, for a capsule. */
 enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *err);
@@ -221,7 +232,7 @@ struct snap_scalar {
     enum snap_scalar_type type;
     uint64_t bits;
 };
-/* For a float or double value. */
+/* For a float or double value, or an integer up to 2^53. */
 struct snap_scalar snap_scalar_f32(const char *name, float value);
 struct snap_scalar snap_scalar_f64(const char *name, double value);
 struct snap_scalar snap_scalar_int(const char *name, uint64_t value);
@@ -261,15 +272,19 @@ enum snap_wanted {
  * signal handler and from any thread. */
 void snap_run_request(struct snap_run *run, enum snap_wanted wanted);
 /* What is wanted now, after the ledger line and before the next batch is drawn: by request, or by
- * `every`. A request is taken back by the capture that answers it. */
+ * `every`. A request is taken back by the capture that answers it; one whose save failed has
+ * answered nothing, and a stronger request that came in between stays. */
 enum snap_wanted snap_run_wanted(struct snap_run *run);
 
 /* A save under way; owned by the run. */
 struct snap_ticket;
 
-/* Take the state after `step` (the last step done) and save it as an archive. On return the
- * caller's memory may change as before_update says. A snapshot of this step that is there already
- * and intact, with the same state and chain, is success. */
+/* Take the state after `step` (the last step done; 0 before the first) and save it as an archive. On
+ * return the caller's memory may change as before_update says. A snapshot of this step that is
+ * there already and intact, with the same state and chain, is success; a damaged one is replaced,
+ * with an event; another state is SNAP_DIFFERS. How the save itself went is told by snap_run_wait,
+ * or else by the next snap_run_step, snap_run_capture or snap_run_close. *ticket (NULL: not wanted)
+ * is owned by the run. */
 enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *stream,
                                   struct snap_ticket **ticket, struct snap_error *err);
 /* Wait until the snapshot is durable, read back and named by `latest`; its snapshot hash goes
@@ -295,9 +310,11 @@ struct snap_failure {
 };
 #define SNAP_FAILURE_INIT { .size_bytes = sizeof(struct snap_failure) }
 
-/* Save a capsule: the state from before the step under way (streams and changes_in_forward tensors
- * as begin_step kept them, the rest as it is now, before the update) and the attachments. `path`
- * (`path_size` bytes) receives the file's path. Call it instead of before_update. */
+/* Save a capsule, capsules/step-N.snap.tar with the number of the step that failed: the state from
+ * before that step, so after step N - 1 (streams, the place in the data and changes_in_forward
+ * tensors as begin_step kept them, the rest as it is now, before the update) and the attachments.
+ * `path` (`path_size` bytes; NULL: not wanted) receives the file's path. Call it instead of
+ * before_update: SNAP_INVALID after it, when the state from before is gone. */
 enum snap_status snap_run_capsule(struct snap_run *run, const struct snap_failure *failure,
                                   char *path, size_t path_size, struct snap_error *err);
 
