@@ -35,8 +35,9 @@ static enum snap_status check_fresh(struct snap_run *run, struct snap_error *err
         status = snap_error_set(
             err, SNAP_CORRUPT,
             "%s/latest: is missing, and there are snapshots: "
-            "go on from one of your choice: snap restore %s/snapshots/step-%010" PRIu64 ".snap.tar",
-            run->dir, run->dir, steps[count - 1]);
+            "go on from one of your choice: snap restore %s/snapshots/step-%010" PRIu64 ".snap.tar "
+            "--dir %s",
+            run->dir, run->dir, steps[count - 1], run->dir);
     free(steps);
     if (status == SNAP_OK)
         status = snap_run_ledger_read(run, &ledger, &size, &torn, err);
@@ -201,7 +202,6 @@ static enum snap_status drop_expectation(struct snap_run *run, struct snap_ledge
         json_pack("{s:o, s:o, s:s}", "dropped_lines", snap_json_u64(count - keep), "after",
                   snap_json_u64(last), "chain", snap_ledger_chain(ledger, count - 1));
     status = snap_run_add_event(run, "ledger", fields, err);
-    json_decref(fields);
     for (size_t i = keep; status == SNAP_OK && i < count; i++) {
         size_t line;
         snap_ledger_line(ledger, i, &line);
@@ -321,9 +321,7 @@ static enum snap_status restored_event(struct snap_run *run, const struct snap_r
 {
     json_t *fields = json_pack("{s:s, s:o, s:s}", "hash", receipt->snapshot_hash, "step",
                                snap_json_u64(receipt->step), "tier", snap_tier_name(receipt->tier));
-    enum snap_status status = snap_run_add_event(run, "restore", fields, err);
-    json_decref(fields);
-    return status;
+    return snap_run_add_event(run, "restore", fields, err);
 }
 
 /* Everything after the match. */

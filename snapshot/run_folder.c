@@ -108,7 +108,8 @@ enum snap_status snap_run_open_archive(struct snap_store *store, const char *nam
 
 /* What to do when `latest` cannot be followed. */
 #define ADVICE                                                                                     \
-    "go on from a snapshot of your choice: snap restore %s/snapshots/step-..." SNAPSHOT_SUFFIX
+    "go on from a snapshot of your choice: snap restore %s/snapshots/step-..." SNAPSHOT_SUFFIX      \
+    " --dir %s"
 
 static enum snap_status read_latest(struct snap_store *store, char name[SNAP_SNAPSHOT_NAME_BYTES],
                                     char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
@@ -142,7 +143,7 @@ static enum snap_status read_latest(struct snap_store *store, char name[SNAP_SNA
         snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", text);
     } else if (status == SNAP_CORRUPT) {
         snap_error_set(err, SNAP_CORRUPT, "%s/" LATEST ": is broken (%.300s); " ADVICE, dir,
-                       inner.text, dir);
+                       inner.text, dir, dir);
     } else if (err != NULL) {
         *err = inner;
     }
@@ -164,14 +165,14 @@ enum snap_status snap_latest_open(struct snap_store *store, struct snap_archive 
     if (status == SNAP_NOT_FOUND)
         return snap_error_set(err, SNAP_CORRUPT,
                               "%s/" LATEST ": names %s, which is not there; " ADVICE, dir, name,
-                              dir);
+                              dir, dir);
     if (status != SNAP_OK)
         return status;
     if (strcmp(snap_archive_snapshot_hash(opened), hash) != 0) {
         status = snap_error_set(err, SNAP_CORRUPT,
                                 "%s/" LATEST ": names %s with %s, and the file "
                                 "has %s; " ADVICE,
-                                dir, name, hash, snap_archive_snapshot_hash(opened), dir);
+                                dir, name, hash, snap_archive_snapshot_hash(opened), dir, dir);
         snap_archive_close(opened);
         return status;
     }
@@ -206,25 +207,31 @@ static bool format_time(char text[40])
     return true;
 }
 
+static enum snap_status encode_event(const char *event, json_t *fields, struct snap_buffer *line,
+                                     struct snap_error *err)
+{
+    char time_text[40];
+    if (!format_time(time_text))
+        return snap_error_set(err, SNAP_IO, "event %s: add: the clock has no time", event);
+    enum snap_status status = snap_json_set(fields, "event", json_string(event), err);
+    if (status == SNAP_OK)
+        status = snap_json_set(fields, "time", json_string(time_text), err);
+    if (status == SNAP_OK)
+        status = snap_json_encode(fields, line, err);
+    return status;
+}
+
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
                                     struct snap_error *err)
 {
-    if (run->store == NULL)
-        return SNAP_OK;
-    char time_text[40];
-    if (!format_time(time_text))
-        return snap_error_set(err, SNAP_IO, "%s/" EVENTS ": add an event: the clock has no time",
-                              run->dir);
     struct snap_buffer line = SNAP_BUFFER_INIT;
-    json_t *document = fields == NULL ? json_object() : json_copy(fields);
-    enum snap_status status = snap_json_set(document, "event", json_string(event), err);
-    if (status == SNAP_OK)
-        status = snap_json_set(document, "time", json_string(time_text), err);
-    if (status == SNAP_OK)
-        status = snap_json_encode(document, &line, err);
-    if (status == SNAP_OK)
-        status = snap_store_append(run->store, EVENTS, line.data, line.size, err);
-    json_decref(document);
+    enum snap_status status = SNAP_OK;
+    if (run->store != NULL) {
+        status = encode_event(event, fields, &line, err);
+        if (status == SNAP_OK)
+            status = snap_store_append(run->store, EVENTS, line.data, line.size, err);
+    }
+    json_decref(fields);
     snap_buffer_release(&line);
     return status;
 }
@@ -238,14 +245,13 @@ enum snap_status snap_run_event(struct snap_run *run, const char *event, const c
         return snap_error_set(err, SNAP_INVALID,
                               "event: add: no run, or its name is not a word of "
                               "lower-case letters");
-    enum snap_status status = SNAP_OK;
-    if (fields != NULL)
-        status = snap_json_parse(fields, "fields of an event", &object, err);
-    if (status == SNAP_OK && object != NULL && !json_is_object(object))
+    enum snap_status status =
+        snap_json_parse(fields == NULL ? "{}" : fields, "fields of an event", &object, err);
+    if (status == SNAP_OK && json_is_object(object))
+        return snap_run_add_event(run, event, object, err);
+    if (status == SNAP_OK)
         status =
             snap_error_set(err, SNAP_INVALID, "event %s: add: its fields are no object", event);
-    if (status == SNAP_OK)
-        status = snap_run_add_event(run, event, object, err);
     json_decref(object);
     return status;
 }

@@ -119,7 +119,8 @@ enum snap_status snap_latest_open(struct snap_store *store, struct snap_archive 
 /* Move `latest`. */
 enum snap_status snap_latest_write(struct snap_store *store, const char *name, const char *hash,
                                    struct snap_error *err);
-/* Add an event; `fields` is borrowed and may be NULL. A run without folder writes nothing. */
+/* Add an event. `fields` is an object, consumed in any case; NULL: memory was out when it was made.
+ * A run without folder writes nothing. */
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
                                     struct snap_error *err);
 

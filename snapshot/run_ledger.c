@@ -49,9 +49,7 @@ enum snap_status snap_run_ledger_start(struct snap_run *run, uint64_t size, uint
     if (status != SNAP_OK || torn == 0)
         return status;
     json_t *fields = json_pack("{s:o}", "torn_bytes", snap_json_u64(torn));
-    status = snap_run_add_event(run, "ledger", fields, err);
-    json_decref(fields);
-    return status;
+    return snap_run_add_event(run, "ledger", fields, err);
 }
 
 /* Does the ledger have the archive's heads at its step? */
@@ -134,7 +132,6 @@ static enum snap_status rebuild(struct snap_run *run, const struct snap_archive 
         json_t *fields = json_pack("{s:o, s:o}", "rebuilt_lines", snap_json_u64(lines - had),
                                    "step", snap_json_u64(snap_archive_step(archive)));
         status = snap_run_add_event(run, "ledger", fields, err);
-        json_decref(fields);
     }
     snap_buffer_release(&text);
     if (status != SNAP_OK) {

@@ -266,9 +266,7 @@ static enum snap_status open_folder(struct snap_run *run, const struct snap_run_
     run->has_snapshots = contents.snapshots;
     json_t *fields =
         json_pack("{s:I, s:s}", "pid", (json_int_t)getpid(), "version", PACKAGE_VERSION);
-    status = snap_run_add_event(run, "start", fields, err);
-    json_decref(fields);
-    return status;
+    return snap_run_add_event(run, "start", fields, err);
 }
 
 enum snap_status snap_run_open(const struct snap_run_options *options, struct snap_run **run,
@@ -313,10 +311,8 @@ static enum snap_status end_folder(struct snap_run *run, struct snap_error *err)
             snap_ledger_file_close(&run->ledger_file, NULL); /* the first failure is told */
     }
     if (status == SNAP_OK && run->lock != NULL && run->begun) {
-        json_t *step = snap_json_u64(run->steps_done);
-        json_t *fields = json_pack("{s:o}", "step", step);
+        json_t *fields = json_pack("{s:o}", "step", snap_json_u64(run->steps_done));
         status = snap_run_add_event(run, "stop", fields, err);
-        json_decref(fields);
     }
     return status;
 }

@@ -66,9 +66,7 @@ static enum snap_status replaced_event(struct snap_run *run, const struct snap_s
                                        const char *why, struct snap_error *err)
 {
     json_t *fields = json_pack("{s:s, s:s}", "file", job->name, "why", why);
-    enum snap_status status = snap_run_add_event(run, "replaced", fields, err);
-    json_decref(fields);
-    return status;
+    return snap_run_add_event(run, "replaced", fields, err);
 }
 
 /* A file of this name may be there. *mode: how to write; *was_there: nothing is to be written, and
@@ -118,14 +116,12 @@ static enum snap_status saved_event(struct snap_run *run, const struct snap_save
                   "step", snap_json_u64(job->manifest.step), "bytes", snap_json_u64(bytes),
                   "duration_ms", snap_json_u64(milliseconds() - began));
     enum snap_status status = SNAP_OK;
-    if (fields == NULL)
-        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
-    if (status == SNAP_OK && result->was_there)
+    if (result->was_there)
         status = snap_json_set(fields, "was_there", json_true(), err);
     if (status == SNAP_OK && job->capsule)
         status = snap_json_set(fields, "failure", json_incref(job->manifest.failure), err);
     if (status == SNAP_OK)
-        status = snap_run_add_event(run, job->capsule ? "failure" : "save", fields, err);
+        return snap_run_add_event(run, job->capsule ? "failure" : "save", fields, err);
     json_decref(fields);
     return status;
 }

@@ -49,8 +49,9 @@ static enum snap_status read_header(struct walk *walk, const char *expected,
     bool exact = false;
     if (archive->file_size - walk->offset < SNAP_TAR_END_BYTES)
         return refuse(walk, expected != NULL ? expected : "SHA256SUMS",
-                      expected != NULL ? "the file ends before it: truncated"
-                                       : "the end of the archive after it is missing: truncated",
+                      walk->offset == 0  ? "the file ends before it: truncated, or no snap archive"
+                      : expected != NULL ? "the file ends before it: truncated"
+                                         : "the end of the archive after it is missing: truncated",
                       err);
     enum snap_status status =
         snap_file_pread(archive->fd, block, sizeof block, walk->offset, archive->label, err);
@@ -64,7 +65,9 @@ static enum snap_status read_header(struct walk *walk, const char *expected,
         return status;
     if (!exact)
         return refuse(walk, expected != NULL ? expected : "SHA256SUMS",
-                      expected != NULL
+                      walk->offset == 0
+                          ? "its tar header is not at the beginning: damaged, or no snap archive"
+                      : expected != NULL
                           ? "the tar header here is not the one that a name and size give"
                           : "what follows it is neither a member nor the end of the archive",
                       err);
@@ -254,7 +257,9 @@ enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
     if (status != SNAP_OK)
         return status;
     if (archive->members[0].data_size != head[0].data_size)
-        return refuse(&walk, "README", "its size is not the one in manifest.json", err);
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: member README: its size is not the one in manifest.json",
+                              archive->label);
     archive->members[1].data_size = head[1].data_size;
     place_member(archive, 0, head[0].data_offset);
     place_member(archive, 1, head[1].data_offset);

@@ -13,8 +13,8 @@ typedef void snap_json_difference_visit(void *arg, const char *path, const json_
                                         const json_t *right);
 
 /* Call `visit` for every place where the values differ: objects and arrays are gone through, keys
- * of the left one first. Both were read by snap_json_decode or snap_json_parse, so that their depth is
- * bounded. */
+ * of the left one first. Both were read by snap_json_decode or snap_json_parse, so that their depth
+ * is bounded. */
 void snap_json_differences(const json_t *left, const json_t *right,
                            snap_json_difference_visit *visit, void *arg);
 

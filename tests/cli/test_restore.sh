@@ -100,6 +100,11 @@ before=$(contents "$work/lost")
 fails 5 "a run whose latest is missing" "lost/latest: .*snap restore" \
     "$SNAP" restore "$work/lost"
 same "nothing is changed" "$before" "$(contents "$work/lost")"
+advice=$(sed -n 's/.*: snap restore //p' "$work/err")
+# The advice is words for the command line.
+# shellcheck disable=SC2086
+exits 0 "to follow its advice" "$SNAP" restore $advice --json
+same "leads to the same run hash" "$hash" "$(json "$work/out" 'd["result"]["run_hash"]')"
 
 cp -r "$whole" "$work/thin"
 "$PYTHON" "$top_srcdir/tests/cli/forge.py" withhold "$(snapshot "$work/thin" 24)" \

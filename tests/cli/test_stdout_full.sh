@@ -51,7 +51,17 @@ like "it says so" '^snap: stdout: ' "$(cat "$work/err")"
 status=0
 "$SNAP" run "$work/config.json" --dir "$work/closed" >&- 2>&- <&- || status=$?
 same "a run without any stdout or stderr: exit 3" 3 "$status"
-try "writes no output into its files" cmp "$run/ledger.jsonl" "$work/closed/ledger.jsonl"
+try "is finished all the same" cmp "$run/ledger.jsonl" "$work/closed/ledger.jsonl"
 exits 0 "and leaves an intact folder" "$SNAP" verify "$work/closed"
+
+# No file of the run gets the number of a descriptor that was closed.
+make_config "$work/long.json" training.epochs=100000 running.every=0
+"$SNAP" run "$work/long.json" --dir "$work/live" <&- >&- 2>&- &
+pid=$!
+wait_for_lines "$work/live/ledger.jsonl" 3 "$pid"
+same "they lead nowhere" "/dev/null /dev/null /dev/null" \
+    "$(readlink "/proc/$pid/fd/0") $(readlink "/proc/$pid/fd/1") $(readlink "/proc/$pid/fd/2")"
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
 
 tap_done

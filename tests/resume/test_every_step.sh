@@ -24,11 +24,22 @@ stop_at_every_step() { # CONFIG DIR
     done
 }
 
+# Step lines that are like a pattern.
+lines_with() { # PATTERN
+    sed 1d "$work/$optimizer/ledger.jsonl" | grep -c "$1"
+}
+
 for optimizer in sgd adam; do
     write_config "$work/$optimizer.json" "$(optimizer $optimizer)" '"every": 0'
     try "$optimizer: $steps steps in one go" snap_run "$work/$optimizer.json" \
         "$work/$optimizer" --steps "$steps"
     same "$optimizer: the ledger has $steps steps" "$steps" "$(steps_in "$work/$optimizer")"
+    same "$optimizer: every step moves the device stream by one" "$steps" \
+        "$(lines_with '"draws":{"device":1}')"
+    same "$optimizer: every step augments from the numpy stream" "$steps" \
+        "$(lines_with '"numpy":[1-9]')"
+    same "$optimizer: every epoch is ordered by the python stream" 5 \
+        "$(lines_with '"python":[1-9]')"
     try "$optimizer: stopped and restored after each of them" \
         stop_at_every_step "$work/$optimizer.json" "$work/$optimizer-stopped"
     try "$optimizer: one ledger" cmp "$work/$optimizer/ledger.jsonl" \

@@ -72,7 +72,7 @@ void forgery_relist(struct forgery *forgery, const char *listing)
         unsigned char digest[SNAP_DIGEST_BYTES];
         snprintf(end_of_line, sizeof end_of_line, "  %s\n", forgery->members[i].name);
         char *place = strstr((char *)lines->data, end_of_line);
-        if (place == NULL)
+        if (place == NULL || place - (char *)lines->data < 2 * SNAP_DIGEST_BYTES)
             continue;
         CHECK_OK(snap_sha256(forgery->members[i].content.data, forgery->members[i].content.size,
                              digest, &err));

@@ -25,6 +25,8 @@ KINDS = [
     ("state_listing", r"STATE", False, False),
     ("listing", r"SHA256SUMS", False, False),
 ]
+# The text in section 14.
+README = "ea36c041a63b0912c53b3b12a4ef72014163969c8cec858c174b156d80e93274"
 PART = 67108864
 LARGEST_STORAGE = PART * 10000
 LARGEST_MEMBER = 8 ** 11 - 1
@@ -179,7 +181,9 @@ class Archive:
             self.insist_intact()
             raise
         self.check_manifest()
+        insist(self.sizes["README"] == len(self.content["README"]), "README: size")
         self.read_rest()
+        insist(sha256(self.content["README"]).hex() == README, "README: another text")
         self.check_listings()
         self.check_state()
         self.check_data()
@@ -327,13 +331,16 @@ class Archive:
         what = f"state.json: {root}"
         insist(isinstance(node, dict) and len(node) == 1, f"{what}: node")
         (kind, value), = node.items()
+        if kind in ("list", "map"):
+            insist(isinstance(value, list), f"{what}: {kind}")
         if kind == "list":
             for index, item in enumerate(value):
                 self.check_node(item, root, path + [str(index)])
         elif kind == "map":
+            insist(all(isinstance(pair, list) and len(pair) == 2 and type(pair[0]) in (str, int)
+                       for pair in value), f"{what}: pairs")
             insist(len({(type(key), key) for key, _ in value}) == len(value), f"{what}: key twice")
             for key, item in value:
-                insist(type(key) in (str, int), f"{what}: key")
                 self.check_node(item, root, path + [str(key)])
         elif kind == "tensor":
             self.check_tensor(value, root, ".".join(path))

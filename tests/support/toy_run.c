@@ -314,6 +314,26 @@ enum snap_status toy_train(struct toy *toy, struct snap_run *run, uint64_t steps
     return SNAP_OK;
 }
 
+enum snap_status toy_train_in(const char *dir, uint64_t every, uint64_t steps,
+                              struct snap_error *err)
+{
+    struct toy toy;
+    struct snap_run *run = NULL;
+    toy_init(&toy);
+    toy.every = every;
+    enum snap_status status = toy_open(&toy, dir, NULL, &run, err);
+    if (status == SNAP_OK) {
+        status = toy_restore(&toy, run, NULL, err);
+        if (status == SNAP_NOT_FOUND)
+            status = SNAP_OK; /* a fresh run */
+    }
+    if (status == SNAP_OK)
+        status = toy_train(&toy, run, steps, err);
+    enum snap_status closed = snap_run_close(run, status == SNAP_OK ? err : NULL);
+    toy_release(&toy);
+    return status == SNAP_OK ? closed : status;
+}
+
 /* ---- looking ---- */
 
 static size_t append(char *out, size_t at, const void *data, size_t size)
@@ -382,6 +402,13 @@ const char *toy_path(const char *dir, const char *name)
     char *path = paths[next++ % 64];
     snprintf(path, sizeof paths[0], "%s/%s", dir, name);
     return path;
+}
+
+const char *toy_snapshot(const char *dir, unsigned step)
+{
+    char name[64];
+    snprintf(name, sizeof name, "snapshots/step-%010u.snap.tar", step);
+    return toy_path(dir, name);
 }
 
 char *toy_read(const char *path, size_t *size)

@@ -73,6 +73,10 @@ enum snap_status toy_save(struct snap_run *run, char hash[SNAP_HASH_TEXT_BYTES],
 enum snap_status toy_train(struct toy *toy, struct snap_run *run, uint64_t steps,
                            struct snap_error *err);
 
+/* Train in `dir` until `steps` are done, from wherever its run stands, and close. */
+enum snap_status toy_train_in(const char *dir, uint64_t every, uint64_t steps,
+                              struct snap_error *err);
+
 /* SHA-256 of everything that the toy is: memory and streams. */
 void toy_digest(const struct toy *toy, unsigned char digest[SNAP_DIGEST_BYTES]);
 
@@ -83,6 +87,8 @@ char *toy_folder(void);
 void toy_remove(const char *dir);
 /* "DIR/NAME", in one of 64 buffers that are used again in turn. */
 const char *toy_path(const char *dir, const char *name);
+/* "DIR/snapshots/step-0000000STEP.snap.tar", likewise. */
+const char *toy_snapshot(const char *dir, unsigned step);
 /* A file's bytes, terminated, to be freed; NULL when it is not there. */
 char *toy_read(const char *path, size_t *size);
 void toy_write(const char *path, const void *data, size_t size);

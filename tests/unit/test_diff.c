@@ -14,13 +14,6 @@
 
 static struct snap_error err = SNAP_ERROR_INIT;
 
-static const char *snapshot(const char *dir, unsigned step)
-{
-    char name[64];
-    snprintf(name, sizeof name, "snapshots/step-%010u.snap.tar", step);
-    return toy_path(dir, name);
-}
-
 /* Train in a new folder to `steps` and save there, after `change` was made. */
 static char *make_run(uint64_t steps, void (*change)(struct toy *toy))
 {
@@ -75,7 +68,7 @@ static void test_equal(void **state)
     char *left = make_run(3, NULL);
     char *right = make_run(3, NULL);
     struct snap_diff *diff = NULL;
-    CHECK_OK(snap_diff_archives(snapshot(left, 3), snapshot(right, 3), &diff, &err));
+    CHECK_OK(snap_diff_archives(toy_snapshot(left, 3), toy_snapshot(right, 3), &diff, &err));
     assert_int_equal(snap_diff_count(diff), 0);
     assert_string_equal(snap_diff_text(diff), "the states are equal\n");
     assert_null(snap_diff_at(diff, 0));
@@ -83,7 +76,7 @@ static void test_equal(void **state)
     snap_diff_free(diff);
     diff = NULL;
     CHECK_FAILS(SNAP_IO, NULL,
-                snap_diff_archives(snapshot(left, 3), toy_path(left, "none"), &diff, &err));
+                snap_diff_archives(toy_snapshot(left, 3), toy_path(left, "none"), &diff, &err));
     assert_null(diff);
     drop(left);
     drop(right);
@@ -102,7 +95,7 @@ static void test_tensor(void **state)
     char *right = make_run(3, change_weight);
     struct snap_diff *diff = NULL;
     CHECK_FAILS(SNAP_DIFFERS, "2 differences; the first: model/weight",
-                snap_diff_archives(snapshot(left, 3), snapshot(right, 3), &diff, &err));
+                snap_diff_archives(toy_snapshot(left, 3), toy_snapshot(right, 3), &diff, &err));
     assert_int_equal(snap_diff_count(diff), 2);
     check_entry(diff, 0, "tensor", "model/weight",
                 "model/weight: 2 of 6 elements differ, at most 2 ulp apart; the first is [1, 1]: ");
@@ -137,7 +130,7 @@ static void test_everything(void **state)
     char *right = make_run(3, change_rest);
     struct snap_diff *diff = NULL;
     CHECK_FAILS(SNAP_DIFFERS, "6 differences",
-                snap_diff_archives(snapshot(left, 3), snapshot(right, 3), &diff, &err));
+                snap_diff_archives(toy_snapshot(left, 3), toy_snapshot(right, 3), &diff, &err));
     check_entry(diff, 0, "stream", "host", "no number of draws");
     check_entry(diff, 1, "stream", "python", "the right one is 2 draws of 32 bits ahead");
     check_entry(diff, 2, "stream", "shard-000/own", "another state");
@@ -147,7 +140,7 @@ static void test_everything(void **state)
     check_json(diff);
     snap_diff_free(diff);
     CHECK_FAILS(SNAP_DIFFERS, NULL,
-                snap_diff_archives(snapshot(right, 3), snapshot(left, 3), &diff, &err));
+                snap_diff_archives(toy_snapshot(right, 3), toy_snapshot(left, 3), &diff, &err));
     check_entry(diff, 1, "stream", "python", "the right one is 2 draws of 32 bits behind");
     snap_diff_free(diff);
     drop(left);
@@ -174,7 +167,7 @@ static void test_config_and_data(void **state)
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
     CHECK_FAILS(SNAP_DIFFERS, NULL,
-                snap_diff_archives(snapshot(left, 3), snapshot(right, 5), &diff, &err));
+                snap_diff_archives(toy_snapshot(left, 3), toy_snapshot(right, 5), &diff, &err));
     check_entry(diff, 0, "profile", "profile", "portable-1 and host-1");
     check_entry(diff, 1, "profile", "binding.cpu", "absent and {\"avx\":2}");
     check_entry(diff, 2, "config", "training.lr", "0.05 and 0.1");

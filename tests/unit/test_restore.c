@@ -1,42 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Restores: tiers and receipts, damaged and lost files, the alarm, other folders. When a restore
- * is refused, nothing is changed. */
+/* Restores: damaged and lost files, the alarm, other folders. When a restore is refused, nothing is
+ * changed. */
 #include "config.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "format/archive_write.h"
-#include "format/json_canonical.h"
-#include "format/archive_read.h"
 #include "toy_run.h"
 #include "unit_check.h"
 
 static struct snap_error err = SNAP_ERROR_INIT;
-
-static const char *snapshot(const char *dir, unsigned step)
-{
-    char name[64];
-    snprintf(name, sizeof name, "snapshots/step-%010u.snap.tar", step);
-    return toy_path(dir, name);
-}
-
-static void train(const char *dir, uint64_t every, uint64_t steps)
-{
-    struct toy toy;
-    struct snap_run *run;
-    toy_init(&toy);
-    toy.every = every;
-    CHECK_OK(toy_open(&toy, dir, NULL, &run, &err));
-    enum snap_status status = toy_restore(&toy, run, NULL, &err);
-    assert_true(status == SNAP_OK || status == SNAP_NOT_FOUND);
-    CHECK_OK(toy_train(&toy, run, steps, &err));
-    CHECK_OK(snap_run_close(run, &err));
-    toy_release(&toy);
-}
 
 /* A folder of 10 steps with snapshots after 4 and 8, made once and copied; and the same run when it
  * went on to step 12. */
@@ -48,8 +23,8 @@ static int make_pattern(void **state)
     (void)state;
     pattern = toy_folder();
     finished = toy_folder();
-    train(pattern, 4, 10);
-    train(finished, 4, 12);
+    CHECK_OK(toy_train_in(pattern, 4, 10, &err));
+    CHECK_OK(toy_train_in(finished, 4, 12, &err));
     return 0;
 }
 
@@ -112,17 +87,15 @@ static void refuse(const char *dir, enum snap_status status, const char *fragmen
 /* And the run must go on as if nothing had been. */
 static void assert_goes_on(const char *dir)
 {
-    train(dir, 4, 12);
+    CHECK_OK(toy_train_in(dir, 4, 12, &err));
     assert_true(toy_same_files(toy_path(dir, "ledger.jsonl"), toy_path(finished, "ledger.jsonl")));
-    assert_true(toy_same_files(snapshot(dir, 12), snapshot(finished, 12)));
+    assert_true(toy_same_files(toy_snapshot(dir, 12), toy_snapshot(finished, 12)));
 }
 
 static char *read_events(const char *dir)
 {
     return toy_read(toy_path(dir, "events.jsonl"), NULL);
 }
-
-/* ---- the ledger ---- */
 
 static void test_torn_line(void **state)
 {
@@ -171,7 +144,7 @@ static void test_lost_ledger(void **state)
     /* Without the ancestor it cannot be built. */
     dir = copy_pattern();
     assert_int_equal(unlink(toy_path(dir, "ledger.jsonl")), 0);
-    assert_int_equal(unlink(snapshot(dir, 4)), 0);
+    assert_int_equal(unlink(toy_snapshot(dir, 4)), 0);
     refuse(dir, SNAP_CORRUPT, "is not in snapshots/");
     assert_null(toy_read(toy_path(dir, "ledger.jsonl"), NULL));
     /* With a beginning that reaches the ancestor, it can. */
@@ -251,8 +224,6 @@ static void test_other_ledger(void **state)
     drop(bent);
 }
 
-/* ---- latest and archives ---- */
-
 static void test_latest(void **state)
 {
     (void)state;
@@ -282,7 +253,7 @@ static void test_latest(void **state)
     struct snap_run *run;
     toy_init(&toy);
     toy.every = 4;
-    CHECK_OK(toy_open(&toy, dir, snapshot(dir, 4), &run, &err));
+    CHECK_OK(toy_open(&toy, dir, toy_snapshot(dir, 4), &run, &err));
     CHECK_OK(toy_restore(&toy, run, NULL, &err));
     assert_int_equal(snap_run_expected_last(run), 10);
     CHECK_OK(toy_train(&toy, run, 8, &err));
@@ -298,22 +269,20 @@ static void test_damaged_archive(void **state)
     (void)state;
     char *dir = copy_pattern();
     size_t size;
-    char *bytes = toy_read(snapshot(dir, 8), &size);
+    char *bytes = toy_read(toy_snapshot(dir, 8), &size);
     for (size_t i = 0; i < size; i += 997) {
         bytes[i] ^= 4;
-        toy_write(snapshot(dir, 8), bytes, size);
+        toy_write(toy_snapshot(dir, 8), bytes, size);
         bytes[i] ^= 4;
         refuse(dir, SNAP_CORRUPT, NULL);
     }
     for (size_t i = 0; i < size; i += 4096) {
-        toy_write(snapshot(dir, 8), bytes, i);
+        toy_write(toy_snapshot(dir, 8), bytes, i);
         refuse(dir, SNAP_CORRUPT, NULL);
     }
     free(bytes);
     drop(dir);
 }
-
-/* ---- config, tiers, receipts ---- */
 
 static void test_other_config(void **state)
 {
@@ -340,7 +309,7 @@ static void test_other_config(void **state)
     /* In a new folder, with another config. */
     toy_init(&toy);
     toy.training = "{\"lr\":\"0.1\"}";
-    CHECK_OK(toy_open(&toy, fresh, snapshot(dir, 8), &run, &err));
+    CHECK_OK(toy_open(&toy, fresh, toy_snapshot(dir, 8), &run, &err));
     CHECK_OK(toy_restore(&toy, run, &receipt, &err));
     assert_int_equal(snap_receipt_tier(receipt), SNAP_TIER_EXACT);
     snap_receipt_free(receipt);
@@ -354,10 +323,10 @@ static void test_other_config(void **state)
     free(ledger);
     /* Stopped before its first snapshot: only the same archive begins it again. */
     refuse(fresh, SNAP_INVALID, "restore that one into it again");
-    refuse_at(fresh, snapshot(dir, 4), SNAP_TIER_EXACT, SNAP_INVALID, "");
+    refuse_at(fresh, toy_snapshot(dir, 4), SNAP_TIER_EXACT, SNAP_INVALID, "");
     toy_init(&toy);
     toy.training = "{\"lr\":\"0.1\"}";
-    CHECK_OK(toy_open(&toy, fresh, snapshot(dir, 8), &run, &err));
+    CHECK_OK(toy_open(&toy, fresh, toy_snapshot(dir, 8), &run, &err));
     CHECK_OK(toy_restore(&toy, run, NULL, &err));
     CHECK_OK(toy_train(&toy, run, 10, &err));
     CHECK_OK(toy_save(run, NULL, &err));
@@ -373,7 +342,7 @@ static void test_other_config(void **state)
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
     /* Another run's archive does not go into it. */
-    refuse_at(dir, snapshot(fresh, 10), SNAP_TIER_EXACT, SNAP_INVALID, "needs a new folder");
+    refuse_at(dir, toy_snapshot(fresh, 10), SNAP_TIER_EXACT, SNAP_INVALID, "needs a new folder");
     drop(dir);
     drop(fresh);
 }
@@ -389,7 +358,7 @@ static void test_new_folder(void **state)
     char right[SNAP_HASH_TEXT_BYTES];
     for (int pass = 0; pass < 2; pass++) {
         toy_init(&toy);
-        CHECK_OK(toy_open(&toy, pass == 0 ? fresh : NULL, snapshot(pattern, 8), &run, &err));
+        CHECK_OK(toy_open(&toy, pass == 0 ? fresh : NULL, toy_snapshot(pattern, 8), &run, &err));
         CHECK_OK(toy_restore(&toy, run, NULL, &err));
         CHECK_OK(toy_train(&toy, run, 12, &err));
         CHECK_OK(snap_run_state_hash(run, pass == 0 ? left : right, &err));
@@ -398,138 +367,6 @@ static void test_new_folder(void **state)
     }
     assert_string_equal(left, right);
     drop(fresh);
-}
-
-/* Restore into memory at `require`; the receipt's tier must be `tier`, and the status follow. */
-static struct snap_receipt *tier_of(struct toy *toy, enum snap_tier require, enum snap_tier tier,
-                                    const char *fragment)
-{
-    struct snap_run *run;
-    struct snap_receipt *receipt = NULL;
-    unsigned char before[SNAP_DIGEST_BYTES];
-    unsigned char after[SNAP_DIGEST_BYTES];
-    CHECK_OK(toy_open(toy, NULL, snapshot(pattern, 8), &run, &err));
-    toy_digest(toy, before);
-    enum snap_status status = snap_run_restore(run, require, NULL, &receipt, &err);
-    toy_digest(toy, after);
-    assert_non_null(receipt);
-    assert_int_equal(snap_receipt_tier(receipt), tier);
-    assert_int_equal(status, tier >= require ? SNAP_OK : SNAP_ABSENT);
-    if (tier < require) {
-        assert_memory_equal(before, after, sizeof before);
-        assert_non_null(strstr(snap_receipt_json(receipt), "\"restored\":false"));
-    } else {
-        assert_memory_not_equal(before, after, sizeof before);
-        assert_non_null(strstr(snap_receipt_json(receipt), "\"restored\":true"));
-    }
-    if (fragment != NULL)
-        assert_non_null(strstr(snap_receipt_table(receipt), fragment));
-    CHECK_OK(snap_run_close(run, &err));
-    return receipt;
-}
-
-static void try_tier(struct toy *toy, enum snap_tier require, enum snap_tier tier,
-                     const char *fragment)
-{
-    snap_receipt_free(tier_of(toy, require, tier, fragment));
-    toy_release(toy);
-    toy_init(toy);
-}
-
-static void test_tiers(void **state)
-{
-    (void)state;
-    struct toy toy;
-    toy_init(&toy);
-    try_tier(&toy, SNAP_TIER_EXACT, SNAP_TIER_EXACT, "tier: exact (required: exact)\n");
-    toy.profile = "host-1";
-    try_tier(&toy, SNAP_TIER_EXACT, SNAP_TIER_STREAMS,
-             "because the profile is portable-1 in the "
-             "archive, and host-1 here");
-    toy.profile = "host-1";
-    try_tier(&toy, SNAP_TIER_STREAMS, SNAP_TIER_STREAMS, "tier: streams (required: streams)");
-    toy.binding = "{\"gpu\":\"H100\"}";
-    try_tier(&toy, SNAP_TIER_EXACT, SNAP_TIER_STREAMS, "the binding is another one");
-    toy.skip_registers = true;
-    try_tier(&toy, SNAP_TIER_STREAMS, SNAP_TIER_WEIGHTS,
-             "tensor optimizer/momentum is in the archive and not registered");
-    toy.skip_registers = true;
-    try_tier(&toy, SNAP_TIER_WEIGHTS, SNAP_TIER_WEIGHTS, "optimizer/momentum  tensor    missing");
-    toy_release(&toy);
-}
-
-/* Tier weights: the tensors of root model, and nothing else. */
-static void test_weights(void **state)
-{
-    (void)state;
-    struct toy there;
-    struct toy here;
-    struct toy fresh;
-    struct snap_run *run;
-    toy_init(&there);
-    toy_init(&here);
-    toy_init(&fresh);
-    CHECK_OK(toy_open(&there, NULL, snapshot(pattern, 8), &run, &err));
-    CHECK_OK(toy_restore(&there, run, NULL, &err));
-    CHECK_OK(snap_run_close(run, &err));
-    here.skip_registers = true;
-    snap_receipt_free(tier_of(&here, SNAP_TIER_WEIGHTS, SNAP_TIER_WEIGHTS, NULL));
-    assert_memory_equal(here.weight, there.weight, sizeof here.weight);
-    assert_memory_equal(here.running, there.running, sizeof here.running);
-    for (int i = 0; i < 8; i += 2) {
-        assert_true(here.stats[i] == there.stats[i]);
-        assert_true(here.stats[i + 1] == fresh.stats[i + 1]); /* what lies between */
-    }
-    assert_memory_equal(here.half, fresh.half, sizeof here.half);
-    assert_memory_equal(here.momentum, fresh.momentum, sizeof here.momentum);
-    assert_int_equal(here.seen, fresh.seen);
-    assert_int_equal(here.xorshift, fresh.xorshift);
-    toy_release(&there);
-    toy_release(&here);
-    toy_release(&fresh);
-}
-
-/* The receipt has a digest of every component, as `sha256sum` gives it for the member. */
-static void test_receipt(void **state)
-{
-    (void)state;
-    struct toy toy;
-    struct snap_archive *archive;
-    toy_init(&toy);
-    struct snap_receipt *receipt = tier_of(&toy, SNAP_TIER_EXACT, SNAP_TIER_EXACT, NULL);
-    CHECK_OK(snap_archive_open(snapshot(pattern, 8), &archive, &err));
-    assert_string_equal(snap_receipt_snapshot_hash(receipt), snap_archive_snapshot_hash(archive));
-    assert_string_equal(snap_receipt_state_hash(receipt), snap_archive_state_hash(archive));
-    assert_int_equal(snap_receipt_step(receipt), 8);
-    json_t *document;
-    CHECK_OK(snap_json_decode(snap_receipt_json(receipt), strlen(snap_receipt_json(receipt)),
-                              "receipt", &document, &err));
-    json_t *components = json_object_get(document, "components");
-    assert_int_equal(json_array_size(components), 8 + 3 + 5 + 1 + 1);
-    for (size_t i = 0; i < json_array_size(components); i++) {
-        json_t *component = json_array_get(components, i);
-        const char *name = json_string_value(json_object_get(component, "name"));
-        json_t *digests = json_object_get(component, "digests");
-        char member[120];
-        assert_string_equal(json_string_value(json_object_get(component, "action")), "restored");
-        assert_int_equal(json_array_size(digests), 1);
-        const char *kind = json_string_value(json_object_get(component, "kind"));
-        snprintf(member, sizeof member, "%s%s", strcmp(kind, "tensor") == 0 ? "tensors/" : "",
-                 strcmp(name, "model/head") == 0 ? "model/weight" : name);
-        const struct snap_member *found = snap_archive_find(archive, member);
-        if (strcmp(kind, "scalar") == 0)
-            continue;
-        assert_non_null(found);
-        for (size_t byte = 0; byte < SNAP_DIGEST_BYTES; byte++) {
-            char two[3];
-            snprintf(two, sizeof two, "%02x", found->sha256[byte]);
-            assert_memory_equal(json_string_value(json_array_get(digests, 0)) + 2 * byte, two, 2);
-        }
-    }
-    json_decref(document);
-    snap_archive_close(archive);
-    snap_receipt_free(receipt);
-    toy_release(&toy);
 }
 
 /* Under profile none a run goes on at tier streams, and old lines are not expected. */
@@ -571,7 +408,7 @@ static void test_profile_none(void **state)
     /* Not while a later snapshot stands there. */
     toy_init(&toy);
     toy.profile = "none";
-    CHECK_OK(toy_open(&toy, dir, snapshot(dir, 4), &run, &err));
+    CHECK_OK(toy_open(&toy, dir, toy_snapshot(dir, 4), &run, &err));
     CHECK_FAILS(SNAP_INVALID, "has one of step 6",
                 snap_run_restore(run, SNAP_TIER_STREAMS, NULL, NULL, &err));
     CHECK_OK(snap_run_close(run, &err));
@@ -599,8 +436,6 @@ static void test_own_folder_tier(void **state)
     assert_goes_on(dir);
     drop(dir);
 }
-
-/* ---- what a caller does wrong ---- */
 
 static void test_moved_stream(void **state)
 {
@@ -715,107 +550,6 @@ static void test_refused_stream(void **state)
     drop(dir);
 }
 
-/* An archive with a member withheld; made by the writer from the full one. */
-static void withhold(const char *from, const char *to, const char *name)
-{
-    struct snap_archive *archive;
-    struct snap_archive_plan *plan;
-    struct snap_write_member members[64];
-    size_t count = 0;
-    size_t segment_count;
-    CHECK_OK(snap_archive_open(from, &archive, &err));
-    struct snap_manifest manifest = *snap_archive_manifest(archive);
-    manifest.members = NULL;
-    manifest.member_count = 0;
-    for (size_t i = 0; i < snap_archive_member_count(archive); i++) {
-        const struct snap_member *member = snap_archive_member(archive, i);
-        if (member->kind == SNAP_MEMBER_README || member->kind == SNAP_MEMBER_MANIFEST ||
-            member->kind == SNAP_MEMBER_STATE_LISTING || member->kind == SNAP_MEMBER_LISTING)
-            continue;
-        void *data;
-        CHECK_OK(snap_archive_read_alloc(archive, member, SIZE_MAX, &data, &err));
-        members[count] = (struct snap_write_member){ .name = member->name,
-                                                     .data = data,
-                                                     .size = member->data_size,
-                                                     .in_state = member->in_state };
-        memcpy(members[count].sha256, member->sha256, SNAP_DIGEST_BYTES);
-        members[count].digest_known = true;
-        members[count++].withheld = strcmp(member->name, name) == 0;
-    }
-    CHECK_OK(snap_archive_plan_new(&manifest, members, count, NULL, &plan, &err));
-    assert_string_equal(snap_archive_plan_snapshot_hash(plan), snap_archive_snapshot_hash(archive));
-    const struct snap_segment *segments = snap_archive_plan_segments(plan, &segment_count);
-    FILE *file = fopen(to, "wb");
-    assert_non_null(file);
-    for (size_t i = 0; i < segment_count; i++)
-        assert_int_equal(fwrite(segments[i].data, 1, segments[i].size_bytes, file),
-                         segments[i].size_bytes);
-    assert_int_equal(fclose(file), 0);
-    snap_archive_plan_free(plan);
-    for (size_t i = 0; i < count; i++)
-        free((void *)(uintptr_t)members[i].data);
-    snap_archive_close(archive);
-}
-
-static void test_withheld(void **state)
-{
-    (void)state;
-    char *dir = toy_folder();
-    const char *thin = toy_path(dir, "thin.snap.tar");
-    struct toy toy;
-    struct snap_run *run;
-    struct snap_receipt *receipt = NULL;
-    withhold(snapshot(pattern, 8), thin, "tensors/optimizer/momentum");
-    refuse_at(NULL, thin, SNAP_TIER_STREAMS, SNAP_ABSENT, "momentum is withheld");
-    toy_init(&toy);
-    CHECK_OK(toy_open(&toy, NULL, thin, &run, &err));
-    CHECK_OK(snap_run_restore(run, SNAP_TIER_WEIGHTS, NULL, &receipt, &err));
-    assert_int_equal(snap_receipt_tier(receipt), SNAP_TIER_WEIGHTS);
-    snap_receipt_free(receipt);
-    CHECK_OK(snap_run_close(run, &err));
-    toy_release(&toy);
-    withhold(snapshot(pattern, 8), thin, "rng/numpy");
-    refuse_at(NULL, thin, SNAP_TIER_EXACT, SNAP_ABSENT, "stream numpy is withheld");
-    /* Without its ledger lines the archive restores all the same. */
-    withhold(snapshot(pattern, 8), thin, "ledger.jsonl");
-    toy_init(&toy);
-    CHECK_OK(toy_open(&toy, NULL, thin, &run, &err));
-    CHECK_OK(toy_restore(&toy, run, NULL, &err));
-    CHECK_OK(toy_train(&toy, run, 12, &err));
-    CHECK_OK(snap_run_close(run, &err));
-    toy_release(&toy);
-    drop(dir);
-}
-
-/* A data file that is another one. */
-static void test_data_file(void **state)
-{
-    (void)state;
-    struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
-    struct snap_run *run;
-    struct snap_receipt *receipt = NULL;
-    unsigned char digest[SNAP_DIGEST_BYTES] = { 1 };
-    struct toy toy;
-    toy_init(&toy);
-    CHECK_OK(toy_open(&toy, NULL, snapshot(pattern, 8), &run, &err));
-    CHECK_OK(snap_run_add_data_file(run, "test", digest, 5, &err));
-    CHECK_FAILS(SNAP_ABSENT, "1 data files, and 2 are registered",
-                snap_run_restore(run, SNAP_TIER_EXACT, NULL, &receipt, &err));
-    assert_int_equal(snap_receipt_tier(receipt), SNAP_TIER_WEIGHTS);
-    snap_receipt_free(receipt);
-    CHECK_OK(snap_run_close(run, &err));
-    toy_release(&toy);
-    /* Nothing in common. */
-    options.archive = snapshot(pattern, 8);
-    CHECK_OK(snap_run_open(&options, &run, &err));
-    CHECK_OK(snap_run_add_data_file(run, "train", digest, 4, &err));
-    CHECK_FAILS(SNAP_ABSENT, "only tier none",
-                snap_run_restore(run, SNAP_TIER_WEIGHTS, NULL, &receipt, &err));
-    assert_non_null(strstr(snap_receipt_table(receipt), "data file train is another one"));
-    snap_receipt_free(receipt);
-    CHECK_OK(snap_run_close(run, &err));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -823,12 +557,9 @@ int main(void)
         cmocka_unit_test(test_lost_ledger),     cmocka_unit_test(test_falsified_line),
         cmocka_unit_test(test_other_ledger),    cmocka_unit_test(test_latest),
         cmocka_unit_test(test_damaged_archive), cmocka_unit_test(test_other_config),
-        cmocka_unit_test(test_new_folder),      cmocka_unit_test(test_tiers),
-        cmocka_unit_test(test_weights),         cmocka_unit_test(test_receipt),
-        cmocka_unit_test(test_profile_none),    cmocka_unit_test(test_own_folder_tier),
-        cmocka_unit_test(test_moved_stream),    cmocka_unit_test(test_not_restored),
-        cmocka_unit_test(test_refused_stream),  cmocka_unit_test(test_withheld),
-        cmocka_unit_test(test_data_file),
+        cmocka_unit_test(test_new_folder),      cmocka_unit_test(test_profile_none),
+        cmocka_unit_test(test_own_folder_tier), cmocka_unit_test(test_moved_stream),
+        cmocka_unit_test(test_not_restored),    cmocka_unit_test(test_refused_stream),
     };
     return cmocka_run_group_tests(tests, make_pattern, drop_pattern);
 }

@@ -15,13 +15,6 @@
 
 static struct snap_error err = SNAP_ERROR_INIT;
 
-static const char *snapshot(const char *dir, unsigned step)
-{
-    char name[64];
-    snprintf(name, sizeof name, "snapshots/step-%010u.snap.tar", step);
-    return toy_path(dir, name);
-}
-
 /* 10 steps, snapshots after 4 and 8, and a capsule of step 9, which came out well in the end. */
 static char *make_run(void)
 {
@@ -81,20 +74,20 @@ static void test_archive(void **state)
     char *dir = make_run();
     struct snap_verify_options options = SNAP_VERIFY_OPTIONS_INIT;
     struct snap_archive *archive;
-    const char *path = snapshot(dir, 8);
+    const char *path = toy_snapshot(dir, 8);
     judge(false, path, NULL, SNAP_OK, "ok      digests: 22 members\n");
     judge(false, path, NULL, SNAP_OK, "ok      second reader: libarchive finds the same members\n");
     judge(false, path, NULL, SNAP_OK, "ok      ledger: 4 lines, the chain reaches run1:");
     judge(false, path, NULL, SNAP_OK, "ok      state digest: ");
     judge(false, path, NULL, SNAP_OK, "verdict: intact\n");
-    judge(false, snapshot(dir, 4), NULL, SNAP_OK, "ok      ledger: 5 lines");
+    judge(false, toy_snapshot(dir, 4), NULL, SNAP_OK, "ok      ledger: 5 lines");
     judge(false, toy_path(dir, "capsules/step-0000000010.snap.tar"), NULL, SNAP_OK,
           "a capsule of step 9");
     /* Expected hashes of the three kinds. */
     CHECK_OK(snap_archive_open(path, &archive, &err));
     options.expected = snap_archive_snapshot_hash(archive);
     judge(false, path, &options, SNAP_OK, "ok      expected hash");
-    judge(false, snapshot(dir, 4), &options, SNAP_DIFFERS, "failed  expected hash");
+    judge(false, toy_snapshot(dir, 4), &options, SNAP_DIFFERS, "failed  expected hash");
     options.expected = snap_archive_state_hash(archive);
     judge(false, path, &options, SNAP_OK, "ok      expected hash");
     options.expected = snap_archive_run_hash(archive);
@@ -119,7 +112,7 @@ static void test_bytes(void **state)
 {
     (void)state;
     char *dir = make_run();
-    const char *path = snapshot(dir, 4);
+    const char *path = toy_snapshot(dir, 4);
     size_t size;
     char *bytes = toy_read(path, &size);
     for (size_t i = 0; i < size; i += 251) {
@@ -153,7 +146,7 @@ static void test_run(void **state)
     options.expected = hash;
     judge(true, dir, &options, SNAP_OK, "is the run's at step 3");
     snap_ledger_free(ledger);
-    CHECK_OK(snap_archive_open(snapshot(dir, 4), &archive, &err));
+    CHECK_OK(snap_archive_open(toy_snapshot(dir, 4), &archive, &err));
     options.expected = snap_archive_state_hash(archive);
     judge(true, dir, &options, SNAP_OK, "is in the folder");
     snap_archive_close(archive);
@@ -214,9 +207,9 @@ static void test_damaged_run(void **state)
     judge(true, dir, NULL, SNAP_CORRUPT, "failed  latest");
     toy_copy(kept, path);
 
-    path = snapshot(dir, 4);
+    path = toy_snapshot(dir, 4);
     toy_copy(path, kept);
-    toy_copy(snapshot(dir, 8), path);
+    toy_copy(toy_snapshot(dir, 8), path);
     judge(true, dir, NULL, SNAP_CORRUPT, "holds a snapshot of step 8");
     assert_int_equal(unlink(path), 0);
     judge(true, dir, NULL, SNAP_OK, "is not in the folder"); /* a parent that was pruned */
@@ -245,7 +238,7 @@ static void test_other_state(void **state)
     CHECK_OK(toy_save(run, NULL, &err));
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
-    judge(false, snapshot(forged, 4), NULL, SNAP_CORRUPT,
+    judge(false, toy_snapshot(forged, 4), NULL, SNAP_CORRUPT,
           "float.state is not the digest of the state");
     judge(true, forged, NULL, SNAP_CORRUPT, "float.state is not the digest of the state");
     drop(dir);

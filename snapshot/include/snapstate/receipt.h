@@ -8,10 +8,10 @@
  *      "restored":true|false,"run_id":"16 hex","snapshot":"snap1:..","state":"state1:..","step":N,
  *      "tier":TIER}
  *
- * A component is "restored" (its digests are of the memory, read back: a line of SHA256SUMS for each
- * part; of a scalar, of its 8 bytes; at tier weights, of the tensor's elements in C order), "kept"
- * (registered, and left as it was) or "missing" (in the archive, and not registered). "tier" is
- * what archive and program reach together; when it is below "required", or the run's own folder
+ * A component is "restored" (its digests are of the memory, read back: a line of SHA256SUMS for
+ * each part; of a scalar, of its 8 bytes; at tier weights, of the tensor's elements in C order),
+ * "kept" (registered, and left as it was) or "missing" (in the archive, and not registered). "tier"
+ * is what archive and program reach together; when it is below "required", or the run's own folder
  * needs more, "restored" is false and nothing was changed. "reasons": why it is not exact. */
 #ifndef SNAPSTATE_RECEIPT_H
 #define SNAPSTATE_RECEIPT_H

@@ -52,8 +52,8 @@ struct snap_run_options {
     bool must_be_new;
     /* `dir` must hold a run, or the config of one that has not begun (SNAP_NOT_FOUND otherwise). */
     bool must_exist;
-    /* "portable-1", "host-1" or "none" (the default when NULL). Under "none" the most that a restore
-     * can reach is SNAP_TIER_STREAMS. */
+    /* "portable-1", "host-1" or "none" (the default when NULL). Under "none" a restore reaches
+     * SNAP_TIER_STREAMS at most. */
     const char *profile;
     /* The facts that the profile's promise depends on: a JSON object without reals; NULL: {}. */
     const char *binding;
@@ -213,9 +213,8 @@ enum snap_status snap_bytes_digest(const void *data, size_t size_bytes,
 
 /* Call before anything of the step is drawn: the draws of a line are counted from here. The first
  * call of a fresh run writes the genesis line. The first call after a restore reads every stream
- * again: SNAP_DIFFERS names the one that moved,
- * by how many draws, and the usual cause. Every call keeps streams and changes_in_forward tensors
- * as they are, for a capsule. */
+ * again: SNAP_DIFFERS names the one that moved, by how many draws, and the usual cause. Every call
+ * keeps streams and changes_in_forward tensors as they are, for a capsule. */
 enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *err);
 
 /* The fence: weights, moments and other tensors may change after it returns. */
@@ -279,8 +278,8 @@ enum snap_wanted snap_run_wanted(struct snap_run *run);
 /* A save under way; owned by the run. */
 struct snap_ticket;
 
-/* Take the state after `step` (the last step done; 0 before the first) and save it as an archive. On
- * return the caller's memory may change as before_update says. A snapshot of this step that is
+/* Take the state after `step` (the last step done; 0 before the first) and save it as an archive.
+ * On return the caller's memory may change as before_update says. A snapshot of this step that is
  * there already and intact, with the same state and chain, is success; a damaged one is replaced,
  * with an event; another state is SNAP_DIFFERS. How the save itself went is told by snap_run_wait,
  * or else by the next snap_run_step, snap_run_capture or snap_run_close. *ticket (NULL: not wanted)

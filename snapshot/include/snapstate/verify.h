@@ -36,9 +36,10 @@ struct snap_verify_options {
 struct snap_verdict;
 
 /* Check an archive: structure, every digest, the second reader, listings, the ledger lines inside
- * and their chain, and that its state is the one whose digest the last line holds. *verdict (NULL: not wanted) is made on every status but SNAP_IO, SNAP_INVALID
- * and SNAP_NO_MEMORY, and is owned by the caller. SNAP_DIFFERS: intact, but `expected` is another
- * hash. SNAP_ABSENT: intact, members withheld. SNAP_NOT_FOUND: no member named `only`. */
+ * and their chain, and that its state is the one whose digest the last line holds. *verdict (NULL:
+ * not wanted) is made on every status but SNAP_IO, SNAP_INVALID and SNAP_NO_MEMORY, and is owned by
+ * the caller. SNAP_DIFFERS: intact, but `expected` is another hash. SNAP_ABSENT: intact, members
+ * withheld. SNAP_NOT_FOUND: no member named `only`. */
 enum snap_status snap_verify_archive(const char *path, const struct snap_verify_options *options,
                                      struct snap_verdict **verdict, struct snap_error *err);
 
