@@ -164,10 +164,14 @@ static enum snap_status tell_distance(const struct snap_side *left, const struct
     enum snap_status status = snap_side_read(left, member, &left_bytes, err);
     if (status == SNAP_OK)
         status = snap_side_read(right, member, &right_bytes, err);
-    if (status == SNAP_OK &&
-        snap_stream_distance(kind, left_bytes, (size_t)a.size, right_bytes, (size_t)b.size,
-                             DISTANCE_WORDS, &words, &related, NULL) != SNAP_OK)
-        related = false; /* a state that is none: then no distance either */
+    if (status == SNAP_OK) {
+        status = snap_stream_distance(kind, left_bytes, (size_t)a.size, right_bytes,
+                                      (size_t)b.size, DISTANCE_WORDS, &words, &related, err);
+        if (status == SNAP_CORRUPT || status == SNAP_UNSUPPORTED) {
+            related = false; /* no state of a kind that is known has no distance */
+            status = SNAP_OK;
+        }
+    }
     free(left_bytes);
     free(right_bytes);
     if (status != SNAP_OK)

@@ -324,9 +324,23 @@ static enum snap_status restored_event(struct snap_run *run, const struct snap_r
     return snap_run_add_event(run, "restore", fields, err);
 }
 
+/* Change memory, and say so: receipt and event. */
+static enum snap_status change_memory(struct snap_restore *restore, enum snap_tier require,
+                                      struct snap_error *err)
+{
+    struct snap_error cause = SNAP_ERROR_INIT;
+    enum snap_status status = snap_restore_place(restore, err);
+    if (status != SNAP_OK)
+        return status;
+    status = snap_receipt_finish(restore->receipt, require, true, restore->archive, &cause);
+    if (status == SNAP_OK)
+        status = restored_event(restore->run, restore->receipt, &cause);
+    return status == SNAP_OK ? SNAP_OK : snap_restore_unusable(&cause, err);
+}
+
 /* Everything after the match. */
 static enum snap_status carry_out(struct snap_restore *restore, enum origin origin,
-                                  struct snap_error *err)
+                                  enum snap_tier require, struct snap_error *err)
 {
     struct snap_run *run = restore->run;
     struct snap_parent_link link = { .lines = SNAP_BUFFER_INIT };
@@ -339,9 +353,7 @@ static enum snap_status carry_out(struct snap_restore *restore, enum origin orig
     if (status == SNAP_OK && origin == ORIGIN_OWN)
         status = prepare_ledger(run, restore->archive, err);
     if (status == SNAP_OK) {
-        status = snap_restore_place(restore, err);
-        if (status == SNAP_OK)
-            status = restored_event(run, restore->receipt, err);
+        status = change_memory(restore, require, err);
         if (status == SNAP_OK) {
             go_on(run, restore->archive, origin, parent, &link);
             parent = NULL;
@@ -378,7 +390,6 @@ enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, 
     struct snap_restore restore = { .run = run };
     enum origin origin = ORIGIN_MEMORY;
     bool matched = false;
-    bool restored = false;
     status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
         status = find_archive(run, &restore.archive, err);
@@ -398,19 +409,15 @@ enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, 
         status = check_tier(restore.receipt, require, err);
     if (status == SNAP_OK && origin == ORIGIN_OWN)
         status = check_own_tier(run, restore.receipt, err);
-    if (status == SNAP_OK) {
-        status = carry_out(&restore, origin, err);
-        restored = status == SNAP_OK;
-    }
-    if (matched && receipt != NULL && (restored || status == SNAP_ABSENT)) {
-        enum snap_status made = snap_receipt_finish(restore.receipt, require, restored,
-                                                    restore.archive, restored ? err : NULL);
-        if (made == SNAP_OK) {
-            *receipt = restore.receipt;
-            restore.receipt = NULL;
-        } else if (restored) {
-            status = made;
-        }
+    /* A receipt of what could be reached; if it cannot be made, the refusal is told all the same. */
+    bool refused =
+        matched && status == SNAP_ABSENT &&
+        snap_receipt_finish(restore.receipt, require, false, restore.archive, NULL) == SNAP_OK;
+    if (status == SNAP_OK)
+        status = carry_out(&restore, origin, require, err);
+    if (receipt != NULL && (status == SNAP_OK || refused)) {
+        *receipt = restore.receipt;
+        restore.receipt = NULL;
     }
     snap_restore_release(&restore);
     return status;

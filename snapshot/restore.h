@@ -42,6 +42,9 @@ enum snap_status snap_restore_read(struct snap_restore *restore, struct snap_err
  * before the first tensor changes nothing; after that the text says "unusable". */
 enum snap_status snap_restore_place(struct snap_restore *restore, struct snap_error *err);
 
+/* The status of `cause`, and a text that says that memory was changed already. */
+enum snap_status snap_restore_unusable(const struct snap_error *cause, struct snap_error *err);
+
 void snap_restore_release(struct snap_restore *restore);
 
 #endif

@@ -16,12 +16,10 @@ static enum snap_status no_memory(struct snap_error *err)
     return snap_error_set(err, SNAP_NO_MEMORY, "restore: out of memory");
 }
 
-/* Something was put in place already: say so. */
-static enum snap_status unusable(const struct snap_error *cause, struct snap_error *err)
+enum snap_status snap_restore_unusable(const struct snap_error *cause, struct snap_error *err)
 {
     return snap_error_set(err, cause->status,
-                          "%.700s; memory is unusable: the restore had begun to "
-                          "change it",
+                          "%.700s; memory is unusable: the restore had begun to change it",
                           cause->text);
 }
 
@@ -52,7 +50,7 @@ static enum snap_status place_streams(struct snap_restore *restore, struct snap_
         const struct snap_inventory_stream *stream = &inventory->streams[done];
         if (stream->ops->set(stream->arg, restore->old_streams[done], restore->old_sizes[done],
                              NULL) != SNAP_OK)
-            return unusable(&cause, err);
+            return snap_restore_unusable(&cause, err);
     }
     if (err != NULL)
         *err = cause;
@@ -356,7 +354,7 @@ enum snap_status snap_restore_place(struct snap_restore *restore, struct snap_er
             status = read_back(restore, &cause);
         }
     }
-    return status == SNAP_OK ? SNAP_OK : unusable(&cause, err);
+    return status == SNAP_OK ? SNAP_OK : snap_restore_unusable(&cause, err);
 }
 
 void snap_restore_release(struct snap_restore *restore)

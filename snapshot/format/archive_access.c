@@ -116,8 +116,10 @@ enum snap_status snap_archive_read_storage(const struct snap_archive *archive, s
     enum snap_status status = snap_archive_storage_members(archive, index, &first, &count, err);
     /* The parts of a storage stand one after the other: no name sorts between them. */
     for (size_t i = 0; i < count && status == SNAP_OK; i++) {
-        status = snap_archive_read(archive, &archive->members[first + i], out, err);
-        out += archive->members[first + i].data_size;
+        const struct snap_member *member = &archive->members[first + i];
+        status = snap_archive_read(archive, member, out, err);
+        if (member->data_size > 0) /* a storage of no bytes may have no buffer */
+            out += member->data_size;
     }
     return status;
 }

@@ -41,20 +41,25 @@ struct snap_ledger_file {
     int fd;            /* -1: not open */
     uint64_t size;     /* bytes of whole lines in it */
     const char *label; /* names it in messages; borrowed */
+    bool past;         /* there may be bytes after those lines: they are cut off before the next */
+    bool broken;       /* an fsync has failed: lines may be lost, and no more are taken */
 };
 #define SNAP_LEDGER_FILE_INIT                                                                      \
     {                                                                                              \
-        -1, 0, NULL                                                                                \
+        -1, 0, NULL, false, false                                                                  \
     }
 
-/* Open, or create, and cut the file to `size` bytes (what is past it is a torn line). */
+/* Open, or create. The file has `size` bytes of lines that stay and at most `past` bytes that are
+ * to be cut off; SNAP_IO when it is shorter or longer than that. Nothing is cut yet. */
 enum snap_status snap_ledger_file_open(struct snap_ledger_file *file, int dirfd, const char *label,
-                                       uint64_t size, struct snap_error *err);
-/* Add a line by one write. When it fails, the file is cut back, so that the call can be made
- * again. */
+                                       uint64_t size, uint64_t past, struct snap_error *err);
+/* Cut off what is past the lines. Append and sync do it too. */
+enum snap_status snap_ledger_file_cut(struct snap_ledger_file *file, struct snap_error *err);
+/* Add a line by one write. When it fails, the file is cut back, now or before the next line, so
+ * that the call can be made again. SNAP_IO after a sync that failed. */
 enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const void *line,
                                          size_t size_bytes, struct snap_error *err);
-/* Make all lines durable. */
+/* Make all lines durable. A failure is for good: every later append and sync answers SNAP_IO. */
 enum snap_status snap_ledger_file_sync(struct snap_ledger_file *file, struct snap_error *err);
 enum snap_status snap_ledger_file_close(struct snap_ledger_file *file, struct snap_error *err);
 
@@ -77,6 +82,12 @@ enum snap_status snap_ledger_decode_after(const struct snap_chain_heads *before,
                                           struct snap_ledger **ledger, struct snap_error *err);
 /* False for a ledger made with `before`: line 0 is then the line of step first_step + 1. */
 bool snap_ledger_has_genesis(const struct snap_ledger *ledger);
+/* The lines that begin with a genesis line, up to the first that is damaged. *past: bytes after
+ * them. When these are more than a torn line, *damage says what is wrong with the first; else its
+ * status is SNAP_OK. */
+enum snap_status snap_ledger_decode_good(const void *bytes, size_t size_bytes, const char *what,
+                                         struct snap_ledger **ledger, uint64_t *past,
+                                         struct snap_error *damage, struct snap_error *err);
 /* The heads after line `index`. */
 void snap_ledger_heads(const struct snap_ledger *ledger, size_t index,
                        struct snap_chain_heads *heads);

@@ -139,10 +139,12 @@ static enum snap_status add_line(struct snap_ledger *ledger, const char *line, s
     return add_entry(ledger, line, size_bytes, heads, err);
 }
 
-/* Read the lines of `bytes`; what follows the last newline is *torn. */
+/* Read the lines of `bytes`; what follows the last newline is *torn. With `damage`, a damaged line
+ * is no failure: it and all that follows is *torn too, and *damage says what it is. */
 static enum snap_status decode(const struct snap_chain_heads *before, uint64_t before_step,
                                const char *bytes, size_t size_bytes, const char *what,
-                               struct snap_ledger **ledger, uint64_t *torn, struct snap_error *err)
+                               struct snap_ledger **ledger, uint64_t *torn,
+                               struct snap_error *damage, struct snap_error *err)
 {
     struct place place = { what, "" };
     struct snap_chain_heads heads = { { 0 }, { 0 } };
@@ -160,9 +162,14 @@ static enum snap_status decode(const struct snap_chain_heads *before, uint64_t b
         if (newline == NULL)
             break;
         size_t line_size = (size_t)(newline - bytes) - at + 1;
-        status = add_line(made, bytes + at, line_size, &place, &heads, err);
-        at += line_size;
+        status = add_line(made, bytes + at, line_size, &place, &heads, damage ? damage : err);
+        if (status == SNAP_OK)
+            at += line_size;
     }
+    if (status == SNAP_CORRUPT && damage != NULL)
+        status = SNAP_OK;
+    else if (status != SNAP_OK && damage != NULL && err != NULL)
+        *err = *damage;
     if (status == SNAP_OK && torn == NULL && at < size_bytes)
         status = snap_error_set(err, SNAP_CORRUPT, "%s: line %zu: has no newline", what,
                                 made->count + 1);
@@ -188,7 +195,8 @@ enum snap_status snap_ledger_open(const char *path, struct snap_ledger **ledger,
     enum snap_status status =
         snap_file_read(AT_FDCWD, path, SNAP_MAX_LEDGER_FILE_BYTES, &bytes, err);
     if (status == SNAP_OK)
-        status = decode(NULL, 0, (const char *)bytes.data, bytes.size, path, ledger, &torn, err);
+        status =
+            decode(NULL, 0, (const char *)bytes.data, bytes.size, path, ledger, &torn, NULL, err);
     if (status == SNAP_OK && torn_bytes != NULL)
         *torn_bytes = torn;
     snap_buffer_release(&bytes);
@@ -198,7 +206,15 @@ enum snap_status snap_ledger_open(const char *path, struct snap_ledger **ledger,
 enum snap_status snap_ledger_decode(const void *bytes, size_t size_bytes, const char *what,
                                     struct snap_ledger **ledger, struct snap_error *err)
 {
-    return decode(NULL, 0, bytes, size_bytes, what, ledger, NULL, err);
+    return decode(NULL, 0, bytes, size_bytes, what, ledger, NULL, NULL, err);
+}
+
+enum snap_status snap_ledger_decode_good(const void *bytes, size_t size_bytes, const char *what,
+                                         struct snap_ledger **ledger, uint64_t *past,
+                                         struct snap_error *damage, struct snap_error *err)
+{
+    *damage = (struct snap_error)SNAP_ERROR_INIT;
+    return decode(NULL, 0, bytes, size_bytes, what, ledger, past, damage, err);
 }
 
 enum snap_status snap_ledger_decode_after(const struct snap_chain_heads *before,
@@ -206,7 +222,7 @@ enum snap_status snap_ledger_decode_after(const struct snap_chain_heads *before,
                                           size_t size_bytes, const char *what,
                                           struct snap_ledger **ledger, struct snap_error *err)
 {
-    return decode(before, before_step, bytes, size_bytes, what, ledger, NULL, err);
+    return decode(before, before_step, bytes, size_bytes, what, ledger, NULL, NULL, err);
 }
 
 void snap_ledger_free(struct snap_ledger *ledger)

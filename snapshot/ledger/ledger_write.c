@@ -102,7 +102,7 @@ enum snap_status snap_ledger_step_encode(const struct snap_chain_heads *before, 
 }
 
 enum snap_status snap_ledger_file_open(struct snap_ledger_file *file, int dirfd, const char *label,
-                                       uint64_t size, struct snap_error *err)
+                                       uint64_t size, uint64_t past, struct snap_error *err)
 {
     enum snap_status status;
     off_t end;
@@ -115,8 +115,9 @@ enum snap_status snap_ledger_file_open(struct snap_ledger_file *file, int dirfd,
     if (end < 0 || (uint64_t)end < size) {
         status = snap_error_set(err, SNAP_IO, "%s: open: the file became shorter while it was read",
                                 label);
-    } else if ((uint64_t)end > size && ftruncate(fd, (off_t)size) != 0) {
-        status = snap_error_set_os(err, SNAP_IO, errno, "%s: cut a torn last line off", label);
+    } else if ((uint64_t)end - size > past) {
+        status = snap_error_set(err, SNAP_IO, "%s: open: the file became longer while it was read",
+                                label);
     }
     /* The name of a new file must be durable before a snapshot speaks of its lines. */
     if (status == SNAP_OK)
@@ -128,7 +129,30 @@ enum snap_status snap_ledger_file_open(struct snap_ledger_file *file, int dirfd,
     file->fd = fd;
     file->size = size;
     file->label = label;
+    file->past = (uint64_t)end > size;
+    file->broken = false;
     return SNAP_OK;
+}
+
+enum snap_status snap_ledger_file_cut(struct snap_ledger_file *file, struct snap_error *err)
+{
+    if (file->past && ftruncate(file->fd, (off_t)file->size) != 0)
+        return snap_error_set_os(err, SNAP_IO, errno, "%s: cut off what is after its lines",
+                                 file->label);
+    file->past = false;
+    return SNAP_OK;
+}
+
+/* May the file be written or synced? */
+static enum snap_status check_whole(const struct snap_ledger_file *file, const char *action,
+                                    struct snap_error *err)
+{
+    if (!file->broken)
+        return SNAP_OK;
+    return snap_error_set(err, SNAP_IO,
+                          "%s: %s: an fsync of it failed before, and lines may be lost: open the "
+                          "run again",
+                          file->label, action);
 }
 
 enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const void *line,
@@ -137,6 +161,11 @@ enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const vo
     ssize_t written;
     int os_error = ENOSPC; /* what a short write to a regular file means */
 
+    enum snap_status status = check_whole(file, "add a line", err);
+    if (status == SNAP_OK)
+        status = snap_ledger_file_cut(file, err);
+    if (status != SNAP_OK)
+        return status;
     do {
         written = write(file->fd, line, size_bytes);
     } while (written < 0 && errno == EINTR);
@@ -146,10 +175,11 @@ enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const vo
     }
     if (written < 0)
         os_error = errno;
-    if (ftruncate(file->fd, (off_t)file->size) != 0) {
+    file->past = written > 0;
+    if (snap_ledger_file_cut(file, NULL) != SNAP_OK) {
         return snap_error_set_os(err, SNAP_IO, os_error,
-                                 "%s: add a line (a torn line is left, the "
-                                 "next restore drops it)",
+                                 "%s: add a line (a torn line is left, and "
+                                 "goes before the next is added)",
                                  file->label);
     }
     return snap_error_set_os(err, SNAP_IO, os_error, "%s: add a line", file->label);
@@ -157,7 +187,14 @@ enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const vo
 
 enum snap_status snap_ledger_file_sync(struct snap_ledger_file *file, struct snap_error *err)
 {
-    return snap_file_sync(file->fd, file->label, err);
+    enum snap_status status = check_whole(file, "make it durable", err);
+    if (status == SNAP_OK)
+        status = snap_ledger_file_cut(file, err);
+    if (status != SNAP_OK)
+        return status;
+    status = snap_file_sync(file->fd, file->label, err);
+    file->broken = status != SNAP_OK;
+    return status;
 }
 
 enum snap_status snap_ledger_file_close(struct snap_ledger_file *file, struct snap_error *err)

@@ -191,11 +191,13 @@ enum snap_status toy_take_position(struct toy *toy, struct snap_run *run, struct
     if (position.order_stream == NULL)
         return SNAP_OK;
     toy->order_start = malloc(position.order_start_size);
-    must(toy->order_start != NULL, "out of memory");
+    if (toy->order_start == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "toy: out of memory");
     memcpy(toy->order_start, position.order_start, position.order_start_size);
     toy->position.order_start = toy->order_start;
     toy->position.order_stream = "python";
-    struct snap_stream *again = new_stream("python_random", 0);
+    struct snap_stream *again = NULL;
+    TRY(snap_stream_new("python_random", &again, err));
     enum snap_status status =
         snap_stream_decode(again, toy->order_start, position.order_start_size, err);
     for (uint32_t i = 0; i < TOY_SAMPLES; i++)

@@ -308,23 +308,24 @@ static void test_file(void **state)
     int dirfd = open(dir, O_RDONLY | O_DIRECTORY);
     size_t size;
     assert_true(dirfd >= 0);
-    CHECK_OK(snap_ledger_file_open(&file, dirfd, path, 0, &err));
+    CHECK_OK(snap_ledger_file_open(&file, dirfd, path, 0, 0, &err));
     CHECK_OK(snap_ledger_file_append(&file, "one\n", 4, &err));
     CHECK_OK(snap_ledger_file_append(&file, "two\n", 4, &err));
     CHECK_OK(snap_ledger_file_sync(&file, &err));
     CHECK_OK(snap_ledger_file_close(&file, &err));
     /* A torn line is cut off. */
-    CHECK_OK(snap_ledger_file_open(&file, dirfd, path, 4, &err));
+    CHECK_OK(snap_ledger_file_open(&file, dirfd, path, 4, 4, &err));
     CHECK_OK(snap_ledger_file_append(&file, "three\n", 6, &err));
     CHECK_OK(snap_ledger_file_close(&file, &err));
     char *bytes = toy_read(path, &size);
     assert_string_equal(bytes, "one\nthree\n");
     free(bytes);
-    CHECK_FAILS(SNAP_IO, "shorter", snap_ledger_file_open(&file, dirfd, path, 11, &err));
+    CHECK_FAILS(SNAP_IO, "shorter", snap_ledger_file_open(&file, dirfd, path, 11, 0, &err));
+    CHECK_FAILS(SNAP_IO, "longer", snap_ledger_file_open(&file, dirfd, path, 4, 5, &err));
     /* A full disk. */
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink("/dev/full", path), 0);
-    CHECK_OK(snap_ledger_file_open(&file, dirfd, path, 0, &err));
+    CHECK_OK(snap_ledger_file_open(&file, dirfd, path, 0, 0, &err));
     CHECK_FAILS(SNAP_IO, "No space left", snap_ledger_file_append(&file, "one\n", 4, &err));
     snap_ledger_file_close(&file, NULL);
     close(dirfd);

@@ -5,68 +5,14 @@
  * libarchive and OpenSSL keep theirs, for libarchive ends the process when it has no memory. */
 #include "config.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
+#include "failing_memory.h"
 #include "format/archive_read.h"
 #include "sample_archive.h"
 #include "unit_check.h"
-
-static struct {
-    long countdown; /* the allocation that fails, from 1; 0: none */
-    bool hit;
-} memory;
-
-static bool fails(void)
-{
-    if (memory.countdown == 0 || --memory.countdown > 0)
-        return false;
-    memory.hit = true;
-    errno = ENOMEM;
-    return true;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_reallocarray(void *old, size_t count, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_reallocarray(void *old, size_t count, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_reallocarray(void *old, size_t count, size_t size)
-{
-    return fails() ? NULL : __real_reallocarray(old, count, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
-
-/* ---- what is tried ---- */
 
 static struct snap_error err = SNAP_ERROR_INIT;
 static struct snap_buffer whole = SNAP_BUFFER_INIT;
@@ -97,14 +43,13 @@ static enum snap_status open_and_check(void)
 /* Jansson calls some of its failures a wrong syntax: then any failure will do. */
 static void try_each(enum snap_status (*action)(void), bool with_jansson)
 {
-    json_set_alloc_funcs(with_jansson ? __wrap_malloc : __real_malloc, free);
+    failing_memory_with_jansson(with_jansson);
     for (long n = 1; n < 100000; n++) {
         err = (struct snap_error)SNAP_ERROR_INIT;
-        memory.hit = false;
-        memory.countdown = n;
+        failing_memory_set(n);
         enum snap_status status = action();
-        memory.countdown = 0;
-        if (!memory.hit) {
+        failing_memory_set(0);
+        if (!failing_memory_hit()) {
             assert_int_equal(status, SNAP_OK);
             assert_true(n > 100);
             return;
