@@ -1,7 +1,9 @@
 dnl SPDX-License-Identifier: Apache-2.0
 dnl SNAP_COMPILER_FLAGS
-dnl Sets SNAP_CFLAGS and SNAP_LDFLAGS: what every file of the tree is compiled and linked with, and
-dnl SANITIZER_FLAGS, the part of them that an outside program needs to link with the library.
+dnl Sets SNAP_CFLAGS and SNAP_LDFLAGS: what every file of the tree is compiled and linked with;
+dnl SANITIZER_FLAGS: the part of them that an outside program needs to link with the library;
+dnl and, if the whole is built without sanitizers, TEST_SANITIZER_FLAGS: what those tests are built
+dnl with that feed the library damaged bytes.
 AC_DEFUN([SNAP_COMPILER_FLAGS], [
 AC_ARG_ENABLE([werror],
     [AS_HELP_STRING([--enable-werror], [make every compiler warning an error])],
@@ -16,25 +18,38 @@ SNAP_CFLAGS="$SNAP_CFLAGS -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith"
 SNAP_CFLAGS="$SNAP_CFLAGS -Wstrict-prototypes -Wmissing-prototypes"
 AS_IF([test "$enable_werror" = yes], [SNAP_CFLAGS="$SNAP_CFLAGS -Werror"])
 
-SANITIZER_FLAGS=
-AS_IF([test "$enable_sanitizers" = yes],
-    [SANITIZER_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all"
-     SNAP_CFLAGS="$SNAP_CFLAGS $SANITIZER_FLAGS -fno-omit-frame-pointer"])
-SNAP_LDFLAGS="-pthread $SANITIZER_FLAGS"
+SNAP_LDFLAGS="-pthread"
 
 AC_MSG_CHECKING([whether $CC takes the flags of this project])
-snap_save_CFLAGS=$CFLAGS
-snap_save_LDFLAGS=$LDFLAGS
-CFLAGS="$SNAP_CFLAGS $CFLAGS"
-LDFLAGS="$SNAP_LDFLAGS $LDFLAGS"
-AC_LINK_IFELSE([AC_LANG_SOURCE([[int main(void) { return 0; }]])],
+SNAP_TRY_FLAGS([$SNAP_CFLAGS $SNAP_LDFLAGS],
     [AC_MSG_RESULT([yes])],
     [AC_MSG_RESULT([no])
      AC_MSG_ERROR([$CC cannot compile with '$SNAP_CFLAGS': take a recent gcc or clang])])
-CFLAGS=$snap_save_CFLAGS
-LDFLAGS=$snap_save_LDFLAGS
+
+snap_sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+SANITIZER_FLAGS=
+TEST_SANITIZER_FLAGS=
+AC_MSG_CHECKING([whether $CC has AddressSanitizer and UndefinedBehaviorSanitizer])
+SNAP_TRY_FLAGS([$snap_sanitizers], [have_sanitizers=yes], [have_sanitizers=no])
+AC_MSG_RESULT([$have_sanitizers])
+AS_CASE([$enable_sanitizers/$have_sanitizers],
+    [yes/no], [AC_MSG_ERROR([--enable-sanitizers: $CC cannot link with '$snap_sanitizers'])],
+    [yes/yes], [SANITIZER_FLAGS=$snap_sanitizers],
+    [no/yes], [TEST_SANITIZER_FLAGS=$snap_sanitizers])
+SNAP_CFLAGS="$SNAP_CFLAGS $SANITIZER_FLAGS"
+SNAP_LDFLAGS="$SNAP_LDFLAGS $SANITIZER_FLAGS"
+AM_CONDITIONAL([TEST_SANITIZERS], [test -n "$TEST_SANITIZER_FLAGS"])
 
 AC_SUBST([SNAP_CFLAGS])
 AC_SUBST([SNAP_LDFLAGS])
 AC_SUBST([SANITIZER_FLAGS])
+AC_SUBST([TEST_SANITIZER_FLAGS])
+])
+
+dnl SNAP_TRY_FLAGS(FLAGS, IF-THEY-LINK, IF-NOT)
+AC_DEFUN([SNAP_TRY_FLAGS], [
+snap_save_CFLAGS=$CFLAGS
+CFLAGS="$CFLAGS $1"
+AC_LINK_IFELSE([AC_LANG_SOURCE([[int main(void) { return 0; }]])], [$2], [$3])
+CFLAGS=$snap_save_CFLAGS
 ])

@@ -2,13 +2,11 @@
 /* A run's ledger out of the ledger.jsonl members of its snapshots. */
 #include "config.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/array.h"
-#include "core/file.h"
 #include "core/hex.h"
 #include "digest/sha256.h"
 #include "format/limits.h"
@@ -178,7 +176,8 @@ enum snap_status snap_ledger_explain(struct snap_store *store, const struct snap
     size_t begin = 0;
     size_t line = 0;
     bool named = false;
-    if (snap_file_read(AT_FDCWD, path, SNAP_MAX_LEDGER_FILE_BYTES, &written, NULL) == SNAP_OK &&
+    if (snap_store_read(store, SNAP_LEDGER_FILE, SNAP_MAX_LEDGER_FILE_BYTES, &written, NULL) ==
+            SNAP_OK &&
         snap_ledger_gather(store, archive, NULL, &kept, NULL) == SNAP_OK)
         line = first_difference(&written, &kept, &begin);
     if (line > 0) {

@@ -126,18 +126,36 @@ enum snap_status snap_run_add_event(struct snap_run *run, const char *event, jso
 
 /* ---- ledger: run_ledger.c, run_line.c ---- */
 
-/* Read the run's own ledger. *ledger NULL: there is none, or it has no whole line. *size: bytes of
- * whole lines. */
+/* What of the ledger's file stays, and what goes. */
+struct snap_ledger_mend {
+    uint64_t size;  /* bytes of the lines that stay */
+    uint64_t past;  /* bytes after them, which go */
+    json_t *events; /* an array of the fields of "ledger" events that tell it; NULL: none */
+};
+void snap_ledger_mend_release(struct snap_ledger_mend *mend);
+/* `fields` is consumed; NULL: memory was out when it was made. */
+enum snap_status snap_ledger_mend_tell(struct snap_ledger_mend *mend, json_t *fields,
+                                       struct snap_error *err);
+/* The lines from `keep` on go too, with an event. */
+enum snap_status snap_ledger_mend_drop(struct snap_ledger_mend *mend,
+                                       const struct snap_ledger *ledger, size_t keep,
+                                       struct snap_error *err);
+/* Read the run's own ledger. *ledger NULL: there is none, or it has no whole line. `mend` (NULL:
+ * not wanted) must be zeroed. */
 enum snap_status snap_run_ledger_read(struct snap_run *run, struct snap_ledger **ledger,
-                                      uint64_t *size, uint64_t *torn, struct snap_error *err);
+                                      struct snap_ledger_mend *mend, struct snap_error *err);
 /* The ledger that goes through `archive`: the run's own, or built from the archives in the folder
- * where lines are lost (then it is written). SNAP_INVALID: the archive is of another run. */
+ * where lines are lost (then it is written), as far as the newest of them. Damage after the
+ * archive's step takes the lines from there on. SNAP_INVALID: the archive is of another run. */
 enum snap_status snap_run_ledger_reach(struct snap_run *run, const struct snap_archive *archive,
-                                       struct snap_ledger **ledger, uint64_t *size, uint64_t *torn,
+                                       struct snap_ledger **ledger, struct snap_ledger_mend *mend,
                                        struct snap_error *err);
-/* Open the ledger for appending, a torn line cut off. */
-enum snap_status snap_run_ledger_start(struct snap_run *run, uint64_t size, uint64_t torn,
+/* Open the ledger for appending. Nothing is cut off yet. */
+enum snap_status snap_run_ledger_start(struct snap_run *run, const struct snap_ledger_mend *mend,
                                        struct snap_error *err);
+/* Cut off what goes, and tell it in events. */
+enum snap_status snap_run_ledger_mend(struct snap_run *run, const struct snap_ledger_mend *mend,
+                                      struct snap_error *err);
 /* The run has its genesis line after SNAP_OK: make and write, or compare it, once. */
 enum snap_status snap_run_begin(struct snap_run *run, struct snap_error *err);
 /* Compare a line just made with what is expected, or add it to the ledger; then the run's heads are

@@ -175,7 +175,7 @@ enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const vo
     }
     if (written < 0)
         os_error = errno;
-    file->past = written > 0;
+    file->past = true;
     if (snap_ledger_file_cut(file, NULL) != SNAP_OK) {
         return snap_error_set_os(err, SNAP_IO, os_error,
                                  "%s: add a line (a torn line is left, and "
