@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A plain C training loop that can be killed at any moment, and goes on as if nothing had happened.
+/* A plain C training loop that may be killed at any moment: started again, it goes on from its last
+ * snapshot, and every step made again must give the ledger line that it gave before.
  *     cc embed.c $(pkg-config --cflags --libs snapstate) -o embed && ./embed DIR STEPS */
 #include <signal.h>
 #include <stdio.h>
@@ -9,15 +10,13 @@
 
 static struct snap_run *run;
 static struct snap_error err = SNAP_ERROR_INIT;
-
 static void on_signal(int number) /* answered after the step under way */
 {
     snap_run_request(run, number == SIGTERM ? SNAP_WANTED_SAVE_AND_STOP : SNAP_WANTED_SAVE);
 }
-
 static void must(enum snap_status status)
 {
-    if (status != SNAP_OK && status != SNAP_NOT_FOUND) /* nothing to restore: a fresh run */
+    if (status != SNAP_OK)
         exit((fprintf(stderr, "embed: %s\n", err.text), 3));
 }
 
@@ -44,6 +43,7 @@ int main(int argc, char **argv)
 {
     uint64_t generator = 88172645463325252u, steps = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
     double weight[2] = { 0, 0 }; /* learns y = 3 x - 1 */
+    char hash[SNAP_HASH_TEXT_BYTES];
     struct snap_stream_ops ops = { sizeof ops, get, set, NULL };
     struct snap_run_tensor tensor = { .size_bytes = sizeof tensor, .root = "model", .name = "w",
         .data = weight, .dtype = SNAP_F64, .ndim = 1, .shape = (const uint64_t[]){ 2 } };
@@ -53,7 +53,8 @@ int main(int argc, char **argv)
     must(snap_run_open(&options, &run, &err));
     must(snap_run_add_tensor(run, &tensor, &err)); /* everything that decides the next step */
     must(snap_run_add_stream(run, "xorshift", "opaque", &ops, &generator, &err));
-    must(snap_run_restore(run, SNAP_TIER_EXACT, NULL, NULL, &err));
+    enum snap_status found = snap_run_restore(run, SNAP_TIER_EXACT, NULL, NULL, &err);
+    must(found == SNAP_NOT_FOUND ? SNAP_OK : found); /* nothing to restore: a fresh run */
     signal(SIGTERM, on_signal), signal(SIGUSR1, on_signal);
     enum snap_wanted wanted = SNAP_WANTED_NOTHING;
     while (snap_run_steps_done(run) < steps && wanted != SNAP_WANTED_SAVE_AND_STOP) {
@@ -71,8 +72,8 @@ int main(int argc, char **argv)
             must(snap_run_wait(run, ticket, NULL, &err)); /* durable now */
         }
     }
-    char hash[SNAP_HASH_TEXT_BYTES];
     must(snap_run_hash(run, hash, NULL, &err));
+    signal(SIGTERM, SIG_DFL), signal(SIGUSR1, SIG_DFL); /* a handler may not see the run closed */
     must(snap_run_close(run, &err));
     printf("y = %.3f x %+.3f\n%s\n", weight[0], weight[1], hash);
     return wanted == SNAP_WANTED_SAVE_AND_STOP ? 75 : 0;

@@ -10,6 +10,7 @@
 
 #include "core/hex.h"
 #include "format/environment.h"
+#include "format/limits.h"
 #include "save.h"
 
 struct snap_ticket {
@@ -30,13 +31,18 @@ void snap_run_request(struct snap_run *run, enum snap_wanted wanted)
         ; /* `before` is what stands there now */
 }
 
+/* Half of what an archive's ledger.jsonl can take: the other half is room until the save is made,
+ * at once or when whoever is asked comes to it. */
+#define LINES_WANT_SAVE_BYTES (SNAP_MAX_LEDGER_BYTES / 2)
+
 enum snap_wanted snap_run_wanted(struct snap_run *run)
 {
     int wanted = atomic_load(&run->requested);
     run->answered = wanted;
     bool saved = run->captured && run->captured_step == run->steps_done;
-    if (wanted == SNAP_WANTED_NOTHING && run->every > 0 && run->steps_done > 0 &&
-        run->steps_done % run->every == 0 && !saved)
+    bool due = run->every > 0 && run->steps_done > 0 && run->steps_done % run->every == 0;
+    bool full = run->link.lines.size > LINES_WANT_SAVE_BYTES;
+    if (wanted == SNAP_WANTED_NOTHING && (due || full) && !saved)
         wanted = SNAP_WANTED_SAVE;
     return (enum snap_wanted)wanted;
 }

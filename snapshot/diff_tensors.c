@@ -88,19 +88,43 @@ static bool same_view(const struct snap_tensor_view *a, const struct snap_tensor
            a->offset == b->offset;
 }
 
-static enum snap_status gather(struct cache *cache, const struct snap_tensor_view *view,
-                               unsigned char **packed, struct snap_error *err)
+/* Elements that are taken out of their storages at a time: a view with strides of 0 has many more
+ * than its file has bytes. */
+#define PIECE_ELEMENTS 65536u
+
+static void gather(const struct cache *cache, const struct snap_tensor_view *view, uint64_t first,
+                   uint64_t count, unsigned char *packed)
 {
     size_t element_bytes = snap_dtype_size_bytes(view->dtype);
-    uint64_t bytes = snap_view_elements(view) * element_bytes;
-    enum snap_status status = read_storage(cache, view->storage, err);
-    if (status != SNAP_OK)
+    snap_gather_some(packed, (unsigned char *)cache->data + view->offset * element_bytes,
+                     element_bytes, view->ndim, view->shape, view->strides, first, count);
+}
+
+static enum snap_status compare_elements(struct cache *left, struct cache *right,
+                                         const struct snap_tensor_view *a,
+                                         const struct snap_tensor_view *b,
+                                         struct snap_tensor_difference *found,
+                                         struct snap_error *err)
+{
+    size_t element_bytes = snap_dtype_size_bytes(a->dtype);
+    uint64_t elements = snap_view_elements(a);
+    uint64_t piece = elements < PIECE_ELEMENTS ? elements : PIECE_ELEMENTS;
+    enum snap_status status = read_storage(left, a->storage, err);
+    if (status == SNAP_OK)
+        status = read_storage(right, b->storage, err);
+    if (status != SNAP_OK || elements == 0)
         return status;
-    *packed = malloc(bytes > 0 ? (size_t)bytes : 1);
-    if (*packed == NULL)
+    unsigned char *packed = malloc(2 * (size_t)piece * element_bytes);
+    if (packed == NULL)
         return no_memory(err);
-    snap_gather(*packed, (unsigned char *)cache->data + view->offset * element_bytes, element_bytes,
-                view->ndim, view->shape, view->strides);
+    unsigned char *other = packed + (size_t)piece * element_bytes;
+    for (uint64_t first = 0; first < elements; first += piece) {
+        uint64_t count = elements - first < piece ? elements - first : piece;
+        gather(left, a, first, count, packed);
+        gather(right, b, first, count, other);
+        snap_tensor_compare_more(a->dtype, count, packed, other, found);
+    }
+    free(packed);
     return SNAP_OK;
 }
 
@@ -137,11 +161,8 @@ static enum snap_status diff_tensor(struct cache *left, struct cache *right, con
                                     const struct snap_tensor_view *b, struct snap_diff *diff,
                                     struct snap_error *err)
 {
-    unsigned char *a_packed = NULL;
-    unsigned char *b_packed = NULL;
     struct snap_tensor_difference found = { .differing = 0 };
     bool withheld;
-    enum snap_status status = SNAP_OK;
     if (!same_shape(a, b))
         return snap_diff_add(diff, err, "tensor", path, NULL,
                              "%s: of another dtype or shape (%s, "
@@ -156,11 +177,7 @@ static enum snap_status diff_tensor(struct cache *left, struct cache *right, con
                              "%s: other bytes (withheld, so no "
                              "more can be told)",
                              path);
-    status = gather(left, a, &a_packed, err);
-    if (status == SNAP_OK)
-        status = gather(right, b, &b_packed, err);
-    if (status == SNAP_OK)
-        snap_tensor_compare(a->dtype, snap_view_elements(a), a_packed, b_packed, &found);
+    enum snap_status status = compare_elements(left, right, a, b, &found, err);
     if (status == SNAP_OK && found.differing > 0)
         status = tell_elements(path, a, &found, diff, err);
     else if (status == SNAP_OK && !same_view(a, b))
@@ -168,19 +185,30 @@ static enum snap_status diff_tensor(struct cache *left, struct cache *right, con
                                "%s: equal elements, with other "
                                "strides",
                                path);
-    free(a_packed);
-    free(b_packed);
     return status;
 }
 
-static enum snap_status value_text(const struct snap_node *node, char *text, size_t text_bytes,
-                                   struct snap_error *err)
+/* Plain values are compared whole, and shown cut to fit. */
+static enum snap_status diff_value(const struct snap_leaf *a, const struct snap_leaf *b,
+                                   struct snap_diff *diff, struct snap_error *err)
 {
-    json_t *value = NULL;
-    enum snap_status status = snap_node_encode(node, &value, err);
+    json_t *left = NULL;
+    json_t *right = NULL;
+    char left_text[160];
+    char right_text[160];
+    enum snap_status status = snap_node_encode(a->node, &left, err);
     if (status == SNAP_OK)
-        snap_json_value_text(value, text, text_bytes);
-    json_decref(value);
+        status = snap_node_encode(b->node, &right, err);
+    if (status == SNAP_OK && !json_equal(left, right)) {
+        snap_json_value_text(left, left_text, sizeof left_text);
+        snap_json_value_text(right, right_text, sizeof right_text);
+        status = snap_diff_add(diff, err, "value", a->path, NULL, "%s: %s and %s%s", a->path,
+                               left_text, right_text,
+                               strcmp(left_text, right_text) == 0 ? " (they differ further on)"
+                                                                  : "");
+    }
+    json_decref(left);
+    json_decref(right);
     return status;
 }
 
@@ -190,20 +218,12 @@ static enum snap_status diff_leaf(struct cache *left, struct cache *right,
 {
     const struct snap_tensor_view *a_view = snap_node_tensor(a->node);
     const struct snap_tensor_view *b_view = snap_node_tensor(b->node);
-    char a_text[160];
-    char b_text[160];
     if (a_view != NULL && b_view != NULL)
         return diff_tensor(left, right, a->path, a_view, b_view, diff, err);
     if (a_view != NULL || b_view != NULL)
         return snap_diff_add(diff, err, "tensor", a->path, NULL, "%s: a tensor on one side alone",
                              a->path);
-    enum snap_status status = value_text(a->node, a_text, sizeof a_text, err);
-    if (status == SNAP_OK)
-        status = value_text(b->node, b_text, sizeof b_text, err);
-    if (status == SNAP_OK && strcmp(a_text, b_text) != 0)
-        status = snap_diff_add(diff, err, "value", a->path, NULL, "%s: %s and %s", a->path, a_text,
-                               b_text);
-    return status;
+    return diff_value(a, b, diff, err);
 }
 
 enum snap_status snap_diff_trees(const struct snap_side *left, const struct snap_side *right,

@@ -85,12 +85,13 @@ struct snap_inventory_root {
 };
 
 /* Memory that is saved once: what one tensor covers, or the union of the ranges of tensors that
- * overlap. Made by snap_inventory_freeze, in the order of the tree. */
+ * overlap, when their elements fill it. Every byte of it is an element of a tensor. Made by
+ * snap_inventory_freeze, in the order of the tree. */
 struct snap_inventory_storage {
     unsigned char *base; /* first byte in memory; NULL when packed or empty */
     uint64_t size;       /* bytes of its member */
     bool packed;         /* a tensor with gaps: its elements in C order */
-    size_t tensor;       /* the first one in it; the only one when packed */
+    size_t tensor;       /* the first one in it; when packed, others are the same view */
     const char *member;  /* without part suffix; borrowed from the document */
     const char *label;
     size_t part_count;
@@ -153,6 +154,11 @@ void snap_c_order(size_t ndim, const uint64_t *shape, uint64_t *strides);
  * order to its places or back. `element_bytes` is at most 16. */
 void snap_gather(unsigned char *packed, const unsigned char *strided, size_t element_bytes,
                  size_t ndim, const uint64_t *shape, const uint64_t *strides);
+/* `count` of them alone, from the one that is number `first` in C order; first + count may not be
+ * more than there are. */
+void snap_gather_some(unsigned char *packed, const unsigned char *strided, size_t element_bytes,
+                      size_t ndim, const uint64_t *shape, const uint64_t *strides, uint64_t first,
+                      uint64_t count);
 void snap_scatter(unsigned char *strided, const unsigned char *packed, size_t element_bytes,
                   size_t ndim, const uint64_t *shape, const uint64_t *strides);
 

@@ -21,26 +21,72 @@ enum origin {
 
 /* ---- which archive ---- */
 
+/* Is it the first snapshot of the run: intact, on the ledger's chain, with no parent in the run? */
+static bool is_first(struct snap_run *run, const struct snap_archive *archive, uint64_t step)
+{
+    const struct snap_manifest *manifest = snap_archive_manifest(archive);
+    struct snap_ledger *ledger = NULL;
+    bool first = manifest->step == step && !manifest->capsule && !manifest->has_parent &&
+                 !manifest->has_before && snap_archive_withheld_count(archive) == 0 &&
+                 snap_archive_check(archive, run->pool, NULL) == SNAP_OK &&
+                 snap_run_ledger_read(run, &ledger, NULL, NULL) == SNAP_OK && ledger != NULL &&
+                 snap_ledger_goes_through(ledger, archive);
+    snap_ledger_free(ledger);
+    return first;
+}
+
+/* `latest` is not there, and one snapshot is: a run that was stopped between the two goes on from
+ * it, and `latest` names it. *archive stays NULL when it is not that. */
+static enum snap_status adopt_first(struct snap_run *run, uint64_t step,
+                                    struct snap_archive **archive, struct snap_error *err)
+{
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
+    struct snap_archive *opened;
+    snap_snapshot_name("snapshots", step, name);
+    if (snap_run_open_archive(run->store, name, &opened, NULL) != SNAP_OK)
+        return SNAP_OK;
+    if (!is_first(run, opened, step)) {
+        snap_archive_close(opened);
+        return SNAP_OK;
+    }
+    const char *hash = snap_archive_snapshot_hash(opened);
+    enum snap_status status = snap_store_sync(run->store, name, err);
+    if (status == SNAP_OK)
+        status = snap_latest_write(run->store, name, hash, err);
+    if (status == SNAP_OK)
+        status = snap_run_add_event(run, "latest",
+                                    json_pack("{s:s, s:s, s:o}", "file", name, "hash", hash, "step",
+                                              snap_json_u64(step)),
+                                    err);
+    if (status == SNAP_OK)
+        *archive = opened;
+    else
+        snap_archive_close(opened);
+    return status;
+}
+
 /* No snapshot is named by `latest`: is that as it should be? */
-static enum snap_status check_fresh(struct snap_run *run, struct snap_error *err)
+static enum snap_status check_fresh(struct snap_run *run, struct snap_archive **archive,
+                                    struct snap_error *err)
 {
     uint64_t *steps = NULL;
     size_t count = 0;
     struct snap_ledger *ledger = NULL;
-    uint64_t size;
-    uint64_t torn;
     json_t *genesis = NULL;
     enum snap_status status = snap_snapshots_list(run->store, &steps, &count, err);
-    if (status == SNAP_OK && count > 0)
+    if (status == SNAP_OK && count == 1)
+        status = adopt_first(run, steps[0], archive, err);
+    if (status == SNAP_OK && count > 0 && *archive == NULL)
         status = snap_error_set(
             err, SNAP_CORRUPT,
             "%s/latest: is missing, and there are snapshots: "
             "go on from one of your choice: snap restore %s/snapshots/step-%010" PRIu64 ".snap.tar "
-            "--dir %s",
+            "--dir %s, or that path as options.archive in a program of your own",
             run->dir, run->dir, steps[count - 1], run->dir);
     free(steps);
-    if (status == SNAP_OK)
-        status = snap_run_ledger_read(run, &ledger, &size, &torn, err);
+    if (status != SNAP_OK || *archive != NULL)
+        return status;
+    status = snap_run_ledger_read(run, &ledger, NULL, err);
     if (status == SNAP_OK && ledger != NULL)
         status = snap_ledger_document(ledger, 0, &genesis, err);
     const json_t *parent = json_object_get(json_object_get(genesis, "host"), "parent");
@@ -70,8 +116,9 @@ static enum snap_status find_archive(struct snap_run *run, struct snap_archive *
     enum snap_status status = snap_latest_open(run->store, archive, name, err);
     if (status != SNAP_NOT_FOUND)
         return status;
-    status = check_fresh(run, err);
-    if (status != SNAP_OK)
+    *archive = NULL;
+    status = check_fresh(run, archive, err);
+    if (status != SNAP_OK || *archive != NULL)
         return status;
     return snap_error_set(err, SNAP_NOT_FOUND, "%s: has no snapshot yet", run->dir);
 }
@@ -84,14 +131,12 @@ static enum snap_status begins_from(struct snap_run *run, const struct snap_arch
                                     bool *begins, struct snap_error *err)
 {
     struct snap_ledger *ledger = NULL;
-    uint64_t size;
-    uint64_t torn;
     json_t *genesis = NULL;
     *begins = false;
     if (run->has_snapshots)
         return SNAP_OK;
     /* A ledger that cannot be read is for snap_run_ledger_reach to explain. */
-    if (snap_run_ledger_read(run, &ledger, &size, &torn, NULL) != SNAP_OK || ledger == NULL)
+    if (snap_run_ledger_read(run, &ledger, NULL, NULL) != SNAP_OK || ledger == NULL)
         return SNAP_OK;
     enum snap_status status = snap_ledger_document(ledger, 0, &genesis, err);
     if (status == SNAP_OK) {
@@ -125,11 +170,7 @@ static enum snap_status check_config(const struct snap_run *run, const struct sn
                                      struct snap_error *err)
 {
     const struct snap_state_doc *doc = snap_archive_state_doc(archive);
-    json_t *there = doc->training;
-    bool same = there == NULL || json_is_null(there)
-                    ? run->training == NULL || json_is_null(run->training)
-                    : run->training != NULL && json_equal(there, run->training);
-    if (!same)
+    if (!snap_same_training(doc->training, run->training))
         return snap_error_set(err, SNAP_INVALID,
                               "%s: its run has another training config: a restore "
                               "under another training needs a new folder",
@@ -179,7 +220,8 @@ static enum snap_status check_tier(const struct snap_receipt *receipt, enum snap
  * the event keeps their last chain. Snapshots of those lines would be met again, and so must not
  * be there. */
 static enum snap_status drop_expectation(struct snap_run *run, struct snap_ledger *ledger,
-                                         size_t keep, uint64_t *size, struct snap_error *err)
+                                         size_t keep, struct snap_ledger_mend *mend,
+                                         struct snap_error *err)
 {
     size_t count = snap_ledger_line_count(ledger);
     uint64_t *steps = NULL;
@@ -198,35 +240,25 @@ static enum snap_status drop_expectation(struct snap_run *run, struct snap_ledge
     free(steps);
     if (status != SNAP_OK)
         return status;
-    json_t *fields =
-        json_pack("{s:o, s:o, s:s}", "dropped_lines", snap_json_u64(count - keep), "after",
-                  snap_json_u64(last), "chain", snap_ledger_chain(ledger, count - 1));
-    status = snap_run_add_event(run, "ledger", fields, err);
-    for (size_t i = keep; status == SNAP_OK && i < count; i++) {
-        size_t line;
-        snap_ledger_line(ledger, i, &line);
-        *size -= line;
-    }
-    return status;
+    return snap_ledger_mend_drop(mend, ledger, keep, err);
 }
 
-/* Make the ledger ready to go on after the archive's step. Memory is not touched. */
+/* Make the ledger ready to go on after the archive's step. Memory is not touched, and nothing is
+ * cut off yet. */
 static enum snap_status prepare_ledger(struct snap_run *run, const struct snap_archive *archive,
-                                       struct snap_error *err)
+                                       struct snap_ledger_mend *mend, struct snap_error *err)
 {
     struct snap_ledger *ledger = NULL;
-    uint64_t size;
-    uint64_t torn;
     size_t index = 0;
-    enum snap_status status = snap_run_ledger_reach(run, archive, &ledger, &size, &torn, err);
+    enum snap_status status = snap_run_ledger_reach(run, archive, &ledger, mend, err);
     if (status != SNAP_OK)
         return status;
     snap_ledger_find(ledger, snap_archive_step(archive), &index); /* it goes through the archive */
     bool expected = strcmp(run->profile, "none") != 0;
     if (!expected)
-        status = drop_expectation(run, ledger, index + 1, &size, err);
+        status = drop_expectation(run, ledger, index + 1, mend, err);
     if (status == SNAP_OK)
-        status = snap_run_ledger_start(run, size, torn, err);
+        status = snap_run_ledger_start(run, mend, err);
     if (status != SNAP_OK || !expected || index + 1 == snap_ledger_line_count(ledger)) {
         snap_ledger_free(ledger);
         return status;
@@ -324,15 +356,18 @@ static enum snap_status restored_event(struct snap_run *run, const struct snap_r
     return snap_run_add_event(run, "restore", fields, err);
 }
 
-/* Change memory, and say so: receipt and event. */
+/* Change memory, and say so: receipt and events. The ledger is cut only now: as long as memory can
+ * refuse, every line stays. */
 static enum snap_status change_memory(struct snap_restore *restore, enum snap_tier require,
-                                      struct snap_error *err)
+                                      const struct snap_ledger_mend *mend, struct snap_error *err)
 {
     struct snap_error cause = SNAP_ERROR_INIT;
     enum snap_status status = snap_restore_place(restore, err);
     if (status != SNAP_OK)
         return status;
     status = snap_receipt_finish(restore->receipt, require, true, restore->archive, &cause);
+    if (status == SNAP_OK)
+        status = snap_run_ledger_mend(restore->run, mend, &cause);
     if (status == SNAP_OK)
         status = restored_event(restore->run, restore->receipt, &cause);
     return status == SNAP_OK ? SNAP_OK : snap_restore_unusable(&cause, err);
@@ -344,6 +379,7 @@ static enum snap_status carry_out(struct snap_restore *restore, enum origin orig
 {
     struct snap_run *run = restore->run;
     struct snap_parent_link link = { .lines = SNAP_BUFFER_INIT };
+    struct snap_ledger_mend mend = { 0, 0, NULL };
     json_t *parent = NULL;
     enum snap_status status = snap_restore_read(restore, err);
     if (status == SNAP_OK && origin == ORIGIN_NEW)
@@ -351,9 +387,9 @@ static enum snap_status carry_out(struct snap_restore *restore, enum origin orig
     if (status == SNAP_OK && origin == ORIGIN_OWN)
         status = make_link(restore->archive, &link, err);
     if (status == SNAP_OK && origin == ORIGIN_OWN)
-        status = prepare_ledger(run, restore->archive, err);
+        status = prepare_ledger(run, restore->archive, &mend, err);
     if (status == SNAP_OK) {
-        status = change_memory(restore, require, err);
+        status = change_memory(restore, require, &mend, err);
         if (status == SNAP_OK) {
             go_on(run, restore->archive, origin, parent, &link);
             parent = NULL;
@@ -362,6 +398,7 @@ static enum snap_status carry_out(struct snap_restore *restore, enum origin orig
         }
     }
     json_decref(parent);
+    snap_ledger_mend_release(&mend);
     snap_parent_link_release(&link);
     return status;
 }

@@ -31,6 +31,9 @@ struct snap_restore {
     void **values;
 };
 
+/* Two training configs, NULL or a JSON null for none. */
+bool snap_same_training(const json_t *there, const json_t *here);
+
 /* Find the tier, and fill the receipt's components and reasons. */
 enum snap_status snap_restore_match(struct snap_restore *restore, struct snap_error *err);
 

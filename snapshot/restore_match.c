@@ -307,6 +307,13 @@ static enum snap_status match_document(struct snap_restore *restore, struct snap
     return status;
 }
 
+bool snap_same_training(const json_t *there, const json_t *here)
+{
+    if (there == NULL || json_is_null(there))
+        return here == NULL || json_is_null(here);
+    return here != NULL && json_equal(there, here);
+}
+
 static enum snap_status match_promise(struct snap_restore *restore, struct snap_error *err)
 {
     const struct snap_state_doc *there = snap_archive_state_doc(restore->archive);
@@ -318,6 +325,10 @@ static enum snap_status match_promise(struct snap_restore *restore, struct snap_
     if (strcmp(run->profile, "none") == 0)
         return snap_receipt_lower(restore->receipt, SNAP_TIER_STREAMS, err,
                                   "the profile is none: nothing is promised of the next step");
+    if (!snap_same_training(there->training, run->training))
+        return snap_receipt_lower(restore->receipt, SNAP_TIER_STREAMS, err,
+                                  "the training config is another one here: the next step follows "
+                                  "from it too");
     if (json_equal(there->binding, run->binding))
         return SNAP_OK;
     const char *key;
@@ -336,13 +347,23 @@ static enum snap_status match_promise(struct snap_restore *restore, struct snap_
 static enum snap_status match_weights(struct snap_restore *restore, struct snap_error *err)
 {
     const struct snap_inventory *inventory = &restore->run->inventory;
+    size_t registered = 0;
+    size_t found = 0;
     for (size_t i = 0; i < inventory->tensor_count; i++) {
-        const char *root = inventory->roots[inventory->tensors[i].root].name;
-        if (restore->views[i] != NULL && strcmp(root, "model") == 0)
-            return SNAP_OK;
+        if (strcmp(inventory->roots[inventory->tensors[i].root].name, "model") != 0)
+            continue;
+        registered++;
+        found += restore->views[i] != NULL;
     }
-    return snap_receipt_lower(restore->receipt, SNAP_TIER_NONE, err,
-                              "no tensor of root model is on both sides");
+    if (found == 0)
+        return snap_receipt_lower(restore->receipt, SNAP_TIER_NONE, err,
+                                  "no tensor of root model is on both sides");
+    if (found < registered)
+        return snap_receipt_lower(restore->receipt, SNAP_TIER_NONE, err,
+                                  "only %zu of the %zu tensors of root model are in the archive as "
+                                  "they are here",
+                                  found, registered);
+    return SNAP_OK;
 }
 
 enum snap_status snap_restore_match(struct snap_restore *restore, struct snap_error *err)

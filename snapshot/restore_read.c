@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "restore.h"
+#include "state_image.h"
 
 static enum snap_status no_memory(struct snap_error *err)
 {
@@ -18,28 +19,13 @@ static enum snap_status read_stream(struct snap_restore *restore, size_t index,
 {
     const struct snap_inventory_stream *stream = &restore->run->inventory.streams[index];
     const struct snap_member *member = snap_archive_find(restore->archive, stream->member);
-    struct snap_stream *probe = NULL;
     enum snap_status status = snap_archive_read_alloc(
         restore->archive, member, SNAP_MAX_STREAM_BYTES, &restore->streams[index], err);
     if (status != SNAP_OK)
         return status;
     restore->stream_sizes[index] = (size_t)member->data_size;
-    status = snap_stream_new(stream->kind, &probe, err);
-    if (status == SNAP_OK)
-        status =
-            snap_stream_decode(probe, restore->streams[index], restore->stream_sizes[index], err);
-    /* Old forms that are read and never written could not be compared when read back. */
-    void *again = NULL;
-    size_t size = 0;
-    if (status == SNAP_OK)
-        status = snap_stream_encode(probe, &again, &size, err);
-    if (status == SNAP_OK &&
-        (size != restore->stream_sizes[index] || memcmp(again, restore->streams[index], size) != 0))
-        status = snap_error_set(err, SNAP_UNSUPPORTED, "stream %s: its bytes are an old form of %s",
-                                stream->name, stream->kind);
-    free(again);
-    snap_stream_free(probe);
-    return status;
+    return snap_stream_form_check(stream, restore->streams[index], restore->stream_sizes[index],
+                                  err);
 }
 
 enum snap_status snap_restore_read(struct snap_restore *restore, struct snap_error *err)

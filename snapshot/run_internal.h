@@ -150,6 +150,9 @@ enum snap_status snap_run_ledger_read(struct snap_run *run, struct snap_ledger *
 enum snap_status snap_run_ledger_reach(struct snap_run *run, const struct snap_archive *archive,
                                        struct snap_ledger **ledger, struct snap_ledger_mend *mend,
                                        struct snap_error *err);
+/* Does the ledger have the archive's heads at its step? */
+bool snap_ledger_goes_through(const struct snap_ledger *ledger,
+                              const struct snap_archive *archive);
 /* Open the ledger for appending. Nothing is cut off yet. */
 enum snap_status snap_run_ledger_start(struct snap_run *run, const struct snap_ledger_mend *mend,
                                        struct snap_error *err);

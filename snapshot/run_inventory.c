@@ -12,6 +12,7 @@
 #include "digest/sha256.h"
 #include "format/member_name.h"
 #include "run_internal.h"
+#include "state_image.h"
 
 /* The longest name of a tensor, scalar or thing not captured. */
 #define NAME_BYTES 1024
@@ -19,6 +20,17 @@
 static enum snap_status no_memory(const char *what, const char *name, struct snap_error *err)
 {
     return snap_error_set(err, SNAP_NO_MEMORY, "%s %s: register: out of memory", what, name);
+}
+
+/* The key of "`what` NAME" in the set of names. Streams and values are members of their own name,
+ * and no two members may be equal but for capitals. */
+static void name_key(const char *what, const char *name, char *key, size_t key_bytes)
+{
+    bool fold = strcmp(what, "stream") == 0 || strcmp(what, "value") == 0;
+    snprintf(key, key_bytes, "%s %s", what, name);
+    for (char *at = key; fold && *at != '\0'; at++)
+        if (*at >= 'A' && *at <= 'Z')
+            *at = (char)(*at - 'A' + 'a');
 }
 
 /* Check the state of the run and the name, and that "`what` NAME" is new. */
@@ -38,12 +50,15 @@ static enum snap_status check_new(struct snap_run *run, const char *what, const 
     if (run->inventory.names == NULL)
         run->inventory.names = json_object();
     char key[NAME_BYTES + 200];
-    snprintf(key, sizeof key, "%s %s", what, name);
+    name_key(what, name, key, sizeof key);
     if (run->inventory.names == NULL)
         return no_memory(what, name, err);
     if (json_object_get(run->inventory.names, key) != NULL)
-        return snap_error_set(err, SNAP_INVALID, "%s %.100s: register: the name is taken", what,
-                              name);
+        return snap_error_set(err, SNAP_INVALID, "%s %.100s: register: the name is taken%s", what,
+                              name,
+                              strcmp(what, "stream") == 0 || strcmp(what, "value") == 0
+                                  ? ", capitals apart"
+                                  : "");
     return SNAP_OK;
 }
 
@@ -52,7 +67,7 @@ static enum snap_status take_name(struct snap_run *run, const char *what, const 
                                   struct snap_error *err)
 {
     char key[NAME_BYTES + 200];
-    snprintf(key, sizeof key, "%s %s", what, name);
+    name_key(what, name, key, sizeof key);
     if (json_object_set_new(run->inventory.names, key, json_null()) != 0)
         return no_memory(what, name, err);
     return SNAP_OK;
@@ -404,7 +419,11 @@ enum snap_status snap_run_add_data_file(struct snap_run *run, const char *role,
 
 enum snap_status snap_run_freeze(struct snap_run *run, struct snap_error *err)
 {
-    enum snap_status status = snap_inventory_freeze(&run->inventory, err);
+    enum snap_status status = SNAP_OK;
+    if (!run->inventory.frozen)
+        status = snap_streams_check(&run->inventory, err);
+    if (status == SNAP_OK)
+        status = snap_inventory_freeze(&run->inventory, err);
     if (status == SNAP_OK && run->staging_bytes > 0 &&
         run->staging_bytes < run->inventory.total_bytes)
         return snap_error_set(err, SNAP_UNSUPPORTED,

@@ -135,8 +135,7 @@ enum snap_status snap_run_ledger_mend(struct snap_run *run, const struct snap_le
     return status;
 }
 
-/* Does the ledger have the archive's heads at its step? */
-static bool goes_through(const struct snap_ledger *ledger, const struct snap_archive *archive)
+bool snap_ledger_goes_through(const struct snap_ledger *ledger, const struct snap_archive *archive)
 {
     struct snap_chain_heads heads;
     size_t index;
@@ -198,17 +197,12 @@ static enum snap_status build(struct snap_run *run, const struct snap_archive *l
     if (status == SNAP_OK)
         status =
             snap_ledger_decode(text->data, text->size, "ledger.jsonl of the snapshots", &made, err);
-    if (status == SNAP_OK && !goes_through(made, last))
+    if (status == SNAP_OK && !snap_ledger_goes_through(made, last))
         status = snap_error_set(err, SNAP_CORRUPT,
                                 "ledger.jsonl of the snapshots: does not reach "
                                 "the chain of step %" PRIu64,
                                 snap_archive_step(last));
-    if (status == SNAP_OK && !goes_through(made, archive))
-        status = snap_error_set(err, SNAP_CORRUPT,
-                                "ledger.jsonl of the snapshots: does not reach "
-                                "the chain of step %" PRIu64,
-                                snap_archive_step(archive));
-    if (status == SNAP_OK && !goes_through(made, archive))
+    if (status == SNAP_OK && !snap_ledger_goes_through(made, archive))
         status = snap_error_set(err, SNAP_CORRUPT,
                                 "ledger.jsonl of step %" PRIu64 ": does not go through step "
                                 "%" PRIu64,
@@ -244,8 +238,9 @@ static enum snap_status build_newest(struct snap_run *run, const struct snap_arc
         if (snap_run_open_archive(run->store, name, &newest, NULL) != SNAP_OK)
             continue;
         if (snap_archive_step(newest) == steps[i] &&
-            build(run, newest, archive, known, text, ledger, err) == SNAP_NO_MEMORY)
-            status = SNAP_NO_MEMORY;
+            build(run, newest, archive, known, text, ledger, NULL) == SNAP_NO_MEMORY)
+            status = snap_error_set(err, SNAP_NO_MEMORY, "%s: build again: out of memory",
+                                    run->ledger_path);
         if (*ledger == NULL)
             snap_buffer_clear(text);
         snap_archive_close(newest);
@@ -314,7 +309,7 @@ enum snap_status snap_run_ledger_reach(struct snap_run *run, const struct snap_a
     bool reaches = read != NULL && snap_ledger_last_step(read) >= snap_archive_step(archive);
     if (!damaged)
         status = check_same_run(run, read, archive, err);
-    if (status == SNAP_OK && (reaches ? !goes_through(read, archive) : damaged))
+    if (status == SNAP_OK && (reaches ? !snap_ledger_goes_through(read, archive) : damaged))
         status = tell_damage(run, archive, &damage, err);
     if (status == SNAP_OK)
         status = rebuild(run, archive, read, reaches, &made, err);

@@ -143,7 +143,7 @@ uint64_t snap_run_expected_last(const struct snap_run *run)
 
 const struct snap_ledger_difference *snap_run_difference(const struct snap_run *run)
 {
-    return run->has_difference ? &run->difference : NULL;
+    return run != NULL && run->has_difference ? &run->difference : NULL;
 }
 
 /* ---- the genesis line ---- */
@@ -202,6 +202,56 @@ static enum snap_status check_order(const struct snap_run *run, struct snap_erro
     return SNAP_OK;
 }
 
+/* The genesis line under profile none, against the one that is there: the host parts must be equal,
+ * floats may be others. */
+static enum snap_status compare_host(struct snap_run *run, const struct snap_ledger *ledger,
+                                     const struct snap_buffer *line, struct snap_error *err)
+{
+    struct snap_buffer again = SNAP_BUFFER_INIT;
+    json_t *there = NULL;
+    json_t *made = NULL;
+    enum snap_status status = snap_ledger_document(ledger, 0, &there, err);
+    if (status == SNAP_OK)
+        status = snap_json_decode(line->data, line->size, "genesis line", &made, err);
+    if (status == SNAP_OK)
+        status = snap_json_set(made, "float", json_incref(json_object_get(there, "float")), err);
+    if (status == SNAP_OK &&
+        !json_equal(json_object_get(there, "host"), json_object_get(made, "host"))) {
+        status = snap_json_encode(made, &again, err);
+        if (status == SNAP_OK)
+            status = tell_difference(run, snap_ledger_line(ledger, 0, NULL),
+                                     (const char *)again.data, true, run->steps_done, err);
+    }
+    json_decref(there);
+    json_decref(made);
+    snap_buffer_release(&again);
+    return status;
+}
+
+/* A run without a snapshot begins again under profile none: nothing says that its lines come again,
+ * and so they are taken off the ledger, the genesis line too when its float part is another now. */
+static enum snap_status begin_anew(struct snap_run *run, struct snap_ledger **ledger,
+                                   const struct snap_buffer *line, struct snap_ledger_mend *mend,
+                                   struct snap_error *err)
+{
+    size_t size;
+    const char *genesis = snap_ledger_line(*ledger, 0, &size);
+    struct snap_ledger *kept = NULL;
+    bool equal = size == line->size && memcmp(genesis, line->data, size) == 0;
+    enum snap_status status = compare_host(run, *ledger, line, err);
+    if (status == SNAP_OK && equal)
+        status = snap_ledger_decode(genesis, size, run->ledger_path, &kept, err);
+    if (status == SNAP_OK)
+        status = snap_ledger_mend_drop(mend, *ledger, equal ? 1 : 0, err);
+    if (status != SNAP_OK) {
+        snap_ledger_free(kept);
+        return status;
+    }
+    snap_ledger_free(*ledger);
+    *ledger = kept;
+    return SNAP_OK;
+}
+
 enum snap_status snap_run_begin(struct snap_run *run, struct snap_error *err)
 {
     if (run->begun)
@@ -209,15 +259,16 @@ enum snap_status snap_run_begin(struct snap_run *run, struct snap_error *err)
     struct snap_buffer line = SNAP_BUFFER_INIT;
     struct snap_chain_heads heads;
     struct snap_ledger *ledger = NULL;
-    uint64_t size = 0;
-    uint64_t torn = 0;
+    struct snap_ledger_mend mend = { 0, 0, NULL };
     enum snap_status status = check_order(run, err);
     if (status == SNAP_OK)
         status = snap_run_freeze(run, err);
     if (status == SNAP_OK && run->store != NULL)
-        status = snap_run_ledger_read(run, &ledger, &size, &torn, err);
+        status = snap_run_ledger_read(run, &ledger, &mend, err);
     if (status == SNAP_OK)
         status = make_genesis(run, &heads, &line, err);
+    if (status == SNAP_OK && ledger != NULL && strcmp(run->profile, "none") == 0)
+        status = begin_anew(run, &ledger, &line, &mend, err);
     if (status == SNAP_OK) {
         snap_ledger_free(run->own_ledger);
         run->own_ledger = ledger;
@@ -229,8 +280,13 @@ enum snap_status snap_run_begin(struct snap_run *run, struct snap_error *err)
         bool met;
         status = meet(run, &run->own, &line, true, run->steps_done, &met, err);
     }
-    if (status == SNAP_OK && run->store != NULL && run->ledger_file.fd < 0)
-        status = snap_run_ledger_start(run, size, torn, err);
+    if (status == SNAP_OK && run->store != NULL && run->ledger_file.fd < 0) {
+        status = snap_run_ledger_start(run, &mend, err);
+        if (status == SNAP_OK)
+            status = snap_run_ledger_mend(run, &mend, err);
+        if (status != SNAP_OK)
+            snap_ledger_file_close(&run->ledger_file, NULL); /* nothing was written through it */
+    }
     if (status == SNAP_OK)
         status = snap_run_line(run, &line, true, run->steps_done, &heads, err);
     if (status == SNAP_OK) {
@@ -238,6 +294,7 @@ enum snap_status snap_run_begin(struct snap_run *run, struct snap_error *err)
         run->begun = true;
     }
     snap_ledger_free(ledger);
+    snap_ledger_mend_release(&mend);
     snap_buffer_release(&line);
     return status;
 }

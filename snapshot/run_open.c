@@ -88,11 +88,35 @@ struct contents {
     bool snapshots;
 };
 
+/* Has the ledger a whole line? An empty one, or one with a torn genesis line, is that of a run that
+ * was stopped before its first line. What is longer than a line may be is no torn line. */
+static enum snap_status look_for_line(struct snap_store *store, bool *found,
+                                      struct snap_error *err)
+{
+    char bytes[4096];
+    uint64_t size = 0;
+    ssize_t got = 0;
+    int fd;
+    *found = false;
+    enum snap_status status = snap_store_open_file(store, SNAP_LEDGER_FILE, &fd, err);
+    if (status != SNAP_OK)
+        return status == SNAP_NOT_FOUND ? SNAP_OK : status;
+    while (!*found && ((got = read(fd, bytes, sizeof bytes)) > 0 || (got < 0 && errno == EINTR))) {
+        size += got > 0 ? (uint64_t)got : 0;
+        *found = (got > 0 && memchr(bytes, '\n', (size_t)got) != NULL) ||
+                 size > SNAP_MAX_LEDGER_LINE_BYTES;
+    }
+    if (got < 0)
+        status = snap_error_set_os(err, SNAP_IO, errno, "%s/" SNAP_LEDGER_FILE ": look for a line",
+                                   snap_store_path(store));
+    close(fd); /* only read */
+    return status;
+}
+
 static enum snap_status look(struct snap_store *store, struct contents *contents,
                              struct snap_error *err)
 {
-    struct stat info;
-    char path[4096];
+    bool lines = false;
     uint64_t *steps = NULL;
     size_t count;
     bool latest;
@@ -100,14 +124,13 @@ static enum snap_status look(struct snap_store *store, struct contents *contents
     if (status == SNAP_OK)
         status = snap_store_exists(store, "latest", &latest, err);
     if (status == SNAP_OK)
+        status = look_for_line(store, &lines, err);
+    if (status == SNAP_OK)
         status = snap_snapshots_list(store, &steps, &count, err);
     if (status != SNAP_OK)
         return status;
     free(steps);
     contents->snapshots = count > 0;
-    /* An empty ledger is that of a run that was stopped before its first line. */
-    snprintf(path, sizeof path, "%s/" SNAP_LEDGER_FILE, snap_store_path(store));
-    bool lines = stat(path, &info) == 0 && info.st_size > 0;
     contents->run = contents->snapshots || latest || lines;
     return SNAP_OK;
 }

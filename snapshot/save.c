@@ -69,6 +69,21 @@ static enum snap_status replaced_event(struct snap_run *run, const struct snap_s
     return snap_run_add_event(run, "replaced", fields, err);
 }
 
+/* A file of this name that is as it should be; with members withheld it is to be replaced by the
+ * whole one. It may be there without ever having been made durable. */
+static enum snap_status meet_same(struct snap_run *run, const struct snap_save_job *job,
+                                  const struct snap_archive *archive, bool *was_there,
+                                  char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *cause)
+{
+    size_t withheld = snap_archive_withheld_count(archive);
+    if (withheld > 0)
+        return snap_error_set(cause, SNAP_CORRUPT, "%s: %zu members are withheld", job->name,
+                              withheld);
+    *was_there = true;
+    snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", snap_archive_snapshot_hash(archive));
+    return snap_store_sync(run->store, job->name, cause);
+}
+
 /* A file of this name may be there. *mode: how to write; *was_there: nothing is to be written, and
  * its hash is in `hash`. */
 static enum snap_status meet_existing(struct snap_run *run, const struct snap_save_job *job,
@@ -85,26 +100,40 @@ static enum snap_status meet_existing(struct snap_run *run, const struct snap_sa
         return SNAP_OK;
     if (status == SNAP_OK)
         status = snap_archive_check(archive, run->pool, &cause);
-    if (status == SNAP_OK) {
-        *was_there = same_content(archive, plan, job);
-        if (*was_there)
-            snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", snap_archive_snapshot_hash(archive));
-        else if (job->capsule)
-            status = SNAP_CORRUPT; /* an older failure of this step: the new one is evidence too */
-        else
-            status = snap_error_set(err, SNAP_DIFFERS,
-                                    "%s/%s: is there already with another state "
-                                    "(%.23s... there, %.23s... now)",
-                                    run->dir, job->name, snap_archive_state_hash(archive),
-                                    snap_archive_plan_state_hash(plan));
-    } else if (status != SNAP_CORRUPT && err != NULL) {
+    bool same = status == SNAP_OK && same_content(archive, plan, job);
+    if (same)
+        status = meet_same(run, job, archive, was_there, hash, &cause);
+    else if (status == SNAP_OK && job->capsule)
+        status = SNAP_CORRUPT; /* an older failure of this step: the new one is evidence too */
+    else if (status == SNAP_OK)
+        status = snap_error_set(&cause, SNAP_DIFFERS,
+                                "%s/%s: is there already with another state "
+                                "(%.23s... there, %.23s... now)",
+                                run->dir, job->name, snap_archive_state_hash(archive),
+                                snap_archive_plan_state_hash(plan));
+    if (status != SNAP_OK && status != SNAP_CORRUPT && err != NULL)
         *err = cause;
-    }
     snap_archive_close(archive);
     if (status != SNAP_CORRUPT)
         return status;
     *mode = SNAP_PUT_REPLACE;
     return replaced_event(run, job, cause.text[0] != '\0' ? cause.text : "another failure", err);
+}
+
+/* `latest` names this snapshot from now on, unless it names a later one whose lines are expected
+ * again: then a run that is stopped goes on from that one still. */
+static enum snap_status move_latest(struct snap_run *run, const struct snap_save_job *job,
+                                    const char *hash, struct snap_error *err)
+{
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
+    struct snap_archive *there;
+    bool stays = false;
+    if (run->own_ledger != NULL && snap_latest_open(run->store, &there, name, NULL) == SNAP_OK) {
+        stays = snap_archive_step(there) > job->manifest.step &&
+                snap_ledger_goes_through(run->own_ledger, there);
+        snap_archive_close(there);
+    }
+    return stays ? SNAP_OK : snap_latest_write(run->store, job->name, hash, err);
 }
 
 static enum snap_status saved_event(struct snap_run *run, const struct snap_save_job *job,
@@ -151,7 +180,7 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
         status = snap_store_put(run->store, job->name, segments, segment_count, &put, err);
     }
     if (status == SNAP_OK && !job->capsule)
-        status = snap_latest_write(run->store, job->name, result->snapshot_hash, err);
+        status = move_latest(run, job, result->snapshot_hash, err);
     if (status == SNAP_OK)
         status = saved_event(run, job, result, snap_archive_plan_file_size(plan), began, err);
     snap_archive_plan_free(plan);

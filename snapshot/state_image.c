@@ -55,8 +55,45 @@ static enum snap_status copy_piece(struct snap_image_piece *piece, const void *d
     return status;
 }
 
-/* A stream's bytes as its owner gives them now. */
-static enum snap_status get_stream(const struct snap_inventory_stream *stream,
+enum snap_status snap_stream_form_check(const struct snap_inventory_stream *stream,
+                                        const void *bytes, size_t size, struct snap_error *err)
+{
+    struct snap_stream *probe = NULL;
+    void *again = NULL;
+    size_t again_size = 0;
+    enum snap_status status = snap_stream_new(stream->kind, &probe, err);
+    if (status == SNAP_OK)
+        status = snap_stream_decode(probe, bytes, size, err);
+    if (status == SNAP_OK)
+        status = snap_stream_encode(probe, &again, &again_size, err);
+    if (status == SNAP_OK && (again_size != size || memcmp(again, bytes, size) != 0))
+        status = snap_error_set(err, SNAP_UNSUPPORTED, "stream %s: its bytes are an old form of %s",
+                                stream->name, stream->kind);
+    free(again);
+    snap_stream_free(probe);
+    return status;
+}
+
+/* The same of what a stream's get() gave: the caller's mistake, told before it is saved. */
+static enum snap_status check_given(const struct snap_inventory_stream *stream, const void *bytes,
+                                    size_t size, struct snap_error *err)
+{
+    struct snap_error cause = SNAP_ERROR_INIT;
+    enum snap_status status = snap_stream_form_check(stream, bytes, size, &cause);
+    if (status == SNAP_OK || status == SNAP_NO_MEMORY) {
+        if (status != SNAP_OK && err != NULL)
+            *err = cause;
+        return status;
+    }
+    return snap_error_set(err, SNAP_INVALID,
+                          "stream %s: get: its bytes are no state of kind %s that a restore "
+                          "takes: %.600s",
+                          stream->name, stream->kind, cause.text);
+}
+
+/* A stream's bytes as its owner gives them now; with `check`, a restore must be able to read
+ * them. */
+static enum snap_status get_stream(const struct snap_inventory_stream *stream, bool check,
                                    struct snap_image_piece *piece, struct snap_error *err)
 {
     size_t size = 0;
@@ -68,7 +105,18 @@ static enum snap_status get_stream(const struct snap_inventory_stream *stream,
     if (size > SNAP_MAX_STREAM_BYTES)
         return snap_error_set(err, SNAP_INVALID, "stream %s: its state has %zu bytes, more than %u",
                               stream->name, size, SNAP_MAX_STREAM_BYTES);
-    return SNAP_OK;
+    return check ? check_given(stream, piece->data, size, err) : SNAP_OK;
+}
+
+enum snap_status snap_streams_check(const struct snap_inventory *inventory, struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; status == SNAP_OK && i < inventory->stream_count; i++) {
+        struct snap_image_piece piece = { .owned = NULL };
+        status = get_stream(&inventory->streams[i], true, &piece, err);
+        free(piece.owned);
+    }
+    return status;
 }
 
 /* Put the elements that begin_step kept over those of a copied storage. */
@@ -129,7 +177,7 @@ static enum snap_status take_streams(const struct snap_inventory *inventory, uns
         if ((flags & SNAP_IMAGE_BEFORE_STEP) != 0)
             status = copy_piece(&image->streams[i], stream->before, stream->before_size, err);
         else
-            status = get_stream(stream, &image->streams[i], err);
+            status = get_stream(stream, (flags & SNAP_IMAGE_COPY) != 0, &image->streams[i], err);
     }
     return status;
 }

@@ -10,8 +10,8 @@
 #include "run_internal.h"
 
 enum snap_image_flags {
-    /* Copy tensors and values, so that the caller may change them. Else they are borrowed and must
-     * stay as they are while the image is used. */
+    /* For a save: copy tensors and values, so that the caller may change them, and check what the
+     * streams give. Else they are borrowed and must stay as they are while the image is used. */
     SNAP_IMAGE_COPY = 1,
     /* Streams, the place in the data and changes_in_forward tensors as the last begin_step found
      * them. */
@@ -40,6 +40,13 @@ struct snap_state_image {
     {                                                                                              \
         .stream_count = 0                                                                          \
     }
+
+/* Are these bytes a state of the stream's kind, in the form that is written? SNAP_CORRUPT: they are
+ * none; SNAP_UNSUPPORTED: an old form, which could not be compared when read back. */
+enum snap_status snap_stream_form_check(const struct snap_inventory_stream *stream,
+                                        const void *bytes, size_t size, struct snap_error *err);
+/* Ask every stream for its state once. SNAP_INVALID: one gives what no restore takes. */
+enum snap_status snap_streams_check(const struct snap_inventory *inventory, struct snap_error *err);
 
 /* The inventory must be frozen. *image must be empty; on failure it is. */
 enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,

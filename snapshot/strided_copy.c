@@ -60,6 +60,30 @@ void snap_gather(unsigned char *packed, const unsigned char *strided, size_t ele
     copy(packed, (unsigned char *)(uintptr_t)strided, element_bytes, ndim, shape, strides, true);
 }
 
+void snap_gather_some(unsigned char *packed, const unsigned char *strided, size_t element_bytes,
+                      size_t ndim, const uint64_t *shape, const uint64_t *strides, uint64_t first,
+                      uint64_t count)
+{
+    uint64_t index[SNAP_MAX_DIMS] = { 0 };
+    uint64_t place = 0; /* in elements */
+    for (size_t i = ndim; count > 0 && i-- > 0;) {
+        index[i] = first % shape[i];
+        first /= shape[i];
+        place += index[i] * strides[i];
+    }
+    for (; count > 0; count--) {
+        memcpy(packed, strided + place * element_bytes, element_bytes);
+        packed += element_bytes;
+        for (size_t dim = ndim; dim-- > 0;) {
+            place += strides[dim];
+            if (++index[dim] < shape[dim])
+                break;
+            place -= shape[dim] * strides[dim];
+            index[dim] = 0;
+        }
+    }
+}
+
 void snap_scatter(unsigned char *strided, const unsigned char *packed, size_t element_bytes,
                   size_t ndim, const uint64_t *shape, const uint64_t *strides)
 {

@@ -70,17 +70,26 @@ static void bits_text(const unsigned char *element, size_t bytes, char text[33])
 void snap_tensor_compare(enum snap_dtype dtype, uint64_t elements, const unsigned char *left,
                          const unsigned char *right, struct snap_tensor_difference *difference)
 {
+    *difference = (struct snap_tensor_difference){ .elements = 0 };
+    snap_tensor_compare_more(dtype, elements, left, right, difference);
+}
+
+void snap_tensor_compare_more(enum snap_dtype dtype, uint64_t elements, const unsigned char *left,
+                              const unsigned char *right,
+                              struct snap_tensor_difference *difference)
+{
     size_t bytes = snap_dtype_size_bytes(dtype);
     unsigned exponent = 0;
     unsigned fraction = 0;
-    *difference = (struct snap_tensor_difference){ .elements = elements };
+    uint64_t first = difference->elements;
+    difference->elements += elements;
     difference->has_ulp = float_format(dtype, &exponent, &fraction);
     for (uint64_t i = 0; i < elements; i++, left += bytes, right += bytes) {
         uint64_t ulp;
         if (memcmp(left, right, bytes) == 0)
             continue;
         if (difference->differing++ == 0) {
-            difference->first = i;
+            difference->first = first + i;
             bits_text(left, bytes, difference->left);
             bits_text(right, bytes, difference->right);
         }

@@ -25,6 +25,10 @@ struct snap_tensor_difference {
 /* Both sides are `elements` elements in C order. */
 void snap_tensor_compare(enum snap_dtype dtype, uint64_t elements, const unsigned char *left,
                          const unsigned char *right, struct snap_tensor_difference *difference);
+/* The next `elements` of the same two tensors. */
+void snap_tensor_compare_more(enum snap_dtype dtype, uint64_t elements, const unsigned char *left,
+                              const unsigned char *right,
+                              struct snap_tensor_difference *difference);
 
 /* "[1, 0, 2]" for element `index` of a tensor of that shape; "[]" without dimensions. */
 void snap_tensor_index_text(uint64_t index, size_t ndim, const uint64_t *shape, char *out,

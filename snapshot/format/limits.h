@@ -69,6 +69,9 @@
 /* Digits of an integer of the tree: the most that Python converts by default. */
 #define SNAP_MAX_INTEGER_DIGITS 4300
 
+/* The last step of a run: 2^53, a plain integer in JSON, and far from where a count overflows. */
+#define SNAP_MAX_STEP 9007199254740992ull
+
 /* Bytes of a profile's name, a stream's kind, a data file's role: a word. */
 #define SNAP_MAX_WORD_BYTES 64
 

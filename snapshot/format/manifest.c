@@ -162,6 +162,9 @@ static enum snap_status check_manifest(const struct snap_manifest *manifest,
         (manifest->failure != NULL && !json_is_object(manifest->failure)))
         return snap_error_set(err, SNAP_CORRUPT,
                               WHAT ": \"failure\": an object in a capsule, absent in a snapshot");
+    if (manifest->step > SNAP_MAX_STEP)
+        return snap_error_set(err, SNAP_CORRUPT, WHAT ": step %" PRIu64 ": at most %llu",
+                              manifest->step, SNAP_MAX_STEP);
     if (manifest->member_count >= SNAP_MAX_MEMBERS)
         return snap_error_set(err, SNAP_CORRUPT, WHAT ": %zu members: at most %u",
                               manifest->member_count, SNAP_MAX_MEMBERS);

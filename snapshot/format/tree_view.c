@@ -88,6 +88,13 @@ static enum snap_status walk_node(struct walk *walk, const struct snap_node *nod
             status = snap_buffer_appendf(&walk->path, err, "%s%s", dot, key);
         else
             status = snap_buffer_appendf(&walk->path, err, "%s%" PRId64, dot, number);
+        /* Whoever lists the leaves keeps a path for each; a tensor's is for `visit` to refuse. */
+        if (status == SNAP_OK && walk->path.size > SNAP_MAX_TENSOR_PATH_BYTES &&
+            snap_node_tensor(snap_node_at(node, i)) == NULL)
+            status = snap_error_set(err, SNAP_INVALID,
+                                    "state.json: %.80s...: a path of %zu bytes: at most %u",
+                                    (const char *)walk->path.data, walk->path.size,
+                                    SNAP_MAX_TENSOR_PATH_BYTES);
         if (status == SNAP_OK)
             status = walk_node(walk, snap_node_at(node, i), err);
         walk->path.size = before;

@@ -2,12 +2,14 @@
 /* What may stand in a line of a ledger. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/hex.h"
 #include "format/data_json.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
+#include "format/limits.h"
 #include "ledger/ledger_line.h"
 
 static enum snap_status optional_digest(const json_t *object, const char *key, const char *prefix,
@@ -88,6 +90,16 @@ static enum snap_status check_scalars(const json_t *part, const char *part_name,
     return SNAP_OK;
 }
 
+static enum snap_status step_field(const json_t *object, const char *what, uint64_t *step,
+                                   struct snap_error *err)
+{
+    enum snap_status status = snap_json_field_u64(object, "step", what, step, err);
+    if (status == SNAP_OK && *step > SNAP_MAX_STEP)
+        status = snap_error_set(err, SNAP_CORRUPT, "%s: step %" PRIu64 ": at most %llu", what,
+                                *step, SNAP_MAX_STEP);
+    return status;
+}
+
 static enum snap_status check_parent(const json_t *host, const char *what, uint64_t *step,
                                      struct snap_error *err)
 {
@@ -107,7 +119,7 @@ static enum snap_status check_parent(const json_t *host, const char *what, uint6
     if (status == SNAP_OK)
         status = snap_json_field_digest(parent, "snapshot", "snap1", what, digest, err);
     if (status == SNAP_OK)
-        status = snap_json_field_u64(parent, "step", what, step, err);
+        status = step_field(parent, what, step, err);
     return status;
 }
 
@@ -180,7 +192,7 @@ enum snap_status snap_ledger_check_step(const json_t *document, const char *what
     if (status == SNAP_OK)
         status = snap_json_check_keys(floats, "draws scalars skipped? state?", what, err);
     if (status == SNAP_OK)
-        status = snap_json_field_u64(host, "step", what, step, err);
+        status = step_field(host, what, step, err);
     if (status == SNAP_OK)
         status = snap_json_field_u64(host, "epoch", what, &epoch, err);
     if (status == SNAP_OK)

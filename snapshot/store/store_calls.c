@@ -52,6 +52,13 @@ enum snap_status snap_store_append(struct snap_store *store, const char *name, c
     return status != SNAP_OK ? status : store->ops->append(store, name, data, size_bytes, err);
 }
 
+enum snap_status snap_store_sync(struct snap_store *store, const char *name,
+                                 struct snap_error *err)
+{
+    enum snap_status status = check_name(name, err);
+    return status != SNAP_OK ? status : store->ops->sync(store, name, err);
+}
+
 enum snap_status snap_store_open_file(struct snap_store *store, const char *name, int *fd,
                                       struct snap_error *err)
 {

@@ -146,6 +146,28 @@ out:
     return status;
 }
 
+static enum snap_status dir_sync(struct snap_store *store, const char *name,
+                                 struct snap_error *err)
+{
+    struct dir_store *dir = as_dir(store);
+    char what[WHAT_BYTES];
+    const char *leaf;
+    int folder;
+    int fd;
+    enum snap_status status = open_folder(dir, name, false, &folder, &leaf, err);
+    if (status != SNAP_OK)
+        return status;
+    status = snap_file_open(folder, leaf, O_RDONLY | O_NONBLOCK, 0, &fd, err);
+    if (status == SNAP_OK) {
+        status = snap_file_sync(fd, describe(dir, name, what), err);
+        close(fd); /* only read: nothing can be lost */
+    }
+    if (status == SNAP_OK)
+        status = snap_folder_sync(folder, describe(dir, name, what), err);
+    close(folder); /* only read: nothing can be lost */
+    return status;
+}
+
 static enum snap_status dir_open(struct snap_store *store, const char *name, int *fd,
                                  struct snap_error *err)
 {
@@ -360,6 +382,7 @@ static const struct snap_store_ops dir_ops = {
     .kind = "folder",
     .put = dir_put,
     .append = dir_append,
+    .sync = dir_sync,
     .open = dir_open,
     .exists = dir_exists,
     .remove = dir_remove,

@@ -133,6 +133,16 @@ static enum snap_status memory_append(struct snap_store *store, const char *name
     return status;
 }
 
+static enum snap_status memory_sync(struct snap_store *store, const char *name,
+                                    struct snap_error *err)
+{
+    struct memory_store *memory = as_memory(store);
+    pthread_mutex_lock(&memory->lock);
+    bool found = find_file(memory, name) != NULL;
+    pthread_mutex_unlock(&memory->lock);
+    return found ? SNAP_OK : snap_error_set(err, SNAP_NOT_FOUND, "%s: no such file", name);
+}
+
 static enum snap_status memory_open(struct snap_store *store, const char *name, int *fd,
                                     struct snap_error *err)
 {
@@ -292,6 +302,7 @@ static const struct snap_store_ops memory_ops = {
     .kind = "memory",
     .put = memory_put,
     .append = memory_append,
+    .sync = memory_sync,
     .open = memory_open,
     .exists = memory_exists,
     .remove = memory_remove,

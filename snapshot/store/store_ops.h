@@ -44,6 +44,8 @@ struct snap_store_ops {
      * failure the file may end in a part of them. */
     enum snap_status (*append)(struct snap_store *store, const char *name, const void *data,
                                size_t size_bytes, struct snap_error *err);
+    /* Make a file that is there durable, its bytes and its name. SNAP_NOT_FOUND. */
+    enum snap_status (*sync)(struct snap_store *store, const char *name, struct snap_error *err);
     /* A descriptor to read the file from, owned by the caller. SNAP_NOT_FOUND. */
     enum snap_status (*open)(struct snap_store *store, const char *name, int *fd,
                              struct snap_error *err);
@@ -93,6 +95,8 @@ enum snap_status snap_store_put_bytes(struct snap_store *store, const char *name
                                       struct snap_error *err);
 enum snap_status snap_store_append(struct snap_store *store, const char *name, const void *data,
                                    size_t size_bytes, struct snap_error *err);
+enum snap_status snap_store_sync(struct snap_store *store, const char *name,
+                                 struct snap_error *err);
 enum snap_status snap_store_open_file(struct snap_store *store, const char *name, int *fd,
                                       struct snap_error *err);
 /* Append a whole file to `out`. SNAP_NOT_FOUND; SNAP_CORRUPT past `limit`. */

@@ -28,9 +28,10 @@ extern "C" {
 /* How much is promised of the next step. More is larger. */
 enum snap_tier {
     SNAP_TIER_NONE = 0,    /* nothing was restored */
-    SNAP_TIER_WEIGHTS = 1, /* the tensors of the roots that both sides have */
-    SNAP_TIER_STREAMS = 2, /* and every stream, value and the place in the data */
-    SNAP_TIER_EXACT = 3    /* and profile and binding hold: the next step is equal, bit for bit */
+    SNAP_TIER_WEIGHTS = 1, /* every tensor registered in root "model", and nothing else */
+    SNAP_TIER_STREAMS = 2, /* everything: tensors, streams, values and the place in the data */
+    SNAP_TIER_EXACT = 3    /* and profile, binding and training config hold: the next step is equal,
+                            * bit for bit */
 };
 const char *snap_tier_name(enum snap_tier tier); /* "exact", "streams", "weights", "none" */
 

@@ -155,13 +155,16 @@ enum snap_status snap_file_digest(const char *path, unsigned char sha256[SNAP_DI
  * back and compared. Once a run; after a refusal it can be called again with another `require`.
  *
  * In its own folder the run goes on from the archive: lines of the ledger that are lost are built
- * again from the snapshots, a torn last one is dropped, and later ones are expected again. That
+ * again from the snapshots, a torn last one is dropped, as are damaged ones after the archive's step
+ * (with an event), and later ones are expected again. A run that was stopped between its first
+ * snapshot and `latest` goes on from that snapshot. That
  * needs the same training and profile (SNAP_INVALID: a new folder is needed), and tier exact
  * (SNAP_ABSENT), or under profile "none" tier streams; then later lines are not expected but taken
  * off the ledger, with an event. A new folder takes what the archive gives, at the tier required.
  *
  * SNAP_NOT_FOUND: there is no snapshot and never was one; memory is as before, and the run starts
- * at step 0 (if a ledger is there, its lines are expected again). SNAP_ABSENT: the tier that can be
+ * at step 0. If a ledger is there, its lines are expected again; under profile "none" only the host
+ * part of its genesis line is, and the other lines are taken off it, with an event. SNAP_ABSENT: the tier that can be
  * reached is below `require`, or a member needed is withheld; nothing was changed. SNAP_CORRUPT:
  * the archive, `latest` or the ledger is damaged; nothing was changed, unless the text says
  * "unusable". *receipt (NULL: not wanted) is owned by the caller; it is also made with SNAP_ABSENT.
@@ -257,7 +260,8 @@ struct snap_step_record {
  * here. */
 enum snap_status snap_run_step(struct snap_run *run, const struct snap_step_record *record,
                                struct snap_error *err);
-/* The difference behind the last SNAP_DIFFERS of snap_run_step; NULL when there was none. */
+/* The difference behind the last SNAP_DIFFERS of snap_run_step; NULL when there was none (or no
+ * run). */
 const struct snap_ledger_difference *snap_run_difference(const struct snap_run *run);
 
 /* ---- saving ---- */
@@ -270,8 +274,9 @@ enum snap_wanted {
 /* Ask for a save after the step under way; a stronger request wins over a weaker one. Safe in a
  * signal handler and from any thread. */
 void snap_run_request(struct snap_run *run, enum snap_wanted wanted);
-/* What is wanted now, after the ledger line and before the next batch is drawn: by request, or by
- * `every`. A request is taken back by the capture that answers it; one whose save failed has
+/* What is wanted now, after the ledger line and before the next batch is drawn: by request, by
+ * `every`, or because the lines since the last snapshot have come to 512 MiB: they are kept in
+ * memory until the next, and an archive can hold no more than 1 GiB of them. A request is taken back by the capture that answers it; one whose save failed has
  * answered nothing, and a stronger request that came in between stays. */
 enum snap_wanted snap_run_wanted(struct snap_run *run);
 
@@ -286,7 +291,8 @@ struct snap_ticket;
  * is owned by the run. */
 enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *stream,
                                   struct snap_ticket **ticket, struct snap_error *err);
-/* Wait until the snapshot is durable, read back and named by `latest`; its snapshot hash goes
+/* Wait until the snapshot is durable, read back and named by `latest` (which stays where it is when
+ * it names a later one whose lines are expected again); its snapshot hash goes
  * into `hash` (NULL: not wanted). The ticket is used up, whatever the answer. */
 enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
                                char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
