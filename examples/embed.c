@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <snapstate/snapstate.h>
-
 static struct snap_run *run;
 static struct snap_error err = SNAP_ERROR_INIT;
 static void on_signal(int number) /* answered after the step under way */

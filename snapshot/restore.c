@@ -446,7 +446,7 @@ enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, 
         status = check_tier(restore.receipt, require, err);
     if (status == SNAP_OK && origin == ORIGIN_OWN)
         status = check_own_tier(run, restore.receipt, err);
-    /* A receipt of what could be reached; if it cannot be made, the refusal is told all the same. */
+    /* A receipt of what could be reached; when it cannot be made, the refusal is told anyway. */
     bool refused =
         matched && status == SNAP_ABSENT &&
         snap_receipt_finish(restore.receipt, require, false, restore.archive, NULL) == SNAP_OK;

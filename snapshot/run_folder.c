@@ -108,7 +108,7 @@ enum snap_status snap_run_open_archive(struct snap_store *store, const char *nam
 
 /* What to do when `latest` cannot be followed. */
 #define ADVICE                                                                                     \
-    "go on from a snapshot of your choice: snap restore %s/snapshots/step-..." SNAPSHOT_SUFFIX      \
+    "go on from a snapshot of your choice: snap restore %s/snapshots/step-..." SNAPSHOT_SUFFIX    \
     " --dir %s, or that path as options.archive in a program of your own"
 
 static enum snap_status read_latest(struct snap_store *store, char name[SNAP_SNAPSHOT_NAME_BYTES],

@@ -100,7 +100,7 @@ before=$(contents "$work/lost")
 fails 5 "a run whose latest is missing" "lost/latest: .*snap restore" \
     "$SNAP" restore "$work/lost"
 same "nothing is changed" "$before" "$(contents "$work/lost")"
-advice=$(sed -n 's/.*: snap restore //p' "$work/err")
+advice=$(sed -n 's/.*: snap restore \([^,]*\).*/\1/p' "$work/err")
 # The advice is words for the command line.
 # shellcheck disable=SC2086
 exits 0 "to follow its advice" "$SNAP" restore $advice --json

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Adding a thing: a command, a stream, a layer, a store or a schema has several places, and none may
-be forgotten. Each rule below finds the things of one kind and names the places of each."""
+"""Adding a thing: a command, a stream, a layer, a store or a schema has several places, and none
+may be forgotten. Each rule below finds the things of one kind and names the places of each."""
 
 import re
 import sys
@@ -73,7 +73,8 @@ def layers(tree):
 def stores(tree):
     for name, path in matches(tree, r"snapshot/store/store_(\w+)\.c"):
         if f"snap_store_{name}_open" in tree[path]:
-            yield path, [some_has(tree, r"tests/unit/test_store\w*\.c", rf"\bsnap_store_{name}_open\b")]
+            yield path, [some_has(tree, r"tests/unit/test_store\w*\.c",
+                                  rf"\bsnap_store_{name}_open\b")]
 
 
 def schemas(tree):
@@ -102,7 +103,8 @@ COMPLETE = {
                               "snap_dice_family = {json_x}",
     "snapshot/stream/stream_registry.c": "&snap_dice_family", "docs/format.md": "the die",
     "tests/unit/test_stream_state.c": '"die"', "schema/stream-dice.schema.json": "{}",
-    "schema/examples/valid/stream-dice.a.json": "", "schema/examples/invalid/stream-dice.b.json": "",
+    "schema/examples/valid/stream-dice.a.json": "",
+    "schema/examples/invalid/stream-dice.b.json": "",
     "trainer/layers/sum.c": "const struct trn_layer_type trn_sum_layer = {",
     "trainer/layers/layer_registry.c": "&trn_sum_layer", "docs/determinism.md": "sum",
     "schema/config.schema.json": '"sum"', "schema/examples/valid/config.a.json": "",

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The example configs still make the runs that they made when tests/golden/runs.txt was written, with
-# every table of kernels that this CPU has: whoever changed an order or a rounding, or a byte of the
-# ledger or of the state, learns it here. A line of that file: config, steps, run hash, state hash.
-# The file is never remade to let a change pass.
+# The example configs still make the runs that they made when tests/golden/runs.txt was written,
+# with every table of kernels that this CPU has: whoever changed an order or a rounding, or a byte
+# of the ledger or of the state, learns it here. A line of that file: config, steps, run hash, state
+# hash. The file is never remade to let a change pass.
 set -u
 # shellcheck source=tests/support/tap.sh
 . "${top_srcdir:?}/tests/support/tap.sh"

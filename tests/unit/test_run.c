@@ -55,6 +55,23 @@ static void test_every_place(void **state)
     free(whole);
 }
 
+/* What a line says of the draws: of this step alone, device streams in the float part. */
+static void test_draws(void **state)
+{
+    (void)state;
+    char *dir = toy_folder();
+    CHECK_OK(toy_train_in(dir, 0, 2, &err));
+    char *ledger = toy_read(toy_path(dir, "ledger.jsonl"), NULL);
+    char *second = strstr(ledger, "\"step\":1}");
+    assert_non_null(second);
+    second = strchr(second, '\n') + 1;
+    assert_non_null(strstr(second, "\"float\":{\"draws\":{\"device\":2},"));
+    assert_non_null(strstr(second, "\"host\":{\"draws\":{\"host\":0,\"numpy\":5,\"python\":0},"));
+    free(ledger);
+    toy_remove(dir);
+    free(dir);
+}
+
 /* The same state by other numbers of threads is the same file. */
 static void test_threads(void **state)
 {
@@ -162,6 +179,14 @@ static void test_existing(void **state)
     assert_memory_equal(now, bytes, size);
     free(now);
     free(bytes);
+    /* The same lines, and another state: something was changed after the line of the step. */
+    toy_init(&toy);
+    CHECK_OK(toy_open(&toy, dir, NULL, &run, &err));
+    CHECK_OK(toy_restore(&toy, run, NULL, &err));
+    toy.half[0] ^= 1;
+    CHECK_FAILS(SNAP_DIFFERS, "another state", toy_save(run, NULL, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    toy_release(&toy);
     /* One bit of a tensor. */
     bytes = toy_read(toy_snapshot(good, 8), &size);
     bytes[size / 2] ^= 1;
@@ -324,10 +349,11 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_step), cmocka_unit_test(test_every_place),
-        cmocka_unit_test(test_threads),    cmocka_unit_test(test_extra_save),
-        cmocka_unit_test(test_existing),   cmocka_unit_test(test_expectation),
-        cmocka_unit_test(test_memory),     cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_every_step),  cmocka_unit_test(test_every_place),
+        cmocka_unit_test(test_draws),       cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_extra_save),  cmocka_unit_test(test_existing),
+        cmocka_unit_test(test_expectation), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

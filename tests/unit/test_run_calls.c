@@ -41,6 +41,14 @@ static void test_requests(void **state)
     assert_int_equal(snap_run_wanted(run), SNAP_WANTED_SAVE_AND_STOP);
     CHECK_OK(toy_save(run, NULL, &err));
     assert_int_equal(snap_run_wanted(run), SNAP_WANTED_NOTHING);
+    /* A capture that nobody had asked about takes back a plain request alone. */
+    snap_run_request(run, SNAP_WANTED_SAVE_AND_STOP);
+    CHECK_OK(toy_save(run, NULL, &err));
+    assert_int_equal(snap_run_wanted(run), SNAP_WANTED_SAVE_AND_STOP);
+    CHECK_OK(toy_save(run, NULL, &err));
+    snap_run_request(run, SNAP_WANTED_SAVE);
+    CHECK_OK(toy_save(run, NULL, &err));
+    assert_int_equal(snap_run_wanted(run), SNAP_WANTED_NOTHING);
     /* By interval, once. */
     CHECK_OK(toy_forward(&toy, run, &err));
     CHECK_OK(toy_update(&toy, run, &err));
@@ -50,6 +58,20 @@ static void test_requests(void **state)
     assert_int_equal(snap_run_wanted(run), SNAP_WANTED_SAVE);
     CHECK_OK(toy_save(run, NULL, &err));
     assert_int_equal(snap_run_wanted(run), SNAP_WANTED_NOTHING);
+    CHECK_OK(snap_run_close(run, &err));
+    toy_release(&toy);
+    /* A restored step is saved already; at an interval a request to stop is still one. */
+    toy_init(&toy);
+    toy.every = 3;
+    CHECK_OK(toy_open(&toy, dir, NULL, &run, &err));
+    CHECK_OK(toy_restore(&toy, run, NULL, &err));
+    assert_int_equal(snap_run_steps_done(run), 3);
+    assert_int_equal(snap_run_wanted(run), SNAP_WANTED_NOTHING);
+    CHECK_OK(toy_train(&toy, run, 5, &err));
+    CHECK_OK(toy_forward(&toy, run, &err));
+    CHECK_OK(toy_update(&toy, run, &err));
+    snap_run_request(run, SNAP_WANTED_SAVE_AND_STOP);
+    assert_int_equal(snap_run_wanted(run), SNAP_WANTED_SAVE_AND_STOP);
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
     toy_remove(dir);
@@ -253,6 +275,8 @@ static void test_storages(void **state)
     const uint64_t counts[] = { 3, 4, 5, 0 };
     const uint64_t two[] = { 2, 2 };
     const uint64_t apart[] = { 6, 1 };
+    const uint64_t every_third[] = { 3 };
+    float alone[4] = { 1, 2, 3, 4 };
     uint64_t size;
     for (int i = 0; i < 12; i++)
         memory[i] = (float)i;
@@ -264,10 +288,13 @@ static void test_storages(void **state)
     struct snap_run_tensor view = tensor("view", memory + 4, SNAP_F32, 2, two, apart);
     view.root = "views";
     CHECK_OK(snap_run_add_tensor(run, &view, &err)); /* elements 4, 5, 10, 11 */
+    struct snap_run_tensor gaps = tensor("gaps", alone, SNAP_F32, 1, two, every_third);
+    gaps.root = "views";
+    CHECK_OK(snap_run_add_tensor(run, &gaps, &err));
     CHECK_OK(toy_save(run, NULL, &err));
     CHECK_OK(snap_run_close(run, &err));
     CHECK_OK(snap_archive_open(toy_snapshot(dir, 0), &archive, &err));
-    assert_int_equal(snap_archive_storage_count(archive), 3);
+    assert_int_equal(snap_archive_storage_count(archive), 4);
     assert_string_equal(snap_archive_storage_name(archive, 0, &size), "tensors/model/one");
     assert_int_equal(size, 12);
     assert_string_equal(snap_archive_storage_name(archive, 1, &size), "tensors/model/two");
@@ -278,6 +305,9 @@ static void test_storages(void **state)
     assert_int_equal(seen->storage, 1);
     assert_int_equal(seen->offset, 1);
     assert_int_equal(seen->strides[0], 6);
+    /* One with gaps that overlaps no other is kept without them. */
+    assert_string_equal(snap_archive_storage_name(archive, 3, &size), "tensors/views/gaps");
+    assert_int_equal(size, 2 * sizeof(float));
     snap_archive_close(archive);
     toy_remove(dir);
     free(dir);

@@ -245,12 +245,60 @@ static void test_other_state(void **state)
     drop(forged);
 }
 
+/* A snapshot of a run with the same beginning and other steps does not belong in the folder; and
+ * the worst of several failures is the verdict. */
+static void test_other_run(void **state)
+{
+    (void)state;
+    char *dir = make_run();
+    char *bent = toy_folder();
+    struct snap_verify_options options = SNAP_VERIFY_OPTIONS_INIT;
+    struct toy toy;
+    struct snap_run *run;
+    toy_init(&toy);
+    CHECK_OK(toy_open(&toy, bent, NULL, &run, &err));
+    CHECK_OK(toy_train(&toy, run, 2, &err));
+    toy.bend = 0.5f;
+    CHECK_OK(toy_train(&toy, run, 7, &err));
+    CHECK_OK(toy_save(run, NULL, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    toy_release(&toy);
+    toy_copy(toy_snapshot(bent, 7), toy_snapshot(dir, 7));
+    judge(true, dir, NULL, SNAP_CORRUPT,
+          "failed  snapshots/step-0000000007.snap.tar: snapshots/step-0000000007.snap.tar: ");
+    judge(true, dir, NULL, SNAP_CORRUPT, "line 4 (step 3) was changed: loss");
+    options.expected = "run1:0000000000000000000000000000000000000000000000000000000000000000";
+    judge(true, dir, &options, SNAP_CORRUPT, "failed  expected hash");
+    drop(dir);
+    drop(bent);
+}
+
+/* An archive whose manifest names other heads than those its lines lead to. */
+static void test_forged_heads(void **state)
+{
+    (void)state;
+    char *dir = make_run();
+    const char *forged = toy_path(dir, "forged.snap.tar");
+    toy_rewrite(toy_snapshot(dir, 8), forged, NULL, true);
+    judge(false, forged, NULL, SNAP_CORRUPT, "its chain does not end at the head");
+    toy_rewrite(toy_snapshot(dir, 8), forged, "tensors/model/weight", false);
+    judge(false, forged, NULL, SNAP_ABSENT, "failed  withheld: 1 members are withheld");
+    struct snap_verify_options options = SNAP_VERIFY_OPTIONS_INIT;
+    options.allow_withheld = true;
+    judge(false, forged, &options, SNAP_OK,
+          "note    withheld: 1 members, the first is tensors/model/");
+    options.only = "tensors/model/weight";
+    judge(false, forged, &options, SNAP_ABSENT, "failed  member");
+    drop(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_archive),     cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_run),         cmocka_unit_test(test_damaged_run),
-        cmocka_unit_test(test_other_state),
+        cmocka_unit_test(test_archive),      cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_run),          cmocka_unit_test(test_damaged_run),
+        cmocka_unit_test(test_other_state),  cmocka_unit_test(test_other_run),
+        cmocka_unit_test(test_forged_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

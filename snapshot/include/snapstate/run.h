@@ -155,19 +155,20 @@ enum snap_status snap_file_digest(const char *path, unsigned char sha256[SNAP_DI
  * back and compared. Once a run; after a refusal it can be called again with another `require`.
  *
  * In its own folder the run goes on from the archive: lines of the ledger that are lost are built
- * again from the snapshots, a torn last one is dropped, as are damaged ones after the archive's step
- * (with an event), and later ones are expected again. A run that was stopped between its first
- * snapshot and `latest` goes on from that snapshot. That
+ * again from the snapshots, a torn last one is dropped, as are all from the first damaged one on
+ * when that is after the archive's step (with an event), and later ones are expected again. That
  * needs the same training and profile (SNAP_INVALID: a new folder is needed), and tier exact
  * (SNAP_ABSENT), or under profile "none" tier streams; then later lines are not expected but taken
- * off the ledger, with an event. A new folder takes what the archive gives, at the tier required.
+ * off the ledger, with an event. A run that was stopped after its first snapshot and before
+ * `latest` goes on from that one. A new folder takes what the archive gives, at the tier required.
  *
  * SNAP_NOT_FOUND: there is no snapshot and never was one; memory is as before, and the run starts
  * at step 0. If a ledger is there, its lines are expected again; under profile "none" only the host
- * part of its genesis line is, and the other lines are taken off it, with an event. SNAP_ABSENT: the tier that can be
- * reached is below `require`, or a member needed is withheld; nothing was changed. SNAP_CORRUPT:
- * the archive, `latest` or the ledger is damaged; nothing was changed, unless the text says
- * "unusable". *receipt (NULL: not wanted) is owned by the caller; it is also made with SNAP_ABSENT.
+ * part of its genesis line is, and the other lines are taken off it, with an event.
+ * SNAP_ABSENT: the tier that can be reached is below `require`, or a member needed is withheld;
+ * nothing was changed. SNAP_CORRUPT: the archive, `latest` or the ledger is damaged. With this and
+ * every other failure nothing was changed, unless the text says "unusable": then memory is not to
+ * be trained on. *receipt (NULL: not wanted) is owned by the caller; also made with SNAP_ABSENT.
  * `stream` is a cudaStream_t, or NULL. */
 enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
                                   struct snap_receipt **receipt, struct snap_error *err);
@@ -276,8 +277,9 @@ enum snap_wanted {
 void snap_run_request(struct snap_run *run, enum snap_wanted wanted);
 /* What is wanted now, after the ledger line and before the next batch is drawn: by request, by
  * `every`, or because the lines since the last snapshot have come to 512 MiB: they are kept in
- * memory until the next, and an archive can hold no more than 1 GiB of them. A request is taken back by the capture that answers it; one whose save failed has
- * answered nothing, and a stronger request that came in between stays. */
+ * memory until the next, and an archive can hold no more than 1 GiB of them. A request is
+ * taken back by the capture that answers it; one whose save failed has answered nothing, and a
+ * stronger request that came in between stays. */
 enum snap_wanted snap_run_wanted(struct snap_run *run);
 
 /* A save under way; owned by the run. */
