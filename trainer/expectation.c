@@ -98,10 +98,10 @@ static enum snap_status look_at(const char *path, const struct snap_archive *sta
                                 struct snap_error *err)
 {
     struct snap_archive *archive = NULL;
-    enum snap_status status = SNAP_OK;
-    /* What cannot be read as an archive is none of this run's. */
-    if (snap_archive_open(path, &archive, NULL) != SNAP_OK)
-        return SNAP_OK;
+    /* A damaged one is told, not passed over: it may be the very one to compare with. */
+    enum snap_status status = snap_archive_open(path, &archive, err);
+    if (status != SNAP_OK)
+        return status;
     if (same_run(archive, start) && strcmp(snap_archive_kind(archive), "snapshot") == 0) {
         status = gather(gathered, archive, err);
         if (status == SNAP_OK && snap_archive_step(archive) > snap_archive_step(start))

@@ -54,7 +54,10 @@ static enum snap_status compare_state(struct trn_training *t, const char *run_id
     enum snap_status status = snap_archive_open(path, &archive, err);
     if (status != SNAP_OK)
         return status;
-    status = snap_run_compare(t->run, archive, text, sizeof(text), err);
+    /* Equal listings say nothing of an archive whose content is not what it lists. */
+    status = snap_archive_check(archive, t->pool, err);
+    if (status == SNAP_OK)
+        status = snap_run_compare(t->run, archive, text, sizeof(text), err);
     if (status == SNAP_DIFFERS)
         memcpy(result->first_member, text, sizeof(text));
     else if (status == SNAP_OK && strcmp(snap_archive_run_id(archive), run_id) == 0)

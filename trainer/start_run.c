@@ -7,13 +7,14 @@
 #include <snapstate/ledger.h>
 
 #include "run_paths.h"
+#include "signals.h"
 #include "train_session.h"
 #include "trainer.h"
 #include "training.h"
 
 const char *trn_stop_name(enum trn_stop stop)
 {
-    static const char *const names[] = { "done", "signal", "nonfinite" };
+    static const char *const names[] = { "done", "signal", "nonfinite", "error" };
     return names[stop];
 }
 
@@ -33,8 +34,8 @@ static enum snap_status close_training(struct trn_training *training, enum snap_
     return status;
 }
 
-enum snap_status trn_run(const struct trn_run_options *options, struct trn_result *result,
-                         struct snap_error *err)
+static enum snap_status run(const struct trn_run_options *options, struct trn_result *result,
+                            struct snap_error *err)
 {
     struct trn_training_options making = { .threads = options->threads,
                                            .device = options->device };
@@ -57,6 +58,26 @@ enum snap_status trn_run(const struct trn_run_options *options, struct trn_resul
         status = trn_session_train(training, last, options->listener, result, err);
     }
     return close_training(training, status, err);
+}
+
+/* What ended without being done, asked to stop or not finite ended by its error. */
+static enum snap_status note_error(struct trn_result *result, enum snap_status status)
+{
+    if (status != SNAP_OK && status != SNAP_NONFINITE)
+        result->stop = TRN_STOP_ERROR;
+    return status;
+}
+
+/* Signals are taken from the start, while data are read and a state is restored too: a request
+ * that comes so early is answered after the first step. */
+enum snap_status trn_run(const struct trn_run_options *options, struct trn_result *result,
+                         struct snap_error *err)
+{
+    struct trn_signals signals;
+    trn_signals_install(&signals);
+    enum snap_status status = note_error(result, run(options, result, err));
+    trn_signals_remove(&signals);
+    return status;
 }
 
 /* What a restore starts from. */
@@ -193,8 +214,8 @@ static enum snap_status train_on(struct trn_training *training, const struct sou
     return trn_session_train(training, last, listener, result, err);
 }
 
-enum snap_status trn_restore(const struct trn_restore_options *options, struct trn_result *result,
-                             struct snap_error *err)
+static enum snap_status restore(const struct trn_restore_options *options,
+                                struct trn_result *result, struct snap_error *err)
 {
     struct trn_training_options making = { .data_dir = options->data_dir,
                                            .threads = options->threads,
@@ -231,4 +252,16 @@ enum snap_status trn_restore(const struct trn_restore_options *options, struct t
     if (status == SNAP_OK)
         status = train_on(training, &source, options, result, err);
     return close_training(training, status, err);
+}
+
+enum snap_status trn_restore(const struct trn_restore_options *options, struct trn_result *result,
+                             struct snap_error *err)
+{
+    struct trn_signals signals;
+    if (options->dry_run) /* nothing is trained that could be saved */
+        return note_error(result, restore(options, result, err));
+    trn_signals_install(&signals);
+    enum snap_status status = note_error(result, restore(options, result, err));
+    trn_signals_remove(&signals);
+    return status;
 }

@@ -3,6 +3,7 @@
 
 #include "train_session.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,13 +64,16 @@ static enum snap_status save(struct session *s, struct snap_error *err)
     uint64_t step = snap_run_steps_done(t->run);
     struct snap_error problem = SNAP_ERROR_INIT;
     struct snap_ticket *ticket;
+    char name[64];
 
     trn_progress_end(&s->progress);
     enum snap_status status = snap_run_capture(t->run, step, NULL, &ticket, &problem);
     if (status == SNAP_OK)
         status = snap_run_wait(t->run, ticket, result->snapshot_hash, &problem);
+    /* Not by `latest`, which may name a later snapshot of the same lines. */
+    snprintf(name, sizeof(name), "snapshots/step-%010" PRIu64 ".snap.tar", step);
     if (status == SNAP_OK)
-        status = trn_latest_path(snap_run_dir(t->run), result->snapshot_path, &problem);
+        status = trn_join_path(snap_run_dir(t->run), name, result->snapshot_path, &problem);
     if (status != SNAP_OK) {
         if (s->control != NULL)
             trn_control_failed(s->control, problem.text);
@@ -199,11 +203,9 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
                          .listener = listener,
                          .result = result,
                          .last_step = last_step };
-    struct trn_signals signals;
     double began = trn_clock_seconds();
 
     result->total_steps = t->total_steps;
-    trn_signals_install(&signals);
     begin(&s);
     enum snap_status status = train(&s, err);
     if (status == SNAP_OK && result->stop == TRN_STOP_DONE)
@@ -229,6 +231,5 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
                    status == SNAP_OK || status == SNAP_NONFINITE ? trn_stop_name(result->stop)
                                                                  : "error",
                    "status", snap_status_name(status), "step", (json_int_t)result->step));
-    trn_signals_remove(&signals);
     return status;
 }

@@ -37,10 +37,11 @@ struct trn_listener {
 enum trn_stop {
     TRN_STOP_DONE = 0,     /* all steps were made */
     TRN_STOP_SIGNAL = 1,   /* by a signal, after a durable snapshot: exit 75 */
-    TRN_STOP_NONFINITE = 2 /* NaN or Inf; the step was not made: exit 7, see `failure` */
+    TRN_STOP_NONFINITE = 2, /* NaN or Inf; the step was not made: exit 7, see `failure` */
+    TRN_STOP_ERROR = 3 /* what the status and the error say */
     /* A second signal stops at once: the process ends by that signal, and nothing is returned. */
 };
-const char *trn_stop_name(enum trn_stop stop); /* "done", "signal", "nonfinite" */
+const char *trn_stop_name(enum trn_stop stop); /* "done", "signal", "nonfinite", "error" */
 
 /* The first NaN or Inf, and the capsule that was made of it. */
 struct trn_failure {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -116,11 +117,18 @@ out:
 enum snap_status snap_sha256_file(const char *path, unsigned char out[SNAP_DIGEST_BYTES],
                                   uint64_t *size, struct snap_error *err)
 {
+    struct stat info;
     int fd;
-    enum snap_status status = snap_file_open(AT_FDCWD, path, O_RDONLY, 0, &fd, err);
+    /* Not to hang on a pipe. */
+    enum snap_status status =
+        snap_file_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0, &fd, err);
     if (status != SNAP_OK)
         return status;
-    status = snap_sha256_fd(fd, path, out, size, err);
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        status = snap_error_set(err, SNAP_IO, "%s: taking its SHA-256: it is no regular file",
+                                path);
+    else
+        status = snap_sha256_fd(fd, path, out, size, err);
     close(fd); /* only read: nothing can be lost */
     return status;
 }

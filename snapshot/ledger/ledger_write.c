@@ -21,11 +21,9 @@ static enum snap_status link_document(const char *tag, const unsigned char *befo
     enum snap_status status;
 
     status = snap_json_encode(document, &text, err);
-    if (status != SNAP_OK)
-        return status;
-    if (before == NULL)
+    if (status == SNAP_OK && before == NULL)
         status = snap_chain_first(tag, text.data, text.size, after, err);
-    else
+    else if (status == SNAP_OK)
         status = snap_chain_next(before, text.data, text.size, after, err);
     snap_buffer_release(&text);
     return status;

@@ -138,4 +138,16 @@ finish 2>/dev/null
 try "SIGINT and SIGTERM: ended by the second" test "$status" -eq 130 -o "$status" -eq 143
 try "without a snapshot" test ! -e "$work/twice/latest"
 try "the run can be taken up all the same" snap_restore "$work/twice" --steps 20
+
+# A request that comes before the first step, while the state is still being restored, is kept.
+started() { grep -c '"event":"start"' "$1/events.jsonl"; }
+before=$(started "$work/twice")
+"$SNAP" restore "$work/twice" --steps 40 >"$work/early.out" 2>&1 &
+victim=$!
+while [ "$(started "$work/twice")" -eq "$before" ] && kill -0 "$victim" 2>/dev/null; do
+    sleep 0.01
+done
+kill -USR1 "$victim"
+finish 2>/dev/null
+same "SIGUSR1 at the start of a restore: goes on" 0 "$status"
 tap_done

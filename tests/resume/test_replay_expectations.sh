@@ -73,4 +73,15 @@ try "another run" snap_run "$work/other.json" "$work/other" --steps 30
 exits 1 "another state is noticed" "$SNAP" replay "$archive" \
     --to "$work/other/snapshots/step-0000000030.snap.tar"
 like "at its step" 'step 30' "$(cat "$work/out" "$work/err")"
+
+# An archive that lists the right digests over other bytes proves nothing, wherever it is damaged.
+cp -r "$work/run" "$work/damaged"
+rotten="$work/damaged/snapshots/step-0000000045.snap.tar"
+for place in 1000 20000; do
+    cp "$work/run/snapshots/step-0000000045.snap.tar" "$rotten"
+    printf X | dd of="$rotten" bs=1 seek="$place" conv=notrunc 2>/dev/null
+    exits 5 "a damaged archive, byte $place, is not agreed with" "$SNAP" replay \
+        "$work/damaged/snapshots/$(basename "$archive")"
+    like "but named" 'step-0000000045' "$(cat "$work/err")"
+done
 tap_done

@@ -374,7 +374,7 @@ void toy_digest(const struct toy *toy, unsigned char digest[SNAP_DIGEST_BYTES])
     free(bytes);
 }
 
-void toy_rewrite(const char *from, const char *to, const char *withheld, bool other_head)
+void toy_rewrite(const char *from, const char *to, const char *withheld, enum toy_forgery forgery)
 {
     struct snap_archive *archive;
     struct snap_archive_plan *plan;
@@ -386,7 +386,10 @@ void toy_rewrite(const char *from, const char *to, const char *withheld, bool ot
     struct snap_manifest manifest = *snap_archive_manifest(archive);
     manifest.members = NULL;
     manifest.member_count = 0;
-    manifest.after.run[0] ^= other_head ? 1 : 0;
+    if (forgery == TOY_FORGE_HEAD)
+        manifest.after.run[0] ^= 1;
+    if (forgery == TOY_FORGE_RUN_ID)
+        manifest.run_id[0] = manifest.run_id[0] == '0' ? '1' : '0';
     for (size_t i = 0; i < snap_archive_member_count(archive); i++) {
         const struct snap_member *member = snap_archive_member(archive, i);
         if (member->kind == SNAP_MEMBER_README || member->kind == SNAP_MEMBER_MANIFEST ||

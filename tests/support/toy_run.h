@@ -80,9 +80,11 @@ enum snap_status toy_train_in(const char *dir, uint64_t every, uint64_t steps,
 /* SHA-256 of everything that the toy is: memory and streams. */
 void toy_digest(const struct toy *toy, unsigned char digest[SNAP_DIGEST_BYTES]);
 
-/* Write the archive `from` again as `to`, with a member withheld (NULL: none), and with another
- * head of the run's chain in its manifest. */
-void toy_rewrite(const char *from, const char *to, const char *withheld, bool other_head);
+/* Write the archive `from` again as `to`, with a member withheld (NULL: none), and with something
+ * else in its manifest. */
+enum toy_forgery { TOY_FORGE_NOTHING, TOY_FORGE_HEAD, TOY_FORGE_RUN_ID };
+void toy_rewrite(const char *from, const char *to, const char *withheld,
+                 enum toy_forgery forgery);
 
 /* ---- folders for tests ---- */
 

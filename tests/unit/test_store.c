@@ -103,11 +103,13 @@ static void test_put(void **state)
         CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_read(store, "a", 10, &content, &err));
         CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_open_file(store, "a", &fd, &err));
         assert_int_equal(fd, -1);
+        CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_sync(store, "a", &err));
 
         const struct snap_segment segments[] = {
             { 0, "first ", 6 }, { 6, NULL, 0 }, { 6, "second", 6 }
         };
         CHECK_OK(snap_store_put(store, "a", segments, 3, &create, &err));
+        CHECK_OK(snap_store_sync(store, "a", &err));
         check_content(store, "a", "first second", 12);
         CHECK_OK(snap_store_exists(store, "a", &there, &err));
         assert_true(there);

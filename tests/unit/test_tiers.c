@@ -264,6 +264,31 @@ static void test_receipt(void **state)
     toy_release(&toy);
 }
 
+/* One bit of each member's content: refused before anything is changed. */
+static void test_damaged_members(void **state)
+{
+    (void)state;
+    char *dir = toy_folder();
+    const char *path = toy_path(dir, "damaged.snap.tar");
+    struct snap_archive *archive;
+    size_t size;
+    char *bytes = toy_read(toy_snapshot(pattern, 8), &size);
+    CHECK_OK(snap_archive_open(toy_snapshot(pattern, 8), &archive, &err));
+    for (size_t i = 0; i < snap_archive_member_count(archive); i++) {
+        const struct snap_member *member = snap_archive_member(archive, i);
+        if (member->data_size == 0)
+            continue;
+        bytes[member->data_offset] ^= 2;
+        toy_write(path, bytes, size);
+        refuse(path, SNAP_TIER_EXACT, SNAP_CORRUPT, member->name);
+        bytes[member->data_offset] ^= 2;
+    }
+    snap_archive_close(archive);
+    free(bytes);
+    toy_remove(dir);
+    free(dir);
+}
+
 static void test_withheld(void **state)
 {
     (void)state;
@@ -272,7 +297,7 @@ static void test_withheld(void **state)
     struct toy toy;
     struct snap_run *run;
     struct snap_receipt *receipt = NULL;
-    toy_rewrite(toy_snapshot(pattern, 8), thin, "tensors/optimizer/momentum", false);
+    toy_rewrite(toy_snapshot(pattern, 8), thin, "tensors/optimizer/momentum", TOY_FORGE_NOTHING);
     refuse(thin, SNAP_TIER_STREAMS, SNAP_ABSENT, "momentum is withheld");
     toy_init(&toy);
     CHECK_OK(toy_open(&toy, NULL, thin, &run, &err));
@@ -281,10 +306,10 @@ static void test_withheld(void **state)
     snap_receipt_free(receipt);
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
-    toy_rewrite(toy_snapshot(pattern, 8), thin, "rng/numpy", false);
+    toy_rewrite(toy_snapshot(pattern, 8), thin, "rng/numpy", TOY_FORGE_NOTHING);
     refuse(thin, SNAP_TIER_EXACT, SNAP_ABSENT, "stream numpy is withheld");
     /* Without its ledger lines the archive restores all the same. */
-    toy_rewrite(toy_snapshot(pattern, 8), thin, "ledger.jsonl", false);
+    toy_rewrite(toy_snapshot(pattern, 8), thin, "ledger.jsonl", TOY_FORGE_NOTHING);
     toy_init(&toy);
     CHECK_OK(toy_open(&toy, NULL, thin, &run, &err));
     CHECK_OK(toy_restore(&toy, run, NULL, &err));
@@ -331,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_small_differences),
         cmocka_unit_test(test_receipt),
+        cmocka_unit_test(test_damaged_members),
         cmocka_unit_test(test_withheld),
         cmocka_unit_test(test_data_file),
     };

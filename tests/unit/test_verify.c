@@ -279,9 +279,11 @@ static void test_forged_heads(void **state)
     (void)state;
     char *dir = make_run();
     const char *forged = toy_path(dir, "forged.snap.tar");
-    toy_rewrite(toy_snapshot(dir, 8), forged, NULL, true);
+    toy_rewrite(toy_snapshot(dir, 8), forged, NULL, TOY_FORGE_HEAD);
     judge(false, forged, NULL, SNAP_CORRUPT, "its chain does not end at the head");
-    toy_rewrite(toy_snapshot(dir, 8), forged, "tensors/model/weight", false);
+    toy_rewrite(toy_snapshot(dir, 4), forged, NULL, TOY_FORGE_RUN_ID);
+    judge(false, forged, NULL, SNAP_CORRUPT, "genesis line: its run_id is not the archive's");
+    toy_rewrite(toy_snapshot(dir, 8), forged, "tensors/model/weight", TOY_FORGE_NOTHING);
     judge(false, forged, NULL, SNAP_ABSENT, "failed  withheld: 1 members are withheld");
     struct snap_verify_options options = SNAP_VERIFY_OPTIONS_INIT;
     options.allow_withheld = true;
