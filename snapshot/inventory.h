@@ -82,8 +82,8 @@ struct snap_inventory_root {
     char *name;
     struct snap_inventory_entry *entries;
     size_t entry_count;
-    /* Set as a whole by snap_run_set_tree: its entries are the tree's tensors in order, and its plain
-     * values stand in it alone. NULL: registered one by one. */
+    /* Set as a whole by snap_run_set_tree: its entries are the tree's tensors in order, and its
+     * plain values stand in it alone. NULL: registered one by one. */
     struct snap_node *tree;
 };
 

@@ -199,8 +199,8 @@ enum snap_status snap_file_digest(const char *path, unsigned char sha256[SNAP_DI
 enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
                                   struct snap_receipt **receipt, struct snap_error *err);
 
-/* The archive that snap_run_restore would take: the path of options.archive, or of the snapshot that
- * `latest` names. For callers who have to look into it to register what it holds. SNAP_NOT_FOUND: a
+/* The archive that snap_run_restore would take: the path of options.archive, or of the snapshot
+ * that `latest` names. For callers who have to look into it to register what it holds. SNAP_NOT_FOUND: a
  * fresh run; other answers as of snap_run_restore. `path` has room for `path_size` bytes, NUL
  * included. */
 enum snap_status snap_run_source(struct snap_run *run, char *path, size_t path_size,
@@ -254,8 +254,8 @@ enum snap_status snap_bytes_digest(const void *data, size_t size_bytes,
  * keeps streams and changes_in_forward tensors as they are, for a capsule. */
 enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *err);
 
-/* Take back a begin_step after which there was no step to make: the data ended. What was drawn since
- * stands in no line. SNAP_INVALID: none was begun, or before_update was called. */
+/* Take back a begin_step after which there was no step to make: the data ended. What was drawn
+ * since stands in no line. SNAP_INVALID: none was begun, or before_update was called. */
 enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *err);
 
 /* The fence: weights, moments and other tensors may change after it returns. */
@@ -357,9 +357,8 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
 enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
                                char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
 
-/* Save the state as it is now, after the last step done, as an archive at `path`, which need not lie
- * in the run folder, and must not when there is one. For a run in memory that restored nothing: it
- * has kept its lines. What is at `path` is replaced, as a whole or not at all, and a failure leaves
+/* Save the state as it is now, after the last step done, as an archive at `path`. For a run in memory
+ * that restored nothing: it has kept its lines. What is at `path` is replaced, as a whole or not at all, and a failure leaves
  * it as it was. `hash` (NULL: not wanted) receives the snapshot hash. SNAP_UNSUPPORTED for a run
  * with a folder, or that was restored. */
 enum snap_status snap_run_save_as(struct snap_run *run, const char *path,
