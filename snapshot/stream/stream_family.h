@@ -19,6 +19,8 @@ struct snap_stream {
 struct snap_stream_family {
     const char *name;
     size_t state_size_bytes;
+    /* The state is a struct snap_bit_generator, from which NumPy's Generator draws. */
+    bool is_bit_generator;
     /* Make zeroed storage of state_size_bytes a stream as seed 0 gives it. */
     void (*init)(void *state);
     /* (optional) Free what the state owns. */
@@ -41,6 +43,11 @@ struct snap_stream_family {
 
 extern const struct snap_stream_family snap_python_random_family;
 extern const struct snap_stream_family snap_numpy_random_state_family;
+extern const struct snap_stream_family snap_numpy_pcg64_family;
+extern const struct snap_stream_family snap_numpy_pcg64dxsm_family;
+extern const struct snap_stream_family snap_numpy_mt19937_family;
+extern const struct snap_stream_family snap_numpy_philox_family;
+extern const struct snap_stream_family snap_numpy_sfc64_family;
 extern const struct snap_stream_family snap_torch_cpu_family;
 extern const struct snap_stream_family snap_torch_cuda_family;
 extern const struct snap_stream_family snap_philox_dropout_family;

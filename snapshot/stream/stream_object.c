@@ -5,6 +5,7 @@
 #include <snapstate/stream.h>
 #include <stdlib.h>
 
+#include "stream/numpy_bit_generator.h"
 #include "stream/stream_family.h"
 
 static enum snap_status find(const char *kind, const struct snap_stream_family **family,
@@ -159,6 +160,18 @@ void *snap_stream_state(struct snap_stream *stream, const struct snap_stream_fam
     if (stream->family != family) {
         snap_error_set(err, SNAP_INVALID, "stream %s: %s: this draw needs a stream of kind %s",
                        stream->family->name, draw, family->name);
+        return NULL;
+    }
+    return stream->state;
+}
+
+struct snap_bit_generator *snap_stream_bit_generator(struct snap_stream *stream, const char *draw,
+                                                     struct snap_error *err)
+{
+    if (!stream->family->is_bit_generator) {
+        snap_error_set(err, SNAP_INVALID,
+                       "stream %s: %s: this draw needs a stream of one of NumPy's bit generators",
+                       stream->family->name, draw);
         return NULL;
     }
     return stream->state;

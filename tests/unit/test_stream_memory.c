@@ -66,8 +66,10 @@ static void *jansson_malloc(size_t size)
     return memory;
 }
 
-static const char *const kinds[] = { "python_random", "numpy_random_state", "torch_cpu",
-                                     "torch_cuda",    "philox_dropout",     "opaque" };
+static const char *const kinds[] = { "python_random", "numpy_random_state", "numpy_pcg64",
+                                     "numpy_pcg64dxsm", "numpy_mt19937", "numpy_philox",
+                                     "numpy_sfc64", "torch_cpu", "torch_cuda", "philox_dropout",
+                                     "opaque" };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 static struct snap_error err = SNAP_ERROR_INIT;

@@ -26,7 +26,8 @@ def answers(kind, state):
 
 def main():
     tap = Tap()
-    for kind in ("python_random", "numpy_random_state", "philox_dropout"):
+    for kind in ("python_random", "numpy_random_state", "numpy_pcg64", "numpy_pcg64dxsm",
+                 "numpy_mt19937", "numpy_philox", "numpy_sfc64", "philox_dropout"):
         wrong = []
         valid = sorted(EXAMPLES.glob(f"valid/stream-{kind}.*"))
         invalid = sorted(EXAMPLES.glob(f"invalid/stream-{kind}.*"))

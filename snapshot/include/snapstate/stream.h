@@ -5,6 +5,11 @@
  * kind                 equal to                                  member bytes of rng/NAME
  * "python_random"      random.Random of CPython                  JSON: getstate(), in its terms
  * "numpy_random_state" numpy.random.RandomState                  JSON: get_state(legacy=False)
+ * "numpy_pcg64"        numpy.random.PCG64, as in default_rng    JSON: bit_generator.state, and
+ * "numpy_pcg64dxsm"    numpy.random.PCG64DXSM                    "seed_seq": the SeedSequence that
+ * "numpy_mt19937"      numpy.random.MT19937                      it was seeded from, where it is
+ * "numpy_philox"       numpy.random.Philox                       known
+ * "numpy_sfc64"        numpy.random.SFC64
  * "torch_cpu"          torch.get_rng_state()                     the 5056 raw bytes
  * "torch_cuda"         torch.cuda.get_rng_state()                16 bytes: u64 seed, i64 offset
  * "philox_dropout"     nothing: the trainer's own device stream  JSON: seed and counter
@@ -44,8 +49,9 @@ void snap_stream_free(struct snap_stream *stream);
 const char *snap_stream_kind(const struct snap_stream *stream);
 
 /* Seed as a user of that library would: random.seed(seed), np.random.seed(seed) (SNAP_INVALID past
- * 2^32-1, as there), torch.manual_seed(seed), torch.cuda.manual_seed(seed) (offset 0);
- * "philox_dropout" takes the seed and counter 0. SNAP_INVALID for "opaque". */
+ * 2^32-1, as there), np.random.PCG64(seed) and so on, torch.manual_seed(seed),
+ * torch.cuda.manual_seed(seed) (offset 0); "philox_dropout" takes the seed and counter 0.
+ * SNAP_INVALID for "opaque". */
 enum snap_status snap_stream_seed(struct snap_stream *stream, uint64_t seed,
                                   struct snap_error *err);
 
@@ -68,9 +74,12 @@ uint64_t snap_stream_words_drawn(const struct snap_stream *stream);
 
 /* How many 32-bit words the state `to` is ahead of the state `from` (negative: behind), both given
  * as member bytes of `kind`. Mersenne twisters are stepped both ways by at most `limit_words`;
- * counters are subtracted ("torch_cuda": words per thread; "philox_dropout": steps). *related is
- * false, and *words 0, when no such distance was found: another seed, or farther than the limit.
- * Cached normals are not compared. SNAP_CORRUPT when either state is not one. */
+ * counters are subtracted ("torch_cuda": words per thread; "philox_dropout": steps). "numpy_sfc64"
+ * holds its distance, and is stepped, with the same limit, to see that it is true; that of
+ * "numpy_pcg64" and "numpy_pcg64dxsm" is computed, however far it is. *related is false, and *words
+ * 0, when no such distance was found: another seed, or farther than the limit, or than an int64_t
+ * holds. Cached normals are not compared, nor half words that are left: these count as not drawn.
+ * SNAP_CORRUPT when either state is not one. */
 enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, size_t from_size,
                                       const void *to_bytes, size_t to_size, uint64_t limit_words,
                                       int64_t *words, bool *related, struct snap_error *err);
