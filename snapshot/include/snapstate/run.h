@@ -281,7 +281,7 @@ struct snap_scalar snap_scalar_int(const char *name, uint64_t value);
 enum snap_tensor_role {
     SNAP_TENSOR_OUTPUT = 1,   /* of a module or operation, in the forward pass */
     SNAP_TENSOR_GRADIENT = 2, /* of a parameter, before the update */
-    SNAP_TENSOR_WEIGHT = 3    /* a parameter or buffer, after the update */
+    SNAP_TENSOR_WEIGHT = 3    /* a parameter or buffer, as it was at that place of the step */
 };
 struct snap_tensor_digest {
     enum snap_tensor_role role;
