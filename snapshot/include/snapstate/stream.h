@@ -141,13 +141,15 @@ struct snap_mt19937_state {
     uint32_t key[624];
     uint32_t position; /* of the next word, 0..624; 624: the next block comes first */
     bool has_gauss;    /* a cached normal; Python: gauss_next is not None */
-    double gauss;      /* Python: not looked at, and given as 0, when there is none; NumPy: kept */
+    double gauss;      /* RandomState: kept even when has_gauss is false */
 };
 #define SNAP_MT19937_STATE_INIT { .size_bytes = sizeof(struct snap_mt19937_state) }
 
-/* Put a stream of kind "python_random" or "numpy_random_state" into the state given, and read it
- * from there. Nothing is counted. SNAP_CORRUPT, and the stream untouched, for a position past 624;
- * SNAP_INVALID when the stream is of another kind. */
+/* Put a stream of kind "python_random", "numpy_random_state" or "numpy_mt19937" into the state
+ * given, and read it from there. Nothing is counted. "numpy_mt19937" has no cached normal, and
+ * keeps its SeedSequence; where there is no normal to keep, `gauss` is not looked at, and given as
+ * 0. SNAP_CORRUPT, and the stream untouched, for a position past 624; SNAP_INVALID when the stream
+ * is of another kind. */
 enum snap_status snap_stream_set_mt19937(struct snap_stream *stream,
                                          const struct snap_mt19937_state *state,
                                          struct snap_error *err);
