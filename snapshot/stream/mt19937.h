@@ -25,6 +25,9 @@ void snap_mt19937_init_by_array(struct snap_mt19937 *mt, const uint32_t *words, 
 /* The next 624 words of the state, in place; does not look at the position. */
 void snap_mt19937_twist(uint32_t key[SNAP_MT19937_WORDS]);
 
+/* On by 2^128 words, as NumPy's jumped() does it: mt19937_jump.c. */
+void snap_mt19937_jump(struct snap_mt19937 *mt);
+
 /* The next word. */
 uint32_t snap_mt19937_u32(struct snap_mt19937 *mt);
 /* Two words, the first one high. (Python's getrandbits(64) is the other way round.) */

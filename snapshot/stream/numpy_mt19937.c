@@ -35,6 +35,13 @@ static void seed(struct snap_bit_generator *g, const uint32_t *words)
     g->mt.pos = WORDS - 1;      /* what NumPy's loop variable has when the loop ends */
 }
 
+static void jump(struct snap_bit_generator *g, uint64_t jumps)
+{
+    for (uint64_t i = 0; i < jumps; i++) {
+        snap_mt19937_jump(&g->mt);
+    }
+}
+
 static enum snap_status put_state(const struct snap_bit_generator *g, struct snap_buffer *text,
                                   struct snap_error *err)
 {
@@ -71,10 +78,12 @@ static const struct snap_bit_generator_ops ops = {
     .name = "MT19937",
     .kind = KIND,
     .what = WHAT,
+    .has_twister_doubles = true,
     .seed_words = SNAP_MT19937_WORDS,
     .seed = seed,
     .fill_u64 = fill_u64,
     .fill_u32 = fill_u32,
+    .jump = jump,
     .put_state = put_state,
     .keys = "bit_generator kind seed_seq? state",
     .get_state = get_state,
