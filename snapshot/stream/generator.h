@@ -8,9 +8,6 @@
 
 #include "stream/numpy_word_reader.h"
 
-/* 0 <= result <= range, by Lemire's method; range is not the largest number of the type. */
-uint64_t snap_reader_bounded_u64(struct snap_reader_u64 *r, uint64_t range);
-uint32_t snap_reader_bounded_u32(struct snap_reader_u32 *r, uint32_t range);
 /* random_bounded_uint64(0, range): one number, of 32-bit words if they are wide enough. A range of 0
  * draws nothing. */
 uint64_t snap_generator_bounded(struct snap_bit_generator *g, uint64_t range);

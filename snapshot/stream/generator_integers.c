@@ -7,98 +7,58 @@
 #include "config.h"
 
 #include <snapstate/stream_draws.h>
+#include <string.h>
 
 #include "stream/generator.h"
 
-uint64_t snap_reader_bounded_u64(struct snap_reader_u64 *r, uint64_t range)
+/* Words on the stack at once. */
+#define BLOCK 512u
+
+/* A word times the number of results has the result above and a remainder below, of which the
+ * smallest are refused so that all results are as frequent. */
+
+static uint32_t least_remainder(unsigned bits, uint32_t range)
 {
-    const uint64_t size = range + 1;
-    snap_uint128 product = (snap_uint128)snap_reader_u64_next(r) * size;
+    const uint32_t most = UINT32_MAX >> (32 - bits);
 
-    if ((uint64_t)product < size) {
-        const uint64_t threshold = (UINT64_MAX - range) % size;
-
-        while ((uint64_t)product < threshold) {
-            product = (snap_uint128)snap_reader_u64_next(r) * size;
-        }
-    }
-    return (uint64_t)(product >> 64);
+    return (most - range) % (range + 1);
 }
 
-uint32_t snap_reader_bounded_u32(struct snap_reader_u32 *r, uint32_t range)
+static uint64_t least_remainder_64(uint64_t range)
 {
-    const uint32_t size = range + 1;
-    uint64_t product = (uint64_t)snap_reader_u32_next(r) * size;
-
-    if ((uint32_t)product < size) {
-        const uint32_t threshold = (UINT32_MAX - range) % size;
-
-        while ((uint32_t)product < threshold) {
-            product = (uint64_t)snap_reader_u32_next(r) * size;
-        }
-    }
-    return (uint32_t)(product >> 32);
+    return (UINT64_MAX - range) % (range + 1);
 }
 
 uint64_t snap_generator_bounded(struct snap_bit_generator *g, uint64_t range)
 {
-    struct snap_reader_u64 wide;
-    struct snap_reader_u32 narrow;
+    snap_uint128 product;
+    uint64_t wide;
+    uint32_t word;
 
     if (range == 0) {
         return 0;
     }
-    if (range > UINT32_MAX) {
-        snap_reader_u64_init(&wide, g, 1);
-        return range == UINT64_MAX ? snap_reader_u64_next(&wide)
-                                   : snap_reader_bounded_u64(&wide, range);
+    if (range == UINT32_MAX) {
+        snap_bit_generator_fill_u32(g, &word, 1);
+        return word;
     }
-    snap_reader_u32_init(&narrow, g, 1);
-    return range == UINT32_MAX ? snap_reader_u32_next(&narrow)
-                               : snap_reader_bounded_u32(&narrow, (uint32_t)range);
-}
+    if (range < UINT32_MAX) {
+        const uint32_t size = (uint32_t)range + 1;
 
-/* ---- pieces ---- */
-
-/* Pieces of `bits` bits of 32-bit words. The words' reader counts words. */
-struct pieces {
-    struct snap_reader_u32 words;
-    uint32_t word;
-    unsigned kept; /* pieces of `word` that are left */
-};
-
-static uint32_t next_piece(struct pieces *p, unsigned bits, size_t numbers_left)
-{
-    if (p->kept == 0) {
-        p->words.left = (numbers_left + 32 / bits - 1) / (32 / bits);
-        p->word = snap_reader_u32_next(&p->words);
-        p->kept = 32 / bits - 1;
-    } else {
-        p->word >>= bits;
-        p->kept--;
+        do {
+            snap_bit_generator_fill_u32(g, &word, 1);
+            wide = (uint64_t)word * size;
+        } while ((uint32_t)wide < size && (uint32_t)wide < least_remainder(32, (uint32_t)range));
+        return wide >> 32;
     }
-    return p->word & (((uint32_t)1 << bits) - 1);
-}
-
-/* 0 <= result <= range, range > 0, below 2^bits; bits 1 (any range), 8 or 16. */
-static uint32_t bounded_piece(struct pieces *p, unsigned bits, uint32_t range, size_t numbers_left)
-{
-    const uint32_t most = ((uint32_t)1 << bits) - 1;
-    const uint32_t size = range + 1;
-    uint32_t product;
-
-    if (range == most) {
-        return next_piece(p, bits, numbers_left);
-    }
-    product = next_piece(p, bits, numbers_left) * size;
-    if ((product & most) < size) {
-        const uint32_t threshold = (most - range) % size;
-
-        while ((product & most) < threshold) {
-            product = next_piece(p, bits, numbers_left) * size;
+    do {
+        snap_bit_generator_fill_u64(g, &wide, 1);
+        if (range == UINT64_MAX) {
+            return wide;
         }
-    }
-    return product >> bits;
+        product = (snap_uint128)wide * (range + 1);
+    } while ((uint64_t)product <= range && (uint64_t)product < least_remainder_64(range));
+    return (uint64_t)(product >> 64);
 }
 
 /* ---- types ---- */
@@ -142,28 +102,6 @@ static bool fits(enum snap_dtype dtype, int64_t low, uint64_t range)
     return above <= all && range <= all - above;
 }
 
-static void put(enum snap_dtype dtype, void *out, size_t i, uint64_t value)
-{
-    switch (dtype) {
-    case SNAP_BOOL:
-    case SNAP_U8:
-    case SNAP_I8:
-        ((uint8_t *)out)[i] = (uint8_t)value;
-        break;
-    case SNAP_U16:
-    case SNAP_I16:
-        ((uint16_t *)out)[i] = (uint16_t)value;
-        break;
-    case SNAP_U32:
-    case SNAP_I32:
-        ((uint32_t *)out)[i] = (uint32_t)value;
-        break;
-    default:
-        ((uint64_t *)out)[i] = value;
-        break;
-    }
-}
-
 static enum snap_status check(const struct snap_bit_generator *g, enum snap_dtype dtype,
                               int64_t low, uint64_t range, struct snap_error *err)
 {
@@ -180,39 +118,106 @@ static enum snap_status check(const struct snap_bit_generator *g, enum snap_dtyp
 
 /* ---- one range ---- */
 
-static void fill_pieces(struct snap_bit_generator *g, enum snap_dtype dtype, uint64_t low,
-                        uint32_t range, void *out, size_t n)
-{
-    struct pieces p = { .kept = 0 };
+/* No more words are made at once than results are left, so all are used. A refused result is written
+ * over by the next one: nothing depends on what the processor cannot foresee. */
 
-    snap_reader_u32_init(&p.words, g, 0);
-    for (size_t i = 0; i < n; i++) {
-        put(dtype, out, i, low + bounded_piece(&p, bits_of(dtype), range, n - i));
-    }
+static inline __attribute__((always_inline)) void put_in(size_t element_bytes, void *out, size_t i, uint64_t value)
+{
+    memcpy((unsigned char *)out + i * element_bytes, &value, element_bytes); /* little-endian */
 }
 
-static void fill_narrow(struct snap_bit_generator *g, enum snap_dtype dtype, uint64_t low,
-                        uint32_t range, void *out, size_t n)
+static inline __attribute__((always_inline)) void fill_narrow(struct snap_bit_generator *g, size_t element_bytes, uint64_t low,
+                               uint32_t range, void *out, size_t n)
 {
-    struct snap_reader_u32 r;
+    const uint64_t size = (uint64_t)range + 1;
+    const uint32_t least = range == UINT32_MAX ? 0 : least_remainder(32, range);
+    uint32_t words[BLOCK];
+    size_t i = 0;
 
-    snap_reader_u32_init(&r, g, n);
-    for (size_t i = 0; i < n; i++, r.left--) {
-        put(dtype, out, i,
-            low + (range == UINT32_MAX ? snap_reader_u32_next(&r)
-                                       : snap_reader_bounded_u32(&r, range)));
+    while (i < n) {
+        size_t count = n - i < BLOCK ? n - i : BLOCK;
+
+        snap_bit_generator_fill_u32(g, words, count);
+        for (size_t w = 0; w < count; w++) {
+            uint64_t product = words[w] * size;
+
+            put_in(element_bytes, out, i, low + (product >> 32));
+            i += (uint32_t)product >= least;
+        }
     }
 }
 
 static void fill_wide(struct snap_bit_generator *g, uint64_t low, uint64_t range, uint64_t *out,
                       size_t n)
 {
-    struct snap_reader_u64 r;
+    const snap_uint128 size = (snap_uint128)range + 1;
+    const uint64_t least = range == UINT64_MAX ? 0 : least_remainder_64(range);
+    uint64_t words[BLOCK];
+    size_t i = 0;
 
-    snap_reader_u64_init(&r, g, n);
-    for (size_t i = 0; i < n; i++, r.left--) {
-        out[i] = low + (range == UINT64_MAX ? snap_reader_u64_next(&r)
-                                            : snap_reader_bounded_u64(&r, range));
+    while (i < n) {
+        size_t count = n - i < BLOCK ? n - i : BLOCK;
+
+        snap_bit_generator_fill_u64(g, words, count);
+        for (size_t w = 0; w < count; w++) {
+            snap_uint128 product = words[w] * size;
+
+            out[i] = low + (uint64_t)(product >> 64);
+            i += (uint64_t)product >= least;
+        }
+    }
+}
+
+/* Pieces of `bits` bits, 8 or 16, or 1, of which each is a result. */
+static inline __attribute__((always_inline)) void fill_pieces(struct snap_bit_generator *g, unsigned bits, uint64_t low,
+                               uint32_t range, void *out, size_t n)
+{
+    const size_t element_bytes = bits == 16 ? 2 : 1;
+    const size_t per_word = 32 / bits;
+    const uint32_t most = UINT32_MAX >> (32 - bits);
+    const uint32_t least = range == most ? 0 : least_remainder(bits, range);
+    uint32_t words[BLOCK];
+    size_t i = 0;
+
+    while (i < n) {
+        size_t wanted = (n - i - 1) / per_word + 1;
+        size_t count = wanted < BLOCK ? wanted : BLOCK;
+
+        snap_bit_generator_fill_u32(g, words, count);
+        for (size_t w = 0; w < count; w++) {
+            for (size_t p = 0; p < per_word && i < n; p++) {
+                uint32_t product = (words[w] >> (p * bits) & most) * (range + 1);
+
+                put_in(element_bytes, out, i, low + (product >> bits));
+                i += (product & most) >= least;
+            }
+        }
+    }
+}
+
+static void fill(struct snap_bit_generator *g, enum snap_dtype dtype, uint64_t low, uint64_t range,
+                 void *out, size_t n)
+{
+    switch (bits_of(dtype)) {
+    case 1:
+        fill_pieces(g, 1, low, (uint32_t)range, out, n);
+        break;
+    case 8:
+        fill_pieces(g, 8, low, (uint32_t)range, out, n);
+        break;
+    case 16:
+        fill_pieces(g, 16, low, (uint32_t)range, out, n);
+        break;
+    case 32:
+        fill_narrow(g, 4, low, (uint32_t)range, out, n);
+        break;
+    default:
+        if (range <= UINT32_MAX) {
+            fill_narrow(g, 8, low, (uint32_t)range, out, n);
+        } else {
+            fill_wide(g, low, range, out, n);
+        }
+        break;
     }
 }
 
@@ -232,26 +237,49 @@ enum snap_status snap_generator_integers(struct snap_stream *stream, enum snap_d
     }
     if (range == 0) {
         for (size_t i = 0; i < n; i++) {
-            put(dtype, out, i, (uint64_t)low);
+            put_in(snap_dtype_size_bytes(dtype), out, i, (uint64_t)low);
         }
-    } else if (bits_of(dtype) < 32) {
-        fill_pieces(g, dtype, (uint64_t)low, (uint32_t)range, out, n);
-    } else if (range <= UINT32_MAX) {
-        fill_narrow(g, dtype, (uint64_t)low, (uint32_t)range, out, n);
     } else {
-        fill_wide(g, (uint64_t)low, range, out, n);
+        fill(g, dtype, (uint64_t)low, range, out, n);
     }
     return SNAP_OK;
 }
 
 /* ---- a range each ---- */
 
+/* Pieces of a word that one call gives out. */
+struct pieces {
+    uint32_t word;
+    unsigned left;
+};
+
+static uint32_t bounded_piece(struct snap_bit_generator *g, struct pieces *p, unsigned bits,
+                              uint32_t range)
+{
+    const uint32_t most = UINT32_MAX >> (32 - bits);
+    const uint32_t least = range == most ? 0 : least_remainder(bits, range);
+    uint32_t product;
+
+    do {
+        if (p->left == 0) {
+            snap_bit_generator_fill_u32(g, &p->word, 1);
+            p->left = 32 / bits;
+        } else {
+            p->word >>= bits;
+        }
+        p->left--;
+        product = (p->word & most) * (range + 1);
+    } while ((product & most) < least);
+    return product >> bits;
+}
+
 enum snap_status snap_generator_integers_each(struct snap_stream *stream, enum snap_dtype dtype,
                                               const int64_t *low, const uint64_t *range, void *out,
                                               size_t n, struct snap_error *err)
 {
     struct snap_bit_generator *g = snap_stream_bit_generator(stream, "integers", err);
-    struct pieces p = { .kept = 0 };
+    const unsigned bits = bits_of(dtype);
+    struct pieces p = { 0, 0 };
 
     if (g == NULL) {
         return SNAP_INVALID;
@@ -263,14 +291,12 @@ enum snap_status snap_generator_integers_each(struct snap_stream *stream, enum s
             return status;
         }
     }
-    snap_reader_u32_init(&p.words, g, 0);
     for (size_t i = 0; i < n; i++) {
         uint64_t value = range[i] == 0 ? 0
-                         : bits_of(dtype) < 32
-                             ? bounded_piece(&p, bits_of(dtype), (uint32_t)range[i], 1)
-                             : snap_generator_bounded(g, range[i]);
+                         : bits < 32   ? bounded_piece(g, &p, bits, (uint32_t)range[i])
+                                       : snap_generator_bounded(g, range[i]);
 
-        put(dtype, out, i, (uint64_t)low[i] + value);
+        put_in(snap_dtype_size_bytes(dtype), out, i, (uint64_t)low[i] + value);
     }
     return SNAP_OK;
 }

@@ -6,7 +6,10 @@
 #include <snapstate/stream_draws.h>
 #include <string.h>
 
-#include "stream/generator.h"
+#include "stream/numpy_bit_generator.h"
+
+/* Words on the stack at once. */
+#define BLOCK 512u
 
 /* Items that are swapped: `stride` bytes apart. */
 struct line {
@@ -15,15 +18,15 @@ struct line {
     size_t stride;
 };
 
-static inline void swap_bytes(unsigned char *a, unsigned char *b, size_t size_bytes)
+static void swap_large(unsigned char *a, unsigned char *b, size_t size_bytes)
 {
-    unsigned char kept[64];
+    unsigned char kept[256];
 
     while (size_bytes > 0) {
         size_t piece = size_bytes < sizeof kept ? size_bytes : sizeof kept;
 
         memcpy(kept, a, piece);
-        memmove(a, b, piece); /* of an item with itself */
+        memmove(a, b, piece); /* an item may be swapped with itself */
         memcpy(b, kept, piece);
         a += piece;
         b += piece;
@@ -31,10 +34,21 @@ static inline void swap_bytes(unsigned char *a, unsigned char *b, size_t size_by
     }
 }
 
-/* With the usual sizes as constants, of which the compiler makes loads and stores. */
-static inline void swap(const struct line *line, size_t item_bytes, size_t i, size_t j)
+/* `item_bytes` is that of the line, as a constant where the compiler can make use of it. */
+static inline __attribute__((always_inline)) void swap(const struct line *line, size_t item_bytes, size_t i, size_t j)
 {
-    swap_bytes(line->items + i * line->stride, line->items + j * line->stride, item_bytes);
+    unsigned char *a = line->items + i * line->stride;
+    unsigned char *b = line->items + j * line->stride;
+    uint64_t kept[2];
+
+    if (item_bytes > sizeof kept[0]) {
+        swap_large(a, b, item_bytes);
+        return;
+    }
+    memcpy(&kept[0], a, item_bytes);
+    memcpy(&kept[1], b, item_bytes);
+    memcpy(a, &kept[1], item_bytes);
+    memcpy(b, &kept[0], item_bytes);
 }
 
 /* random_interval(max), max > UINT32_MAX. */
@@ -50,34 +64,42 @@ static uint64_t wide_interval(struct snap_bit_generator *g, uint64_t max)
     return value;
 }
 
-/* For i = count - 1 to 1: swap item i with one of those up to it. A word that is drawn is too large,
- * or settles one i; masks change only where i passes a power of two. */
-static inline void shuffle_line(struct snap_bit_generator *g, const struct line *line,
+/* From the last item to the second: swap it with one of those up to it. A word gives a place, or is
+ * too large and passed over. No more words are made than items are left, so all are used. Places are
+ * found first and swaps made then: which words are passed over cannot be foreseen, and a processor
+ * that guesses wrong would wait. */
+static inline __attribute__((always_inline)) void shuffle_line(struct snap_bit_generator *g, const struct line *line,
                                 size_t item_bytes, size_t count)
 {
-    struct snap_reader_u32 r;
-    size_t i = count;
+    uint32_t words[BLOCK];
+    uint32_t places[BLOCK];
+    size_t at = 0;
+    size_t made = 0;
+    size_t top = count > 0 ? count - 1 : 0; /* the next item to swap */
 
-    for (; i > (uint64_t)UINT32_MAX + 1; i--) {
-        swap(line, item_bytes, i - 1, wide_interval(g, i - 1));
+    for (; top > UINT32_MAX; top--) {
+        swap(line, item_bytes, top, wide_interval(g, top));
     }
-    snap_reader_u32_init(&r, g, 0);
-    while (i > 1) {
-        uint32_t top = (uint32_t)(i - 1);
-        uint32_t mask = UINT32_MAX >> __builtin_clz(top);
-        uint32_t low = mask >> 1; /* the largest place that has a smaller mask */
+    while (top > 0) {
+        uint32_t mask = UINT32_MAX >> __builtin_clz((uint32_t)top);
+        size_t same_mask = top - (mask >> 1); /* items until it is halved */
+        size_t found = 0;
 
-        while (top > low) {
-            uint32_t place;
-
-            r.left = top;
-            place = snap_reader_u32_next(&r) & mask;
-            if (place <= top) {
-                swap(line, item_bytes, top, place);
-                top--;
-            }
+        if (at == made) {
+            made = top < BLOCK ? top : BLOCK;
+            at = 0;
+            snap_bit_generator_fill_u32(g, words, made);
         }
-        i = (size_t)top + 1;
+        while (at < made && found < same_mask) {
+            uint32_t place = words[at++] & mask;
+
+            places[found] = place;
+            found += place <= top - found;
+        }
+        for (size_t i = 0; i < found; i++) {
+            swap(line, item_bytes, top - i, places[i]);
+        }
+        top -= found;
     }
 }
 

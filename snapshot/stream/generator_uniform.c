@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "stream/numpy_bit_generator.h"
+#include "stream/uniform_lanes.h"
 
 /* Words on the stack at once. */
 #define BLOCK 512u
@@ -87,9 +88,7 @@ enum snap_status snap_generator_random_f32(struct snap_stream *stream, float *ou
     for (size_t count; n > 0; n -= count, out += count) {
         count = least(n, BLOCK);
         snap_bit_generator_fill_u32(g, block, count);
-        for (size_t i = 0; i < count; i++) {
-            out[i] = (float)(int32_t)(block[i] >> 8) * 0x1p-24f;
-        }
+        snap_words_to_f32(block, out, count);
     }
     return SNAP_OK;
 }

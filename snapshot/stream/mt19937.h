@@ -34,5 +34,9 @@ uint32_t snap_mt19937_u32(struct snap_mt19937 *mt);
 uint64_t snap_mt19937_u64(struct snap_mt19937 *mt);
 /* The 53-bit double in [0, 1) of Python and NumPy: 27 high bits of one word, 26 of the next. */
 double snap_mt19937_double(struct snap_mt19937 *mt);
+/* The same n times, several words at once. */
+void snap_mt19937_fill_u32(struct snap_mt19937 *mt, uint32_t *out, size_t n);
+void snap_mt19937_fill_u64(struct snap_mt19937 *mt, uint64_t *out, size_t n);
+void snap_mt19937_fill_double(struct snap_mt19937 *mt, double *out, size_t n);
 
 #endif

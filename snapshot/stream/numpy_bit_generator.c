@@ -9,6 +9,7 @@
 #include "stream/numpy_word_reader.h"
 #include "stream/stream_family.h"
 #include "stream/stream_json.h"
+#include "stream/uniform_lanes.h"
 
 #define MOST_SEED_WORDS SNAP_MT19937_WORDS
 /* Of a twister: 624 numbers of ten digits and a comma, and the names; a hint, no limit. */
@@ -55,16 +56,24 @@ void snap_bit_generator_fill_u32(struct snap_bit_generator *g, uint32_t *out, si
     }
 }
 
-void snap_bit_generator_fill_f64(struct snap_bit_generator *g, double *out, size_t n)
+static void fill_high_bits(struct snap_bit_generator *g, double *out, size_t n)
 {
     uint64_t block[256];
 
     for (size_t count; n > 0; n -= count, out += count) {
         count = n < 256 ? n : 256;
-        snap_bit_generator_fill_u64(g, block, count);
-        for (size_t i = 0; i < count; i++) {
-            out[i] = snap_bit_generator_to_double(g, block[i]);
-        }
+        g->ops->fill_u64(g, block, count);
+        snap_words_to_f64(block, out, count);
+    }
+}
+
+void snap_bit_generator_fill_f64(struct snap_bit_generator *g, double *out, size_t n)
+{
+    g->words_drawn += 2 * (uint64_t)n;
+    if (g->ops->fill_f64 != NULL) {
+        g->ops->fill_f64(g, out, n);
+    } else {
+        fill_high_bits(g, out, n);
     }
 }
 

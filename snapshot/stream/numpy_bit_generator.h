@@ -62,6 +62,8 @@ struct snap_bit_generator_ops {
     void (*fill_u64)(struct snap_bit_generator *g, uint64_t *out, size_t n);
     /* (optional) NULL: halves of 64-bit words, low first. */
     void (*fill_u32)(struct snap_bit_generator *g, uint32_t *out, size_t n);
+    /* (optional) NULL: the high 53 bits of 64-bit words, times 2^-53. */
+    void (*fill_f64)(struct snap_bit_generator *g, double *out, size_t n);
 
     /* (optional) Jump as after `delta` 64-bit words, or blocks of them, 256 bits, least significant
      * word first. NULL: there is no such call. */

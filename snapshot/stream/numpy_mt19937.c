@@ -16,16 +16,17 @@
 
 static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        out[i] = snap_mt19937_u64(&g->mt);
-    }
+    snap_mt19937_fill_u64(&g->mt, out, n);
 }
 
 static void fill_u32(struct snap_bit_generator *g, uint32_t *out, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        out[i] = snap_mt19937_u32(&g->mt);
-    }
+    snap_mt19937_fill_u32(&g->mt, out, n);
+}
+
+static void fill_f64(struct snap_bit_generator *g, double *out, size_t n)
+{
+    snap_mt19937_fill_double(&g->mt, out, n);
 }
 
 static void seed(struct snap_bit_generator *g, const uint32_t *words)
@@ -83,6 +84,7 @@ static const struct snap_bit_generator_ops ops = {
     .seed = seed,
     .fill_u64 = fill_u64,
     .fill_u32 = fill_u32,
+    .fill_f64 = fill_f64,
     .jump = jump,
     .put_state = put_state,
     .keys = "bit_generator kind seed_seq? state",
