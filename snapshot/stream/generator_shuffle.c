@@ -1,134 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Generator: shuffle, permutation, permuted. The places are drawn by masked rejection, not by
- * Lemire's method: random_interval of NumPy's src/distributions/distributions.c. */
+ * Lemire's method. */
 #include "config.h"
 
 #include <snapstate/stream_draws.h>
-#include <string.h>
 
+#include "stream/masked_shuffle.h"
 #include "stream/numpy_bit_generator.h"
 
-/* Words on the stack at once. */
-#define BLOCK 512u
-
-/* Items that are swapped: `stride` bytes apart. */
-struct line {
-    unsigned char *items;
-    size_t item_bytes;
-    size_t stride;
-};
-
-static void swap_large(unsigned char *a, unsigned char *b, size_t size_bytes)
+static void fill_u32(void *arg, uint32_t *out, size_t n)
 {
-    unsigned char kept[256];
-
-    while (size_bytes > 0) {
-        size_t piece = size_bytes < sizeof kept ? size_bytes : sizeof kept;
-
-        memcpy(kept, a, piece);
-        memmove(a, b, piece); /* an item may be swapped with itself */
-        memcpy(b, kept, piece);
-        a += piece;
-        b += piece;
-        size_bytes -= piece;
-    }
+    snap_bit_generator_fill_u32(arg, out, n);
 }
 
-/* `item_bytes` is that of the line, as a constant where the compiler can make use of it. */
-static inline __attribute__((always_inline)) void swap(const struct line *line, size_t item_bytes, size_t i, size_t j)
+static void fill_u64(void *arg, uint64_t *out, size_t n)
 {
-    unsigned char *a = line->items + i * line->stride;
-    unsigned char *b = line->items + j * line->stride;
-    uint64_t kept[2];
-
-    if (item_bytes > sizeof kept[0]) {
-        swap_large(a, b, item_bytes);
-        return;
-    }
-    memcpy(&kept[0], a, item_bytes);
-    memcpy(&kept[1], b, item_bytes);
-    memcpy(a, &kept[1], item_bytes);
-    memcpy(b, &kept[0], item_bytes);
+    snap_bit_generator_fill_u64(arg, out, n);
 }
 
-/* random_interval(max), max > UINT32_MAX. */
-static uint64_t wide_interval(struct snap_bit_generator *g, uint64_t max)
+static void shuffle(struct snap_bit_generator *g, const struct snap_shuffle_line *line,
+                    size_t count)
 {
-    uint64_t mask = UINT64_MAX >> __builtin_clzll(max);
-    uint64_t value;
+    const struct snap_word_source source = { fill_u32, fill_u64, g };
 
-    do {
-        snap_bit_generator_fill_u64(g, &value, 1);
-        value &= mask;
-    } while (value > max);
-    return value;
-}
-
-/* From the last item to the second: swap it with one of those up to it. A word gives a place, or is
- * too large and passed over. No more words are made than items are left, so all are used. Places are
- * found first and swaps made then: which words are passed over cannot be foreseen, and a processor
- * that guesses wrong would wait. */
-static inline __attribute__((always_inline)) void shuffle_line(struct snap_bit_generator *g, const struct line *line,
-                                size_t item_bytes, size_t count)
-{
-    uint32_t words[BLOCK];
-    uint32_t places[BLOCK];
-    size_t at = 0;
-    size_t made = 0;
-    size_t top = count > 0 ? count - 1 : 0; /* the next item to swap */
-
-    for (; top > UINT32_MAX; top--) {
-        swap(line, item_bytes, top, wide_interval(g, top));
-    }
-    while (top > 0) {
-        uint32_t mask = UINT32_MAX >> __builtin_clz((uint32_t)top);
-        size_t same_mask = top - (mask >> 1); /* items until it is halved */
-        size_t found = 0;
-
-        if (at == made) {
-            made = top < BLOCK ? top : BLOCK;
-            at = 0;
-            snap_bit_generator_fill_u32(g, words, made);
-        }
-        while (at < made && found < same_mask) {
-            uint32_t place = words[at++] & mask;
-
-            places[found] = place;
-            found += place <= top - found;
-        }
-        for (size_t i = 0; i < found; i++) {
-            swap(line, item_bytes, top - i, places[i]);
-        }
-        top -= found;
-    }
-}
-
-static void shuffle(struct snap_bit_generator *g, const struct line *line, size_t count)
-{
-    switch (line->item_bytes) {
-    case 1:
-        shuffle_line(g, line, 1, count);
-        break;
-    case 2:
-        shuffle_line(g, line, 2, count);
-        break;
-    case 4:
-        shuffle_line(g, line, 4, count);
-        break;
-    case 8:
-        shuffle_line(g, line, 8, count);
-        break;
-    default:
-        shuffle_line(g, line, line->item_bytes, count);
-        break;
-    }
+    snap_masked_shuffle(&source, line, count);
 }
 
 enum snap_status snap_generator_shuffle(struct snap_stream *stream, void *items, size_t count,
                                         size_t item_bytes, struct snap_error *err)
 {
     struct snap_bit_generator *g = snap_stream_bit_generator(stream, "shuffle", err);
-    const struct line line = { items, item_bytes, item_bytes };
+    const struct snap_shuffle_line line = { items, item_bytes, item_bytes };
 
     if (g == NULL) {
         return SNAP_INVALID;
@@ -161,7 +63,7 @@ enum snap_status snap_generator_permuted(struct snap_stream *stream, void *items
     }
     for (size_t o = 0; o < outer; o++, block += n * inner * item_bytes) {
         for (size_t i = 0; i < inner; i++) {
-            const struct line line = { block + i * item_bytes, item_bytes, inner * item_bytes };
+            const struct snap_shuffle_line line = { block + i * item_bytes, item_bytes, inner * item_bytes };
 
             shuffle(g, &line, n);
         }

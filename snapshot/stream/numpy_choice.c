@@ -46,9 +46,7 @@ static void draw_doubles(void *arg, double *out, size_t n)
 {
     struct snap_numpy_random_state *r = arg;
 
-    for (size_t i = 0; i < n; i++) {
-        out[i] = snap_mt19937_double(&r->mt);
-    }
+    snap_mt19937_fill_double(&r->mt, out, n);
 }
 
 enum snap_status snap_numpy_choice_weighted(struct snap_numpy_random_state *r, const double *p,
