@@ -10,6 +10,12 @@
 
 #include <snapstate/stream.h>
 
+struct snap_stream {
+    const struct snap_stream_family *family;
+    void *state;             /* family->state_size_bytes */
+    uint64_t words_followed; /* counted by snap_stream_follow*, beside what the family counts */
+};
+
 struct snap_stream_family {
     const char *name;
     size_t state_size_bytes;
@@ -30,6 +36,9 @@ struct snap_stream_family {
     uint64_t (*words_drawn)(const void *state);
     /* Words from one state to another, at most limit_words either way; false when none is found. */
     bool (*distance)(const void *from, const void *to, uint64_t limit_words, int64_t *words);
+    /* (optional) The same, forward only, for kinds that must be stepped to find a distance; NULL:
+     * distance serves. *words has no meaning when it is false. */
+    bool (*forward)(const void *from, const void *to, uint64_t limit_words, uint64_t *words);
 };
 
 extern const struct snap_stream_family snap_python_random_family;
@@ -47,6 +56,11 @@ extern const struct snap_stream_family snap_opaque_stream_family;
 /* The family of a kind, NULL when there is none. */
 const struct snap_stream_family *snap_stream_family_find(const char *kind);
 
+/* Storage for a state, as seed 0 gives it, and its release (NULL is fine). */
+enum snap_status snap_stream_state_new(const struct snap_stream_family *family, void **state,
+                                       struct snap_error *err);
+void snap_stream_state_free(const struct snap_stream_family *family, void *state);
+
 /* The state of a stream of the given family; NULL, and SNAP_INVALID in err, for another one.
  * `draw` names the call for the message. */
 void *snap_stream_state(struct snap_stream *stream, const struct snap_stream_family *family,
@@ -56,6 +70,8 @@ void *snap_stream_state(struct snap_stream *stream, const struct snap_stream_fam
 struct snap_mt19937;
 bool snap_mt19937_distance(const struct snap_mt19937 *from, const struct snap_mt19937 *to,
                            uint64_t limit_words, int64_t *words);
+bool snap_mt19937_forward(const struct snap_mt19937 *from, const struct snap_mt19937 *to,
+                          uint64_t limit_words, uint64_t *words);
 /* to - from, for counters. */
 bool snap_counter_distance(uint64_t from, uint64_t to, int64_t *words);
 

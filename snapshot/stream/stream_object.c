@@ -8,11 +8,6 @@
 #include "stream/numpy_bit_generator.h"
 #include "stream/stream_family.h"
 
-struct snap_stream {
-    const struct snap_stream_family *family;
-    void *state;
-};
-
 static enum snap_status find(const char *kind, const struct snap_stream_family **family,
                              struct snap_error *err)
 {
@@ -27,8 +22,8 @@ static enum snap_status find(const char *kind, const struct snap_stream_family *
     return SNAP_OK;
 }
 
-static enum snap_status new_state(const struct snap_stream_family *family, void **state,
-                                  struct snap_error *err)
+enum snap_status snap_stream_state_new(const struct snap_stream_family *family, void **state,
+                                       struct snap_error *err)
 {
     *state = calloc(1, family->state_size_bytes);
     if (*state == NULL) {
@@ -38,7 +33,7 @@ static enum snap_status new_state(const struct snap_stream_family *family, void 
     return SNAP_OK;
 }
 
-static void free_state(const struct snap_stream_family *family, void *state)
+void snap_stream_state_free(const struct snap_stream_family *family, void *state)
 {
     if (state != NULL && family->release != NULL) {
         family->release(state);
@@ -65,7 +60,8 @@ enum snap_status snap_stream_new(const char *kind, struct snap_stream **stream,
         return snap_error_set(err, SNAP_NO_MEMORY, "stream %s: new: no memory", kind);
     }
     made->family = family;
-    status = new_state(family, &made->state, err);
+    made->words_followed = 0;
+    status = snap_stream_state_new(family, &made->state, err);
     if (status != SNAP_OK) {
         free(made);
         return status;
@@ -77,7 +73,7 @@ enum snap_status snap_stream_new(const char *kind, struct snap_stream **stream,
 void snap_stream_free(struct snap_stream *stream)
 {
     if (stream != NULL) {
-        free_state(stream->family, stream->state);
+        snap_stream_state_free(stream->family, stream->state);
         free(stream);
     }
 }
@@ -111,10 +107,10 @@ enum snap_status snap_stream_decode(struct snap_stream *stream, const void *byte
 
 uint64_t snap_stream_words_drawn(const struct snap_stream *stream)
 {
-    if (stream->family->words_drawn == NULL) {
-        return 0;
-    }
-    return stream->family->words_drawn(stream->state);
+    uint64_t drawn =
+        stream->family->words_drawn != NULL ? stream->family->words_drawn(stream->state) : 0;
+
+    return drawn + stream->words_followed;
 }
 
 enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, size_t from_size,
@@ -134,11 +130,11 @@ enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, 
     if (status != SNAP_OK) {
         return status;
     }
-    status = new_state(family, &from, err);
+    status = snap_stream_state_new(family, &from, err);
     if (status != SNAP_OK) {
         goto out;
     }
-    status = new_state(family, &to, err);
+    status = snap_stream_state_new(family, &to, err);
     if (status != SNAP_OK) {
         goto out;
     }
@@ -153,8 +149,8 @@ enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, 
     *related = family->distance(from, to, limit_words, &found);
     *words = *related ? found : 0;
 out:
-    free_state(family, from);
-    free_state(family, to);
+    snap_stream_state_free(family, from);
+    snap_stream_state_free(family, to);
     return status;
 }
 

@@ -291,6 +291,15 @@ static bool distance(const void *from, const void *to, uint64_t limit_words, int
                                  &((const struct snap_torch_cpu *)to)->mt, limit_words, words);
 }
 
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
+{
+    const struct snap_torch_cpu *a = from;
+    const struct snap_torch_cpu *b = to;
+
+    /* Another seed: manual_seed() was called, and no draw leads there. */
+    return a->seed == b->seed && snap_mt19937_forward(&a->mt, &b->mt, limit_words, words);
+}
+
 const struct snap_stream_family snap_torch_cpu_family = {
     .name = KIND,
     .state_size_bytes = sizeof(struct snap_torch_cpu),
@@ -300,4 +309,5 @@ const struct snap_stream_family snap_torch_cpu_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .forward = forward,
 };

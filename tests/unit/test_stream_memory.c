@@ -127,6 +127,17 @@ static enum snap_status distance(struct work *work)
     return status;
 }
 
+static enum snap_status follow(struct work *work)
+{
+    uint64_t words = 99;
+    bool related = false;
+    enum snap_status status = snap_stream_follow(work->stream, work->bytes, work->size, 0, &words,
+                                                 &related, &err);
+
+    assert_true(status == SNAP_OK ? words == 0 && related : words == 99 && !related);
+    return status;
+}
+
 /* Calls of the engines that need memory. */
 static enum snap_status draws(struct work *work)
 {
@@ -269,6 +280,7 @@ static void calls(void **state)
         assert_true(until_it_succeeds(encode, &work) > 0);
         until_it_succeeds(decode, &work);
         assert_true(until_it_succeeds(distance, &work) > 0);
+        assert_true(until_it_succeeds(follow, &work) > 0);
         snap_stream_free(work.stream);
         free(work.bytes);
     }

@@ -66,9 +66,10 @@ enum snap_status snap_stream_encode(const struct snap_stream *stream, void **byt
 enum snap_status snap_stream_decode(struct snap_stream *stream, const void *bytes,
                                     size_t size_bytes, struct snap_error *err);
 
-/* 32-bit words drawn since this object was made. Only grows; no part of the state: neither seeding
- * nor decoding changes it. "philox_dropout" counts the steps of its counter; "torch_cuda" and
- * "opaque" draw nothing here and stay at 0. */
+/* 32-bit words drawn since this object was made, here or by a generator that it follows
+ * (snap_stream_follow). Only grows; no part of the state: neither seeding nor decoding changes it.
+ * "philox_dropout" counts the steps of its counter; "torch_cuda" draws nothing here and counts what
+ * it follows; "opaque" stays at 0. */
 uint64_t snap_stream_words_drawn(const struct snap_stream *stream);
 
 /* How many 32-bit words the state `to` is ahead of the state `from` (negative: behind), both given
@@ -126,6 +127,50 @@ enum snap_status snap_philox_dropout_counter(const struct snap_stream *stream, u
 /* counter += steps. SNAP_UNSUPPORTED, and nothing changed, when it would pass 2^32-1. */
 enum snap_status snap_philox_dropout_advance(struct snap_stream *stream, uint32_t steps,
                                              struct snap_error *err);
+
+/* ---- Mirrors ----
+ * A stream can mirror a generator that lives in its own library, and count what is drawn there:
+ * take that generator's state now and then, and follow it. Cheap enough for every step: within a
+ * block of a twister it is a comparison, and a block of 624 words further on costs a fraction of a
+ * microsecond. */
+
+/* A Mersenne twister in the terms of Python and NumPy. The position stands behind the key as it
+ * does in random.getstate()[1]: 625 words in a row. */
+struct snap_mt19937_state {
+    size_t size_bytes; /* sizeof(struct snap_mt19937_state) */
+    uint32_t key[624];
+    uint32_t position; /* of the next word, 0..624; 624: the next block comes first */
+    bool has_gauss;    /* a cached normal; Python: gauss_next is not None */
+    double gauss;      /* RandomState: kept even when has_gauss is false */
+};
+#define SNAP_MT19937_STATE_INIT { .size_bytes = sizeof(struct snap_mt19937_state) }
+
+/* Put a stream of kind "python_random", "numpy_random_state" or "numpy_mt19937" into the state
+ * given, and read it from there. Nothing is counted. "numpy_mt19937" has no cached normal, and
+ * keeps its SeedSequence; where there is no normal to keep, `gauss` is not looked at, and given as
+ * 0. SNAP_CORRUPT, and the stream untouched, for a position past 624; SNAP_INVALID when the stream
+ * is of another kind. */
+enum snap_status snap_stream_set_mt19937(struct snap_stream *stream,
+                                         const struct snap_mt19937_state *state,
+                                         struct snap_error *err);
+enum snap_status snap_stream_get_mt19937(const struct snap_stream *stream,
+                                         struct snap_mt19937_state *state, struct snap_error *err);
+
+/* The same as set, and the words from the old state to the new one are added to the count of words
+ * drawn, when they are at most `limit_words` forward: *words, and *related is true. Otherwise (the
+ * generator was seeded, moved back, or moved further) the state is set all the same, nothing is
+ * counted, *words is 0 and *related false; that search takes the time of making `limit_words`
+ * words. Cached normals are not compared. */
+enum snap_status snap_stream_follow_mt19937(struct snap_stream *stream,
+                                            const struct snap_mt19937_state *state,
+                                            uint64_t limit_words, uint64_t *words, bool *related,
+                                            struct snap_error *err);
+/* The same for a stream of any kind, to the state that its member bytes give; the words are those
+ * of snap_stream_distance ("torch_cpu": not searched for when the seed is another one). What
+ * decode refuses is refused here, and the stream untouched. */
+enum snap_status snap_stream_follow(struct snap_stream *stream, const void *bytes,
+                                    size_t size_bytes, uint64_t limit_words, uint64_t *words,
+                                    bool *related, struct snap_error *err);
 
 /* ---- How a run reads and sets a stream, whoever owns it ---- */
 
