@@ -14,6 +14,8 @@
 /* Words on the stack at once. */
 #define BLOCK 512u
 
+#define INLINED static inline __attribute__((always_inline))
+
 /* A word times the number of results has the result above and a remainder below, of which the
  * smallest are refused so that all results are as frequent. */
 
@@ -118,16 +120,17 @@ static enum snap_status check(const struct snap_bit_generator *g, enum snap_dtyp
 
 /* ---- one range ---- */
 
-/* No more words are made at once than results are left, so all are used. A refused result is written
- * over by the next one: nothing depends on what the processor cannot foresee. */
+/* No more words are made at once than results are left, so all are used. A refused result is
+ * written over by the next one: nothing depends on what the processor cannot foresee. The widths
+ * are constants where these are called. */
 
-static inline __attribute__((always_inline)) void put_in(size_t element_bytes, void *out, size_t i, uint64_t value)
+INLINED void put_in(size_t element_bytes, void *out, size_t i, uint64_t value)
 {
     memcpy((unsigned char *)out + i * element_bytes, &value, element_bytes); /* little-endian */
 }
 
-static inline __attribute__((always_inline)) void fill_narrow(struct snap_bit_generator *g, size_t element_bytes, uint64_t low,
-                               uint32_t range, void *out, size_t n)
+INLINED void fill_narrow(struct snap_bit_generator *g, size_t element_bytes, uint64_t low,
+                         uint32_t range, void *out, size_t n)
 {
     const uint64_t size = (uint64_t)range + 1;
     const uint32_t least = range == UINT32_MAX ? 0 : least_remainder(32, range);
@@ -169,8 +172,8 @@ static void fill_wide(struct snap_bit_generator *g, uint64_t low, uint64_t range
 }
 
 /* Pieces of `bits` bits, 8 or 16, or 1, of which each is a result. */
-static inline __attribute__((always_inline)) void fill_pieces(struct snap_bit_generator *g, unsigned bits, uint64_t low,
-                               uint32_t range, void *out, size_t n)
+INLINED void fill_pieces(struct snap_bit_generator *g, unsigned bits, uint64_t low, uint32_t range,
+                         void *out, size_t n)
 {
     const size_t element_bytes = bits == 16 ? 2 : 1;
     const size_t per_word = 32 / bits;

@@ -63,7 +63,11 @@ enum snap_status snap_generator_permuted(struct snap_stream *stream, void *items
     }
     for (size_t o = 0; o < outer; o++, block += n * inner * item_bytes) {
         for (size_t i = 0; i < inner; i++) {
-            const struct snap_shuffle_line line = { block + i * item_bytes, item_bytes, inner * item_bytes };
+            const struct snap_shuffle_line line = {
+                .items = block + i * item_bytes,
+                .item_bytes = item_bytes,
+                .stride = inner * item_bytes,
+            };
 
             shuffle(g, &line, n);
         }

@@ -8,6 +8,8 @@
 /* Words on the stack at once. */
 #define BLOCK 512u
 
+#define INLINED static inline __attribute__((always_inline))
+
 static void swap_large(unsigned char *a, unsigned char *b, size_t size_bytes)
 {
     unsigned char kept[256];
@@ -25,7 +27,7 @@ static void swap_large(unsigned char *a, unsigned char *b, size_t size_bytes)
 }
 
 /* `item_bytes` is that of the line, as a constant where the compiler can make use of it. */
-static inline __attribute__((always_inline)) void swap(const struct snap_shuffle_line *line, size_t item_bytes, size_t i, size_t j)
+INLINED void swap(const struct snap_shuffle_line *line, size_t item_bytes, size_t i, size_t j)
 {
     unsigned char *a = line->items + i * line->stride;
     unsigned char *b = line->items + j * line->stride;
@@ -55,12 +57,11 @@ static uint64_t wide_interval(const struct snap_word_source *source, uint64_t ma
 }
 
 /* From the last item to the second: swap it with one of those up to it. A word gives a place, or is
- * too large and passed over. No more words are made than items are left, so all are used. Places are
- * found first and swaps made then: which words are passed over cannot be foreseen, and a processor
- * that guesses wrong would wait. */
-static inline __attribute__((always_inline)) void
-shuffle_line(const struct snap_word_source *source, const struct snap_shuffle_line *line,
-             size_t item_bytes, size_t count)
+ * too large and passed over. No more words are made than items are left, so all are used. Places
+ * are found first and swaps made then: which words are passed over cannot be foreseen, and a
+ * processor that guesses wrong would wait. */
+INLINED void shuffle_line(const struct snap_word_source *source,
+                          const struct snap_shuffle_line *line, size_t item_bytes, size_t count)
 {
     uint32_t words[BLOCK];
     uint32_t places[BLOCK];

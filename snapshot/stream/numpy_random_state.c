@@ -215,8 +215,8 @@ uint64_t snap_numpy_bounded(struct snap_numpy_random_state *r, unsigned width, u
     return value;
 }
 
-/* No more words are made at once than results are left, so all are used. A refused result is written
- * over by the next one. */
+/* No more words are made at once than results are left, so all are used. A refused result is
+ * written over by the next one. */
 static void fill_narrow(struct snap_numpy_random_state *r, uint64_t low, uint32_t range,
                         int64_t *out, size_t n)
 {

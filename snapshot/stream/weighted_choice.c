@@ -97,7 +97,8 @@ static enum snap_status check_weights(const char *what, const double *p, size_t 
     }
     if (!replace && positive < size) {
         return snap_error_set(err, SNAP_INVALID,
-                              "%s: choice: %zu weights are not 0, fewer than the %zu elements wanted",
+                              "%s: choice: %zu weights are not 0, fewer than the %zu elements "
+                              "wanted",
                               what, positive, size);
     }
     return SNAP_OK;

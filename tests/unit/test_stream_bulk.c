@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Draws that make many numbers at once against the same ones one by one: the numbers, and where they
- * leave the engine. */
+/* Draws that make many numbers at once against the same ones one by one: the numbers, and where
+ * they leave the engine. */
 #include "config.h"
 
 #include <setjmp.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check_vectors FILE...: run files of vectors ("snap-vectors/1": what the real libraries drew)
- * against the engines; they may be compressed by gzip. Every state is restored, every seed compared, and between any two calls the
- * stream is saved and restored into a fresh one. Prints a line a file, and one for every mismatch;
- * exits 0 when there is none, 1 when there is, 2 when a file is no vectors file. */
+ * against the engines; they may be compressed by gzip. Every state is restored, every seed
+ * compared, and between any two calls the stream is saved and restored into a fresh one. Prints a
+ * line a file, and one for every mismatch; exits 0 when there is none, 1 when there is, 2 when a
+ * file is no vectors file. */
 #include "config.h"
 
 #include <stdio.h>

@@ -313,8 +313,8 @@ def main():
         {
             "schema": g.SCHEMA,
             "family": "counter_based",
-            "library": "Random123 (philox.h, threefry.h); PyTorch at::Philox4_32; JAX key operations "
-            "composed from Random123",
+            "library": "Random123 (philox.h, threefry.h); PyTorch at::Philox4_32; JAX key "
+            "operations composed from Random123",
             "version": "Random123 1.14.0, PyTorch headers 1.13.1, gcc " + cc,
             "generated_by": "%s --seed %d%s"
             % (
@@ -324,8 +324,8 @@ def main():
             ),
             "platform": "%s %s" % (platform.system(), platform.machine()),
             "notes": [
-                "*/kat/*: the published known answers of Random123 (D. E. Shaw Research), confirmed "
-                "by its headers.",
+                "*/kat/*: the published known answers of Random123 (D. E. Shaw Research), "
+                "confirmed by its headers.",
                 "A hash case keeps counter and key in state_before; hash calls do not change them.",
                 "jax/*: key words as jax.random.key_data gives them with 64-bit seeds; the "
                 "composition is checked "

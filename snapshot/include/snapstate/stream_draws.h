@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Draws of numpy.random.Generator from a stream of one of the kinds "numpy_pcg64",
- * "numpy_pcg64dxsm", "numpy_mt19937", "numpy_philox" and "numpy_sfc64". A call here is a call there:
- * it gives the same numbers and leaves the same state. `n` is the size of the result, an array in C
- * order; 0 draws nothing; a call without a size is one with n = 1, and n such calls need not give
- * what one call with n gives.
+ * "numpy_pcg64dxsm", "numpy_mt19937", "numpy_philox" and "numpy_sfc64". A call here is a call
+ * there: it gives the same numbers and leaves the same state. `n` is the size of the result, an
+ * array in C order; 0 draws nothing; a call without a size is one with n = 1, and n such calls need
+ * not give what one call with n gives.
  *
  * The draws were compared with NumPy 1.24; integers, permutations and doubles are those of every
  * release from 1.19 on, float32 those from 1.22 on.
@@ -85,8 +85,8 @@ enum snap_status snap_generator_integers_each(struct snap_stream *stream, enum s
 
 /* ---- Sequences: everywhere ---- */
 
-/* shuffle(x), in place: `count` items of `item_bytes` bytes each. Of an array of more dimensions the
- * items are its rows. */
+/* shuffle(x), in place: `count` items of `item_bytes` bytes each. Of an array of more dimensions
+ * the items are its rows. */
 enum snap_status snap_generator_shuffle(struct snap_stream *stream, void *items, size_t count,
                                         size_t item_bytes, struct snap_error *err);
 /* permutation(n): 0 to n - 1 in another order. It is also the order in which permutation(x, axis)
@@ -110,7 +110,7 @@ enum snap_status snap_generator_choice_distinct(struct snap_stream *stream, uint
                                                 struct snap_error *err);
 /* choice(population, n, replace, p), with `population` weights that add up to 1. SNAP_INVALID when
  * one is negative or not finite, they have no positive sum, or, for distinct items, fewer than n
- * are not 0. (NumPy also refuses a sum that is not 1 but for rounding; here it is not looked at.) */
+ * are not 0. (NumPy also refuses a sum that is not 1 but for rounding; that is not looked at.) */
 enum snap_status snap_generator_choice_weighted(struct snap_stream *stream, const double *p,
                                                 size_t population, bool replace, int64_t *out,
                                                 size_t n, struct snap_error *err);
