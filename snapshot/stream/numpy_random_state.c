@@ -158,6 +158,8 @@ const struct snap_stream_family snap_numpy_random_state_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .draws = snap_numpy_random_state_draws,
+    .forms = snap_numpy_random_state_forms,
 };
 
 /* ---- integers ---- */

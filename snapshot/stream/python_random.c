@@ -153,6 +153,8 @@ const struct snap_stream_family snap_python_random_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .draws = snap_python_random_draws,
+    .forms = snap_python_random_forms,
 };
 
 /* ---- integers ---- */

@@ -267,4 +267,6 @@ const struct snap_stream_family snap_torch_cpu_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .draws = snap_torch_cpu_draws,
+    .forms = snap_torch_cpu_forms,
 };
