@@ -169,6 +169,8 @@ const struct snap_stream_family snap_numpy_random_state_family = {
     .words_drawn = words_drawn,
     .distance = distance,
     .forward = forward,
+    .draws = snap_numpy_random_state_draws,
+    .forms = snap_numpy_random_state_forms,
 };
 
 /* ---- integers ---- */

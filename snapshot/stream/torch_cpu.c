@@ -310,4 +310,6 @@ const struct snap_stream_family snap_torch_cpu_family = {
     .words_drawn = words_drawn,
     .distance = distance,
     .forward = forward,
+    .draws = snap_torch_cpu_draws,
+    .forms = snap_torch_cpu_forms,
 };
