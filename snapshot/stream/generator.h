@@ -17,4 +17,14 @@ float snap_reader_normal_f32(struct snap_reader_u32 *r);
 double snap_reader_exponential_f64(struct snap_reader_u64 *r);
 float snap_reader_exponential_f32(struct snap_reader_u32 *r);
 
+/* Public draws without a stream around the generator: random_raw, random(dtype=float32),
+ * standard_normal, standard_exponential, permutation. */
+void snap_generator_fill_raw(struct snap_bit_generator *g, uint64_t *out, size_t n);
+void snap_generator_fill_f32(struct snap_bit_generator *g, float *out, size_t n);
+void snap_generator_fill_normal_f64(struct snap_bit_generator *g, double *out, size_t n);
+void snap_generator_fill_normal_f32(struct snap_bit_generator *g, float *out, size_t n);
+void snap_generator_fill_exponential_f64(struct snap_bit_generator *g, double *out, size_t n);
+void snap_generator_fill_exponential_f32(struct snap_bit_generator *g, float *out, size_t n);
+void snap_generator_fill_permutation(struct snap_bit_generator *g, int64_t *out, size_t n);
+
 #endif

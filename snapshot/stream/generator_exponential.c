@@ -75,46 +75,50 @@ float snap_reader_exponential_f32(struct snap_reader_u32 *r)
     }
 }
 
-static void fill_exponential(struct snap_reader_u64 *r, double *out, size_t n)
+void snap_generator_fill_exponential_f64(struct snap_bit_generator *g, double *out, size_t n)
 {
+    struct snap_reader_u64 r;
     size_t i = 0;
 
+    snap_reader_u64_init(&r, g, n);
     while (i < n) {
         uint64_t word;
         size_t at;
         double x;
 
-        for (at = r->at; at < r->count && exponential_word(r->block[at], &out[i]); at++) {
+        for (at = r.at; at < r.count && exponential_word(r.block[at], &out[i]); at++) {
             i++;
         }
-        r->at = at;
-        r->left = n - i;
-        if (r->left > 0) {
-            word = snap_reader_u64_next(r);
-            if (exponential_word(word, &x) || settle_exponential(r, word, &x)) {
+        r.at = at;
+        r.left = n - i;
+        if (r.left > 0) {
+            word = snap_reader_u64_next(&r);
+            if (exponential_word(word, &x) || settle_exponential(&r, word, &x)) {
                 out[i++] = x;
             }
         }
     }
 }
 
-static void fill_exponential_f32(struct snap_reader_u32 *r, float *out, size_t n)
+void snap_generator_fill_exponential_f32(struct snap_bit_generator *g, float *out, size_t n)
 {
+    struct snap_reader_u32 r;
     size_t i = 0;
 
+    snap_reader_u32_init(&r, g, n);
     while (i < n) {
         uint32_t word;
         size_t at;
         float x;
 
-        for (at = r->at; at < r->count && exponential_word_f32(r->block[at], &out[i]); at++) {
+        for (at = r.at; at < r.count && exponential_word_f32(r.block[at], &out[i]); at++) {
             i++;
         }
-        r->at = at;
-        r->left = n - i;
-        if (r->left > 0) {
-            word = snap_reader_u32_next(r);
-            if (exponential_word_f32(word, &x) || settle_exponential_f32(r, word, &x)) {
+        r.at = at;
+        r.left = n - i;
+        if (r.left > 0) {
+            word = snap_reader_u32_next(&r);
+            if (exponential_word_f32(word, &x) || settle_exponential_f32(&r, word, &x)) {
                 out[i++] = x;
             }
         }
@@ -132,11 +136,11 @@ enum snap_status snap_generator_standard_exponential_f64(struct snap_stream *str
     if (g == NULL) {
         return SNAP_INVALID;
     }
-    snap_reader_u64_init(&r, g, n);
     if (method == SNAP_GENERATOR_ZIG) {
-        fill_exponential(&r, out, n);
+        snap_generator_fill_exponential_f64(g, out, n);
         return SNAP_OK;
     }
+    snap_reader_u64_init(&r, g, n);
     for (size_t i = 0; i < n; i++) {
         r.left = n - i;
         out[i] = -log1p(-snap_reader_double(&r));
@@ -155,11 +159,11 @@ enum snap_status snap_generator_standard_exponential_f32(struct snap_stream *str
     if (g == NULL) {
         return SNAP_INVALID;
     }
-    snap_reader_u32_init(&r, g, n);
     if (method == SNAP_GENERATOR_ZIG) {
-        fill_exponential_f32(&r, out, n);
+        snap_generator_fill_exponential_f32(g, out, n);
         return SNAP_OK;
     }
+    snap_reader_u32_init(&r, g, n);
     for (size_t i = 0; i < n; i++) {
         r.left = n - i;
         out[i] = (float)-log1p(-(double)snap_reader_float(&r));

@@ -126,46 +126,50 @@ float snap_reader_normal_f32(struct snap_reader_u32 *r)
     }
 }
 
-static void fill_normal(struct snap_reader_u64 *r, double *out, size_t n)
+void snap_generator_fill_normal_f64(struct snap_bit_generator *g, double *out, size_t n)
 {
+    struct snap_reader_u64 r;
     size_t i = 0;
 
+    snap_reader_u64_init(&r, g, n);
     while (i < n) {
         uint64_t word;
         size_t at;
         double x;
 
-        for (at = r->at; at < r->count && normal_word(r->block[at], &out[i]); at++) {
+        for (at = r.at; at < r.count && normal_word(r.block[at], &out[i]); at++) {
             i++;
         }
-        r->at = at;
-        r->left = n - i;
-        if (r->left > 0) {
-            word = snap_reader_u64_next(r);
-            if (normal_word(word, &x) || settle_normal(r, word, &x)) {
+        r.at = at;
+        r.left = n - i;
+        if (r.left > 0) {
+            word = snap_reader_u64_next(&r);
+            if (normal_word(word, &x) || settle_normal(&r, word, &x)) {
                 out[i++] = x;
             }
         }
     }
 }
 
-static void fill_normal_f32(struct snap_reader_u32 *r, float *out, size_t n)
+void snap_generator_fill_normal_f32(struct snap_bit_generator *g, float *out, size_t n)
 {
+    struct snap_reader_u32 r;
     size_t i = 0;
 
+    snap_reader_u32_init(&r, g, n);
     while (i < n) {
         uint32_t word;
         size_t at;
         float x;
 
-        for (at = r->at; at < r->count && normal_word_f32(r->block[at], &out[i]); at++) {
+        for (at = r.at; at < r.count && normal_word_f32(r.block[at], &out[i]); at++) {
             i++;
         }
-        r->at = at;
-        r->left = n - i;
-        if (r->left > 0) {
-            word = snap_reader_u32_next(r);
-            if (normal_word_f32(word, &x) || settle_normal_f32(r, word, &x)) {
+        r.at = at;
+        r.left = n - i;
+        if (r.left > 0) {
+            word = snap_reader_u32_next(&r);
+            if (normal_word_f32(word, &x) || settle_normal_f32(&r, word, &x)) {
                 out[i++] = x;
             }
         }
@@ -176,13 +180,11 @@ enum snap_status snap_generator_standard_normal_f64(struct snap_stream *stream, 
                                                     size_t n, struct snap_error *err)
 {
     struct snap_bit_generator *g = snap_stream_bit_generator(stream, "standard_normal", err);
-    struct snap_reader_u64 r;
 
     if (g == NULL) {
         return SNAP_INVALID;
     }
-    snap_reader_u64_init(&r, g, n);
-    fill_normal(&r, out, n);
+    snap_generator_fill_normal_f64(g, out, n);
     return SNAP_OK;
 }
 
@@ -190,13 +192,11 @@ enum snap_status snap_generator_standard_normal_f32(struct snap_stream *stream, 
                                                     size_t n, struct snap_error *err)
 {
     struct snap_bit_generator *g = snap_stream_bit_generator(stream, "standard_normal", err);
-    struct snap_reader_u32 r;
 
     if (g == NULL) {
         return SNAP_INVALID;
     }
-    snap_reader_u32_init(&r, g, n);
-    fill_normal_f32(&r, out, n);
+    snap_generator_fill_normal_f32(g, out, n);
     return SNAP_OK;
 }
 

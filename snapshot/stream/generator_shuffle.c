@@ -5,8 +5,8 @@
 
 #include <snapstate/stream_draws.h>
 
+#include "stream/generator.h"
 #include "stream/masked_shuffle.h"
-#include "stream/numpy_bit_generator.h"
 
 static void fill_u32(void *arg, uint32_t *out, size_t n)
 {
@@ -39,16 +39,26 @@ enum snap_status snap_generator_shuffle(struct snap_stream *stream, void *items,
     return SNAP_OK;
 }
 
-enum snap_status snap_generator_permutation(struct snap_stream *stream, int64_t *out, size_t n,
-                                            struct snap_error *err)
+void snap_generator_fill_permutation(struct snap_bit_generator *g, int64_t *out, size_t n)
 {
-    if (snap_stream_bit_generator(stream, "permutation", err) == NULL) {
-        return SNAP_INVALID;
-    }
+    const struct snap_shuffle_line line = { (unsigned char *)out, sizeof *out, sizeof *out };
+
     for (size_t i = 0; i < n; i++) {
         out[i] = (int64_t)i;
     }
-    return snap_generator_shuffle(stream, out, n, sizeof *out, err);
+    shuffle(g, &line, n);
+}
+
+enum snap_status snap_generator_permutation(struct snap_stream *stream, int64_t *out, size_t n,
+                                            struct snap_error *err)
+{
+    struct snap_bit_generator *g = snap_stream_bit_generator(stream, "permutation", err);
+
+    if (g == NULL) {
+        return SNAP_INVALID;
+    }
+    snap_generator_fill_permutation(g, out, n);
+    return SNAP_OK;
 }
 
 enum snap_status snap_generator_permuted(struct snap_stream *stream, void *items, size_t outer,

@@ -6,7 +6,7 @@
 #include <snapstate/stream_draws.h>
 #include <string.h>
 
-#include "stream/numpy_bit_generator.h"
+#include "stream/generator.h"
 #include "stream/uniform_lanes.h"
 
 /* Words on the stack at once. */
@@ -17,18 +17,13 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-enum snap_status snap_generator_random_raw(struct snap_stream *stream, uint64_t *out, size_t n,
-                                           struct snap_error *err)
+void snap_generator_fill_raw(struct snap_bit_generator *g, uint64_t *out, size_t n)
 {
-    struct snap_bit_generator *g = snap_stream_bit_generator(stream, "random_raw", err);
     uint32_t block[BLOCK];
 
-    if (g == NULL) {
-        return SNAP_INVALID;
-    }
     if (g->ops->has_halves) {
         snap_bit_generator_fill_u64(g, out, n);
-        return SNAP_OK;
+        return;
     }
     for (size_t count; n > 0; n -= count, out += count) {
         count = least(n, BLOCK);
@@ -37,6 +32,17 @@ enum snap_status snap_generator_random_raw(struct snap_stream *stream, uint64_t 
             out[i] = block[i];
         }
     }
+}
+
+enum snap_status snap_generator_random_raw(struct snap_stream *stream, uint64_t *out, size_t n,
+                                           struct snap_error *err)
+{
+    struct snap_bit_generator *g = snap_stream_bit_generator(stream, "random_raw", err);
+
+    if (g == NULL) {
+        return SNAP_INVALID;
+    }
+    snap_generator_fill_raw(g, out, n);
     return SNAP_OK;
 }
 
@@ -76,20 +82,26 @@ enum snap_status snap_generator_random_f64(struct snap_stream *stream, double *o
     return SNAP_OK;
 }
 
-enum snap_status snap_generator_random_f32(struct snap_stream *stream, float *out, size_t n,
-                                           struct snap_error *err)
+void snap_generator_fill_f32(struct snap_bit_generator *g, float *out, size_t n)
 {
-    struct snap_bit_generator *g = snap_stream_bit_generator(stream, "random", err);
     uint32_t block[BLOCK];
 
-    if (g == NULL) {
-        return SNAP_INVALID;
-    }
     for (size_t count; n > 0; n -= count, out += count) {
         count = least(n, BLOCK);
         snap_bit_generator_fill_u32(g, block, count);
         snap_words_to_f32(block, out, count);
     }
+}
+
+enum snap_status snap_generator_random_f32(struct snap_stream *stream, float *out, size_t n,
+                                           struct snap_error *err)
+{
+    struct snap_bit_generator *g = snap_stream_bit_generator(stream, "random", err);
+
+    if (g == NULL) {
+        return SNAP_INVALID;
+    }
+    snap_generator_fill_f32(g, out, n);
     return SNAP_OK;
 }
 

@@ -75,6 +75,14 @@ static bool distance(const struct snap_bit_generator *from, const struct snap_bi
     return snap_mt19937_distance(&from->mt, &to->mt, limit_words, words);
 }
 
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
+{
+    const struct snap_bit_generator *a = from;
+    const struct snap_bit_generator *b = to;
+
+    return snap_mt19937_forward(&a->mt, &b->mt, limit_words, words);
+}
+
 static const struct snap_bit_generator_ops ops = {
     .name = "MT19937",
     .kind = KIND,
@@ -108,4 +116,7 @@ const struct snap_stream_family snap_numpy_mt19937_family = {
     .decode = snap_bit_generator_decode,
     .words_drawn = snap_bit_generator_words_drawn,
     .distance = snap_bit_generator_distance,
+    .forward = forward,
+    .draws = snap_numpy_generator_draws,
+    .forms = snap_numpy_generator_forms,
 };

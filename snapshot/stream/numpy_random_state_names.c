@@ -20,47 +20,35 @@
 
 static enum snap_status draw_f64(void *state, void *out, size_t n, struct snap_error *err)
 {
-    double *numbers = out;
+    struct snap_numpy_random_state *r = state;
 
     (void)err; /* cannot fail */
-    for (size_t i = 0; i < n; i++) {
-        numbers[i] = snap_numpy_random_double(state);
-    }
+    snap_mt19937_fill_double(&r->mt, out, n);
     return SNAP_OK;
 }
 
 static enum snap_status draw_u32(void *state, void *out, size_t n, struct snap_error *err)
 {
-    struct snap_numpy_pieces pieces = { 0, 0 };
-    uint32_t *numbers = out;
+    struct snap_numpy_random_state *r = state;
 
     (void)err; /* cannot fail */
-    for (size_t i = 0; i < n; i++) {
-        numbers[i] = (uint32_t)snap_numpy_bounded(state, 32, UINT32_MAX, &pieces);
-    }
+    snap_mt19937_fill_u32(&r->mt, out, n);
     return SNAP_OK;
 }
 
 static enum snap_status draw_u64(void *state, void *out, size_t n, struct snap_error *err)
 {
-    struct snap_numpy_pieces pieces = { 0, 0 };
-    uint64_t *numbers = out;
+    struct snap_numpy_random_state *r = state;
 
     (void)err; /* cannot fail */
-    for (size_t i = 0; i < n; i++) {
-        numbers[i] = snap_numpy_bounded(state, 64, UINT64_MAX, &pieces);
-    }
+    snap_mt19937_fill_u64(&r->mt, out, n);
     return SNAP_OK;
 }
 
 static enum snap_status draw_normal(void *state, void *out, size_t n, struct snap_error *err)
 {
-    double *numbers = out;
-
     (void)err; /* cannot fail */
-    for (size_t i = 0; i < n; i++) {
-        numbers[i] = snap_numpy_standard_normal(state);
-    }
+    snap_numpy_standard_normals(state, out, n);
     return SNAP_OK;
 }
 

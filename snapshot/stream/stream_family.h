@@ -86,6 +86,8 @@ extern const struct snap_stream_draw_row snap_python_random_draws[];
 extern const struct snap_stream_form_row snap_python_random_forms[];
 extern const struct snap_stream_draw_row snap_numpy_random_state_draws[];
 extern const struct snap_stream_form_row snap_numpy_random_state_forms[];
+extern const struct snap_stream_draw_row snap_numpy_generator_draws[];
+extern const struct snap_stream_form_row snap_numpy_generator_forms[];
 extern const struct snap_stream_draw_row snap_torch_cpu_draws[];
 extern const struct snap_stream_form_row snap_torch_cpu_forms[];
 

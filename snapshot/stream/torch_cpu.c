@@ -213,14 +213,25 @@ double snap_torch_double(struct snap_torch_cpu *t)
     return (double)(snap_torch_u64(t) & (((uint64_t)1 << 53) - 1)) * 0x1p-53;
 }
 
+void snap_torch_words(struct snap_torch_cpu *t, uint32_t *out, size_t n)
+{
+    t->used_up_next = n > 0 ? WORDS : t->used_up_next;
+    snap_mt19937_fill_u32(&t->mt, out, n);
+}
+
+void snap_torch_wide_words(struct snap_torch_cpu *t, uint64_t *out, size_t n)
+{
+    t->used_up_next = n > 0 ? WORDS : t->used_up_next;
+    snap_mt19937_fill_u64(&t->mt, out, n);
+}
+
 void snap_torch_floats(struct snap_torch_cpu *t, float *out, size_t n)
 {
     uint32_t words[BLOCK];
 
     for (size_t count; n > 0; n -= count, out += count) {
         count = n < BLOCK ? n : BLOCK;
-        t->used_up_next = WORDS;
-        snap_mt19937_fill_u32(&t->mt, words, count);
+        snap_torch_words(t, words, count);
         for (size_t i = 0; i < count; i++) {
             words[i] <<= 8;
         }
@@ -234,8 +245,7 @@ void snap_torch_doubles(struct snap_torch_cpu *t, double *out, size_t n)
 
     for (size_t count; n > 0; n -= count, out += count) {
         count = n < BLOCK ? n : BLOCK;
-        t->used_up_next = WORDS;
-        snap_mt19937_fill_u64(&t->mt, words, count);
+        snap_torch_wide_words(t, words, count);
         for (size_t i = 0; i < count; i++) {
             words[i] <<= 11;
         }

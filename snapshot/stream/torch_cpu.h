@@ -56,6 +56,8 @@ uint64_t snap_torch_u64(struct snap_torch_cpu *t); /* the first word is the high
 float snap_torch_float(struct snap_torch_cpu *t);   /* [0, 1), the low 24 bits of a word */
 double snap_torch_double(struct snap_torch_cpu *t); /* [0, 1), the low 53 bits of two words */
 /* The same n times. */
+void snap_torch_words(struct snap_torch_cpu *t, uint32_t *out, size_t n);
+void snap_torch_wide_words(struct snap_torch_cpu *t, uint64_t *out, size_t n);
 void snap_torch_floats(struct snap_torch_cpu *t, float *out, size_t n);
 void snap_torch_doubles(struct snap_torch_cpu *t, double *out, size_t n);
 
