@@ -20,7 +20,8 @@
  * gives the same bits on every machine. Draws that call log, sin, cos, exp or pow (normals,
  * exponentials, gammas, ...; also a cached normal read from torch's old 5048-byte state) depend on
  * libm in the last bit: the library's engines make them, but promise equality only with the
- * library of that name on the same machine, and none is declared here.
+ * library of that name on the same machine, and none is declared here. <snapstate/stream_draws.h>,
+ * the draws of NumPy's Generator, has both sorts, and says which is which.
  *
  * A stream is not locked: one thread at a time may use it. */
 #ifndef SNAPSTATE_STREAM_H
