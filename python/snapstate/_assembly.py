@@ -160,15 +160,19 @@ def compare(root: str, placed: Placed, now: Any) -> None:
                                       f"not what was set")
 
 
-def first_difference(left: Any, right: Any, path: str) -> str:
+def first_difference(left: Node, right: Node, path: str) -> str:
     """Where two nodes differ first, as a path of keys."""
-    if isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys():
-        for key in left:
-            if left[key] != right[key]:
-                return first_difference(left[key], right[key], path)
-    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
-        for index, (a, b) in enumerate(zip(left, right)):
-            if a != b:
-                pair = len(left) == 2 and isinstance(left[0], (str, int))
-                return first_difference(a, b, f"{path}.{left[0] if pair else index}")
+    for kind in ("map", "list"):
+        if kind not in left or kind not in right:
+            continue
+        entries = [dict(node[kind]) if kind == "map" else dict(enumerate(node[kind]))
+                   for node in (left, right)]
+        for key, item in entries[0].items():
+            if key not in entries[1]:
+                return f"{path}.{key}"
+            if item != entries[1][key]:
+                return first_difference(item, entries[1][key], f"{path}.{key}")
+        for key in entries[1]:
+            if key not in entries[0]:
+                return f"{path}.{key}"
     return path

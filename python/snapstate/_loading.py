@@ -64,15 +64,24 @@ class LoaderState(_Verbatim):
         return plan
 
 
+RUN_ROOT = "run"
+
+
 class RunState(_Verbatim):
     """Root `run`: losses that the next line will hold."""
 
     def __init__(self, line: Line) -> None:
-        super().__init__("run")
+        super().__init__(RUN_ROOT)
         self._line = line
 
     def now(self) -> Any:
         return {"pending_losses": self._line.pending()}
+
+    def settled(self) -> None:
+        """What was restored is put to use."""
+        archived, self.archived = self.archived, None
+        if archived is not None:
+            self._line.set_pending(archived["pending_losses"])
 
 
 class Loading:

@@ -70,7 +70,7 @@ class Capsule:
         from ._hooks import around_step
         from .save_restore import restore
 
-        receipt = restore(self.path, model=model, require="streams", ignore=("failure", "batch"),
+        receipt = restore(self.path, model=model, require="streams", ignore=("failure", "batch", "loader"),
                           **objects)
         models = dict(model) if isinstance(model, Mapping) else {"model": model}
         removes = [around_step(optimizer, _stop, lambda: None)

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 from . import errors
 from ._assembly import Assembly
 from ._dtypes import loaded
-from ._loading import Ignored, Loading
+from ._loading import RUN_ROOT, Ignored, Loading
 from ._run_handle import RunHandle
 from .archive import Archive
 from .profile import PROFILE, torch_binding, violations
@@ -95,12 +95,14 @@ def restore(path: Path, *, model: Any = None, optimizer: Any = None, scheduler: 
     a fresh optimizer are made), streams and plain values are set, and everything is read back. With
     `require` "exact" every component and stream of the archive must be given and set exactly; what
     that promises of the next step, the receipt says: `receipt.exact`, `receipt.reasons`. "weights"
-    asks for the model alone. Roots named in `ignore` are passed over.
+    asks for the model alone. Roots named in `ignore`, such as "loader" when you have none, are passed
+    over, and that is your decision.
 
     AbsentError: not possible, with the first reason; CorruptError: the archive is damaged. Nothing
     was changed then, unless the text says that memory is unusable."""
     with Archive(path) as archive:
         profile, training, kinds = archive.profile, archive.training, archive.streams
+        ignored = [root for root in archive.roots if root in (*ignore, RUN_ROOT)]
     _import_what_draws(kinds)
     note = None
     binding: Dict[str, Any] = {}
@@ -118,7 +120,7 @@ def restore(path: Path, *, model: Any = None, optimizer: Any = None, scheduler: 
         objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
                    "scaler": scaler, "ema": ema, "values": values}
         assembly = _assembly(objects, streams, "values", loading)
-        assembly.components += [Ignored(root) for root in ignore]
+        assembly.components += [Ignored(root) for root in ignored]
         assembly.register(handle)
         loading.require(require)
         receipt = assembly.restore(handle, "streams" if require == "exact" else require)

@@ -114,7 +114,10 @@ class Sidecar(Run):
         super().__init__(os.path.join(self.checkpoint_dir, FOLDER), **options)
 
     def _parts(self) -> List[Component]:
-        return [Digests(super()._parts()), self._files]
+        parts = super()._parts()
+        # Training flags and which gradients are there stand in no state_dict: they are kept.
+        flags = [part for part in parts if part.root == "modules"]
+        return [Digests(part for part in parts if part not in flags), *flags, self._files]
 
     def latest(self) -> List[str]:
         """The files of the checkpoint to load, each compared with its digest; [] in a fresh run.

@@ -264,6 +264,13 @@ class Pairs(Sampler):
         return SAMPLES // 2
 
 
+class PairsAtOnce(Pairs):
+    """Draws when it is asked for an iterator, not for its first batch."""
+
+    def __iter__(self):
+        return iter(list(super().__iter__()))
+
+
 class NoisyCollate:
     """A collate_fn with a generator of its own, as its worker_init_fn has."""
 
@@ -347,6 +354,8 @@ def kinds():
         "a batch sampler given": _given_batch_sampler,
         "a user's batch sampler": lambda: DataLoader(Noisy(), batch_sampler=Pairs(),
                                                      num_workers=2),
+        "a batch sampler that draws at once": lambda: DataLoader(
+            Noisy(), batch_sampler=PairsAtOnce(), num_workers=2, persistent_workers=True),
         "samples, not batches": lambda: DataLoader(
             Noisy(5), batch_size=None, shuffle=True, num_workers=2, persistent_workers=True),
         "a dataset that loads batches": lambda: loader(Batched(), shuffle=True, num_workers=3),

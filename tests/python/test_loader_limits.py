@@ -318,6 +318,7 @@ def check_start(tap):
     next(loop)
     state = tracked.state()
     rest = [tracked.last_ids for _ in loop]
+    train()
     before = generators.read_globals()
     again = tracked_from(make, state)
     tap.ok(generators.read_globals() == before, "start() leaves the global streams as they are")
