@@ -13,34 +13,28 @@ from ._run_handle import F32, bytes_digest, sample_digest, tensor_digest
 from .tensors import describe, stage
 
 Scalar = Any  # int, float or F32
+NARROW = ("float32", "float16", "bfloat16")
 
 
 def scalar_bits(name: str, value: Any) -> Scalar:
     """A number of one element, with its own width: float32 stays so. None for a tensor on a device,
     which is not to be waited for."""
-    memory = describe(value)
-    if memory is None:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return value
-        item = getattr(value, "item", None)  # a NumPy scalar
-        dtype = getattr(value, "dtype", None)
-        if item is None or dtype is None:
-            raise errors.InvalidError(f"{name}: a {type(value).__name__} is no number")
-        if str(dtype) == "float32":
-            return F32(struct.unpack("<I", struct.pack("<f", item()))[0])
-        return item()
-    if math.prod(memory.shape) != 1:
-        raise errors.InvalidError(f"{name}: a tensor of shape {memory.shape} is no number")
-    if memory.device != "cpu":
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value) if isinstance(value, float) else value  # numpy.float64 is a float
+    dtype, item = getattr(value, "dtype", None), getattr(value, "item", None)
+    if dtype is None or item is None:
+        raise errors.InvalidError(f"{name}: a {type(value).__name__} is no number")
+    shape = tuple(value.shape)
+    if math.prod(shape) != 1:
+        raise errors.InvalidError(f"{name}: a tensor of shape {shape} is no number")
+    if str(getattr(value, "device", "cpu")) != "cpu":
         return None
-    item = value.detach().reshape(()).item() if memory.framework == "torch" else value.item()
-    if memory.dtype == "f64":
-        return float(item)
-    if memory.dtype in ("f32", "f16", "bf16"):
-        return F32(struct.unpack("<I", struct.pack("<f", item))[0])  # exact: they are narrower
-    if isinstance(item, int):
-        return item
-    raise errors.InvalidError(f"{name}: a tensor of {memory.dtype} is no number for a ledger")
+    number, kind = item(), str(dtype).rpartition(".")[2]
+    if kind in NARROW:  # exact: they are no wider than float32
+        return F32(struct.unpack("<I", struct.pack("<f", number))[0])
+    if isinstance(number, (int, float)) and not isinstance(number, bool):
+        return number
+    raise errors.InvalidError(f"{name}: {dtype} is no number for a ledger")
 
 
 def is_finite(value: Scalar) -> bool:

@@ -145,6 +145,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_compare": (STATUS, HANDLE, HANDLE, DATA, c_size_t, ERROR),
     "snap_run_event": (STATUS, HANDLE, TEXT, TEXT, ERROR),
     "snap_run_dir": (TEXT, HANDLE),
+    "snap_run_after_fork": (NOTHING, HANDLE),
     "snap_run_close": (STATUS, HANDLE, ERROR),
     # stream.h
     "snap_stream_new": (STATUS, TEXT, OUT, ERROR),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import struct
+import weakref
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import errors
@@ -23,6 +25,20 @@ Node = Dict[str, Any]
 Scalars = Mapping[str, object]
 # role ("output", "gradient", "weight"), name, 32 bytes
 TensorDigests = Sequence[Tuple[str, str, bytes]]
+
+
+# The runs of this process, for the children that it forks.
+_open_runs: "weakref.WeakSet[RunHandle]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """In a child, such as a worker of a loader: the runs are the parent's. A share of their locks
+    that lived on here would keep the folders from being opened again when the parent was killed."""
+    for handle in list(_open_runs):
+        handle.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def json_text(value: object) -> bytes:
@@ -85,6 +101,7 @@ class RunHandle:
         handle = ctypes.c_void_p()
         call("snap_run_open", ctypes.byref(options), ctypes.byref(handle))
         self._run = handle
+        _open_runs.add(self)
         self.dir = dir
         self.profile = profile
 
@@ -302,6 +319,12 @@ class RunHandle:
             self._kept.clear()
             self._streams.clear()
             check(status, error)
+
+    def leave_to_parent(self) -> None:
+        """In a child of fork(): nothing more is done with the run here."""
+        handle, self._run = self._run, None
+        if handle is not None:
+            library().snap_run_after_fork(handle)
 
     def __del__(self) -> None:
         if getattr(self, "_run", None) is not None:

@@ -245,7 +245,7 @@ class Drawing(Sampler):
 
 
 class Pairs(Sampler):
-    """A batch sampler; uses one list for all batches."""
+    """A batch sampler: two or three samples in a batch, and what is left over is dropped."""
 
     def __init__(self):
         self.generator = random.Random(seed())

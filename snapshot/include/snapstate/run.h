@@ -408,6 +408,11 @@ enum snap_status snap_run_event(struct snap_run *run, const char *event, const c
 /* The run folder, NULL when there is none; borrowed until close. */
 const char *snap_run_dir(const struct snap_run *run);
 
+/* In a child of fork(), which shares the lock with its parent: give up the child's share, so that the
+ * folder is free when the parent is gone, and not only when its last child is. After it the run is
+ * the parent's alone; nothing may be called with it in the child. NULL is fine. */
+void snap_run_after_fork(struct snap_run *run);
+
 /* Wait for a save under way, release the lock, free the run. The status of the last save that
  * nobody waited for comes back here. NULL is fine. */
 enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err);
