@@ -6,6 +6,8 @@ from __future__ import annotations
 import functools
 from typing import Any, Callable, List
 
+from .state.optimizer_state import unwrap
+
 Remove = Callable[[], None]
 
 
@@ -62,7 +64,7 @@ class UpdateCounter:
         self._remove: List[Remove] = []
 
     def watch(self, optimizer: Any) -> None:
-        self._remove.append(around_step(optimizer, self._before, self._after))
+        self._remove.append(around_step(unwrap(optimizer), self._before, self._after))
 
     def watch_scaler(self, scaler: Any) -> None:
         self._remove.append(around_call(scaler, "step", lambda: None, self._attempt))

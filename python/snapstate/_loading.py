@@ -225,6 +225,10 @@ class PlainLoader:
     again and dropped."""
 
     def __init__(self, loader: Any) -> None:
+        if not hasattr(loader, "__iter__") or hasattr(loader, "__next__"):
+            raise errors.InvalidError(
+                f"loader: a {type(loader).__name__} can be gone through once, and not from its "
+                f"middle: give a DataLoader, a list, or an object whose __iter__ begins anew")
         self._loader = loader
         self.epoch = self.batches = 0
         self._skip = 0

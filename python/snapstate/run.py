@@ -27,7 +27,7 @@ from ._signals import Signals
 from ._structs import Wanted
 from ._trap import Trap
 from .environment import capture_environment
-from .profile import PROFILE, torch_binding, violations
+from .profile import PROFILE, Violation, cautions, torch_binding, violations
 from .receipt import Receipt
 from .state import collection
 from .state.component import Component
@@ -102,6 +102,7 @@ class Run:
             raise errors.InvalidError(f'nonfinite {nonfinite!r}: it is "stop" or "record"')
         self._import_numpy()
         self.models = named("model", model)
+        self.cautions: List[Violation] = []  # what may break the profile; also in events.jsonl
         self.optimizers = named("optimizer", optimizer)
         self.profile = self._choose_profile(profile)
         self._require = require
@@ -153,6 +154,7 @@ class Run:
         if profile not in PROFILES:
             raise errors.InvalidError(f"profile {profile!r}: it is one of {', '.join(PROFILES)}")
         if profile == PROFILE:
+            self.cautions = cautions()
             found = violations(self.models)
             if found:
                 raise errors.UnsupportedError(
@@ -208,6 +210,8 @@ class Run:
         if self._replay is not None:
             self._replay.begin(self._handle)
         self._handle.event("environment", {"environment": capture_environment()})
+        for caution in self.cautions:
+            self._handle.event("caution", {"text": str(caution)})
         return self.receipt
 
     # ---- the loop ----
@@ -232,11 +236,12 @@ class Run:
                 self._between()
                 if steps is not None and self._steps >= steps and not self._in_step:
                     break
+                fresh = not self._in_step
                 self.begin()
                 try:
                     batch = take()
                 except StopIteration:
-                    self._end_of_data()
+                    self._end_of_data(fresh)
                     break
                 self._line.add_batch(batch, self._loading.last_ids)
                 self._guard.new_batch(batch)
@@ -258,16 +263,14 @@ class Run:
         self._counter.reset()
         self._guard.begin()
 
-    def _end_of_data(self) -> None:
-        if self._line.losses:
+    def _end_of_data(self, fresh: bool) -> None:
+        """There is no batch for the step that was begun; `fresh`: it had none before either."""
+        if not fresh:
             raise errors.InvalidError(
-                f"step {self._steps + 1}: the data ended inside an accumulation, after "
-                f"{len(self._line.losses)} batches without an update: make the update, or drop "
-                f"those batches")
-        if self._in_step:
-            self._handle.cancel_step()
-            self._in_step = False
-            self._line.clear()
+                f"step {self._steps + 1}: the data ended in the middle of it: its batches had no "
+                f"update, or step() was not called behind them: make the update, or drop them")
+        self._handle.cancel_step()
+        self._in_step = False
 
     def _before_update(self) -> None:
         if self._in_step:
