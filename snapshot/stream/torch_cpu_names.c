@@ -76,8 +76,8 @@ static enum snap_status encode_legacy(const void *state, void **bytes, size_t *s
 
     if (t->has_normal || t->has_float_normal) {
         return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "stream torch_cpu: encode: the form of 5048 bytes cannot hold a cached "
-                              "normal as it is; draw one more normal first");
+                              "stream torch_cpu: encode: the form of 5048 bytes cannot hold a "
+                              "cached normal as it is; draw one more normal first");
     }
     out = malloc(SNAP_TORCH_CPU_BYTES);
     if (out == NULL) {
