@@ -50,7 +50,8 @@ _LAZY = {
     "restore": "save_restore", "save": "save_restore", "seed_all": "seed", "Sidecar": "sidecar",
     "Stream": "generators", "find_generators": "generators", "register": "generators",
     "streams": "generators", "unregister": "generators", "Diff": "verify", "Verdict": "verify",
-    "violations": "profile", "diff": "verify", "verify": "verify", "Watch": "_watch", "watch": "_watch", "capsule": "_guard",
+    "violations": "profile", "diff": "verify", "verify": "verify", "Watch": "_watch",
+    "watch": "_watch", "capsule": "_guard",
 }
 
 __all__ = ["__version__", "AbsentError", "BusyError", "CaptureError", "CorruptError",

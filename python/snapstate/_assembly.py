@@ -29,8 +29,8 @@ def required_tier(require: str, profile: str) -> Tier:
 
 
 class Assembly:
-    """`components` in the order of the archive's roots; `streams` by name; `gaps` are pairs of a name
-    and the reason why it is not captured."""
+    """`components` in the order of the archive's roots; `streams` by name; `gaps` are pairs of a
+    name and the reason why it is not captured."""
 
     def __init__(self, components: Sequence[Component], streams: Mapping[str, Any],
                  gaps: Iterable[Tuple[str, str]] = ()) -> None:

@@ -139,8 +139,8 @@ class Guard:
 
 def run_recorded(models: Mapping[str, Any], train: Callable[..., Any], args: Any, kwargs: Any,
                  expected: Optional[Trace] = None) -> Tuple[Optional[_Failure], Any]:
-    """Run a step operation by operation; it ends where an update would begin, if an optimizer's hook
-    says so. The failure that came of it, if one did, and the recorder."""
+    """Run a step operation by operation; it ends where an update would begin, if an optimizer's
+    hook says so. The failure that came of it, if one did, and the recorder."""
     record = recorder(dict(models), expected)
     record.watch_modules()
     failure: Optional[_Failure] = None

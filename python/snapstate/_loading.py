@@ -17,8 +17,8 @@ from .generators.registry import make_stream, name_of, streams as all_streams
 
 
 class _Verbatim(Component):
-    """A root whose content is taken as it is in the archive, and put to use by its owner later: what
-    was archived stands for it until then."""
+    """A root whose content is taken as it is in the archive, and put to use by its owner later:
+    what was archived stands for it until then."""
 
     def __init__(self, root: str) -> None:
         super().__init__(root)
@@ -220,9 +220,9 @@ class Tracked(Loading):
 
 
 class PlainLoader:
-    """An iterable that is no DataLoader: gone through once an epoch. One with state_dict() keeps its
-    own place; one with an index is entered in the middle; of another the batches consumed are made
-    again and dropped."""
+    """An iterable that is no DataLoader: gone through once an epoch. One with state_dict() keeps
+    its own place; one with an index is entered in the middle; of another the batches consumed are
+    made again and dropped."""
 
     def __init__(self, loader: Any) -> None:
         if not hasattr(loader, "__iter__") or hasattr(loader, "__next__"):

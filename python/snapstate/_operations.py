@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A step of torch, operation by operation: which one first gave something that is not finite, or not
-what it gave before."""
+"""A step of torch, operation by operation: which one first gave something that is not finite, or
+not what it gave before."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program's side of `snap replay --exec`: the run begins in memory from an archive, its lines must
-be those of a ledger, and what came of it is written to a report (docs/man/snap-replay.1)."""
+"""The program's side of `snap replay --exec`: the run begins in memory from an archive, its lines
+must be those of a ledger, and what came of it is written to a report (docs/man/snap-replay.1)."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ Remove = Callable[[], None]
 
 class Watch:
     """Every `every` steps the line holds, in the order in which the step made them: the digests of
-    the weights and buffers as they were before the forward pass, of the outputs of every module that
-    was called, and of the gradients before the update. Every line holds how much each global stream
-    drew. Use it as made by `watch`."""
+    the weights and buffers as they were before the forward pass, of the outputs of every module
+    that was called, and of the gradients before the update. Every line holds how much each global
+    stream drew. Use it as made by `watch`."""
 
     def __init__(self, models: Mapping[str, Any], handle: RunHandle, every: int,
                  streams: Mapping[str, Stream]) -> None:

@@ -33,9 +33,9 @@ class Capsule:
 
     @property
     def operation(self) -> Optional[Dict[str, Any]]:
-        """The first operation whose output was not finite, though its inputs were: "name", "module",
-        "arguments", "input_names" (of parameters and buffers), and "inputs" and "outputs" as
-        ArchivedTensor. None: none was found when the step was run again."""
+        """The first operation whose output was not finite, though its inputs were: "name",
+        "module", "arguments", "input_names" (of parameters and buffers), and "inputs" and "outputs"
+        as ArchivedTensor. None: none was found when the step was run again."""
         return self.failure["operation"]
 
     @property
@@ -62,16 +62,16 @@ class Capsule:
         return "\n".join(lines)
 
     def rerun(self, train: Callable[..., Any], *, model: Any, **objects: Any) -> Dict[str, Any]:
-        """Restore the state from before the step into the objects (as snapstate.restore takes them),
-        run `train(*batches)` up to its update, and compare every operation with the record. Gives
-        {"repeated": the step failed in the same way, "operation": the first operation that is not as
-        it was, by its index and name, or None, "receipt"}. The objects are changed."""
+        """Restore the state from before the step into the objects (as snapstate.restore takes
+        them), run `train(*batches)` up to its update, and compare every operation with the record.
+        Gives {"repeated": the step failed in the same way, "operation": the first operation that is
+        not as it was, by its index and name, or None, "receipt"}. The objects are changed."""
         from ._guard import run_recorded
         from ._hooks import around_step
         from .save_restore import restore
 
-        receipt = restore(self.path, model=model, require="streams", ignore=("failure", "batch", "loader"),
-                          **objects)
+        receipt = restore(self.path, model=model, require="streams",
+                          ignore=("failure", "batch", "loader"), **objects)
         models = dict(model) if isinstance(model, Mapping) else {"model": model}
         removes = [around_step(optimizer, _stop, lambda: None)
                    for optimizer in _optimizers(objects.get("optimizer"))]

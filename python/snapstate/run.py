@@ -217,10 +217,11 @@ class Run:
     # ---- the loop ----
 
     def batches(self, epochs: Optional[int] = None, steps: Optional[int] = None) -> Iterator[Any]:
-        """The batches of the loader, epoch after epoch, from where the run is: until `epochs` epochs
-        or `steps` steps were made in all, not only now; without either, until a signal. Snapshots
-        are made between two batches, when the body of the loop is done; the last one at the end. A
-        signal to stop ends it by Stopped (exit code 75), when the snapshot is durable."""
+        """The batches of the loader, epoch after epoch, from where the run is: until `epochs`
+        epochs or `steps` steps were made in all, not only now; without either, until a signal.
+        Snapshots are made between two batches, when the body of the loop is done; the last one at
+        the end. A signal to stop ends it by Stopped (exit code 75), when the snapshot is
+        durable."""
         self._loading.insist()
         return self._loop(lambda: self._loading.next_batch(epochs), steps)
 
@@ -346,7 +347,8 @@ class Run:
         self.save()
 
     def save(self) -> str:
-        """A snapshot of the state after the last step, now; the snapshot hash, when it is durable."""
+        """A snapshot of the state after the last step, now; the snapshot hash, when it is
+        durable."""
         self.restore()
         if self._in_step:
             raise errors.InvalidError(

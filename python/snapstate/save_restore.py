@@ -95,8 +95,8 @@ def restore(path: Path, *, model: Any = None, optimizer: Any = None, scheduler: 
     a fresh optimizer are made), streams and plain values are set, and everything is read back. With
     `require` "exact" every component and stream of the archive must be given and set exactly; what
     that promises of the next step, the receipt says: `receipt.exact`, `receipt.reasons`. "weights"
-    asks for the model alone. Roots named in `ignore`, such as "loader" when you have none, are passed
-    over, and that is your decision.
+    asks for the model alone. Roots named in `ignore`, such as "loader" when you have none, are
+    passed over, and that is your decision.
 
     AbsentError: not possible, with the first reason; CorruptError: the archive is damaged. Nothing
     was changed then, unless the text says that memory is unusable."""

@@ -65,8 +65,8 @@ class Digests(Component):
 
     def tree(self) -> Dict[str, Any]:
         value = {part.root: with_digests(part.tree()) for part in self._parts}
-        self.not_captured = [(part.root, "is in the files of the checkpoint, whose digests are kept")
-                             for part in self._parts]
+        reason = "is in the files of the checkpoint, whose digests are kept"
+        self.not_captured = [(part.root, reason) for part in self._parts]
         return value
 
     def plan_in(self, archived: Any, storages: Any) -> Plan:
@@ -75,8 +75,8 @@ class Digests(Component):
         left, right = encode(archived)[0], encode(loaded)[0]
         if left != right:
             plan.problems.append(
-                f"{first_difference(left, right, self.root)}: what was loaded is not what was saved: "
-                f"load the files that latest() names, and everything that they hold")
+                f"{first_difference(left, right, self.root)}: what was loaded is not what was "
+                f"saved: load the files that latest() names, and everything that they hold")
         return plan
 
 
@@ -131,7 +131,8 @@ class Sidecar(Run):
         for name, wanted in facts.items():
             path = os.path.join(self.checkpoint_dir, name)
             if not os.path.exists(path):
-                raise errors.AbsentError(f"{path}: is not there: the checkpoint of {source} needs it")
+                raise errors.AbsentError(
+                    f"{path}: is not there: the checkpoint of {source} needs it")
             if file_facts(path) != wanted:
                 raise errors.CorruptError(f"{path}: is not the file that was saved with {source}: "
                                           f"size or digest differ")
@@ -144,8 +145,8 @@ class Sidecar(Run):
         return self._handle.wanted() != Wanted.NOTHING
 
     def save(self, files: Optional[Iterable[Path]] = None) -> str:
-        """A snapshot beside these files, which must be whole; the snapshot hash, when it is durable.
-        Without `files` they are what `write` writes."""
+        """A snapshot beside these files, which must be whole; the snapshot hash, when it is
+        durable. Without `files` they are what `write` writes."""
         if files is None:
             if self._write is None:
                 raise errors.InvalidError("sidecar: save: which files? give them, or `write`")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Datasets, samplers and loaders for the tests of snapstate.loader. Everything draws: from the global
-streams of the process that it is in, and from generators of its own."""
+"""Datasets, samplers and loaders for the tests of snapstate.loader. Everything draws: from the
+global streams of the process that it is in, and from generators of its own."""
 
 import functools
 import os
@@ -122,8 +122,8 @@ class Counting(Noisy):
 
 
 class Stream(IterableDataset):
-    """Its place is its own: items are dealt to the workers in turn, unevenly; behind the last one it
-    draws, and begins again."""
+    """Its place is its own: items are dealt to the workers in turn, unevenly; behind the last one
+    it draws, and begins again."""
 
     def __init__(self, length=SAMPLES):
         self.length = length
@@ -207,7 +207,8 @@ class Shuffled(Sampler):
 
 
 class Stateful(Sampler):
-    """A user's, with state; each epoch begins where the last one ended, in an order that it keeps."""
+    """A user's, with state; each epoch begins where the last one ended, in an order that it
+    keeps."""
 
     def __init__(self, length=SAMPLES):
         self.length = length

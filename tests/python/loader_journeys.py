@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loops over loaders in processes of their own, for the tests of snapstate.loader. A place goes from
-one process to the next as JSON."""
+"""Loops over loaders in processes of their own, for the tests of snapstate.loader. A place goes
+from one process to the next as JSON."""
 
 import hashlib
 import json
@@ -103,8 +103,8 @@ class Journey:
             write(self.here(None))
 
     def tracked(self, write, epochs, start=None, kill=None):
-        """Behind each batch also the place; from `start`, a line, if it is given; behind batch `kill`
-        of the second epoch the process kills itself."""
+        """Behind each batch also the place; from `start`, a line, if it is given; behind batch
+        `kill` of the second epoch the process kills itself."""
         tracked = TrackedLoader(self.loader, on_epoch=self.on_epoch)
         if start is not None:
             tracked.restore(from_json(start["place"]))
@@ -154,9 +154,9 @@ def different(wanted, found):
 
 
 def check_restores(tap, name, make, some=None):
-    """From behind each batch of two epochs, and from between them, or from `some` of these places. A
-    process that begins early in the first epoch goes on to its end: the place there is the one that
-    the next begins from."""
+    """From behind each batch of two epochs, and from between them, or from `some` of these places.
+    A process that begins early in the first epoch goes on to its end: the place there is the one
+    that the next begins from."""
     lines, _ = in_child(lambda write: Journey(make, 7).tracked(write, EPOCHS))
     end = [line["at"][0] for line in lines].index(1)
     problems = []

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Killed at the edges of an epoch, with a snapshot of that very step: behind the first batch, before the
-last, behind the last, behind the first of the next epoch, and before anything was done."""
+"""Killed at the edges of an epoch, with a snapshot of that very step: behind the first batch,
+before the last, behind the last, behind the first of the next epoch, and before anything was
+done."""
 
 import os
 import random

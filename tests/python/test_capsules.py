@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A step that fails leaves the state from before it, the batch, and the first operation whose output
-is not finite; the run stands as if the step had not been tried, and the step can be run again."""
+"""A step that fails leaves the state from before it, the batch, and the first operation whose
+output is not finite; the run stands as if the step had not been tried, and the step can be run
+again."""
 
 import os
 import subprocess

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trainings killed by SIGKILL at random moments, gone on with, and compared: the ledger, and the state
-at the end, must be those of a training that nobody disturbed.
+"""Trainings killed by SIGKILL at random moments, gone on with, and compared: the ledger, and the
+state at the end, must be those of a training that nobody disturbed.
 
     test_kills.py [KILLS]
 
-KILLS kills for each training, 3 by default; KILL_SEED is the seed of the moments, which is printed."""
+KILLS kills for each training, 3 by default; KILL_SEED is the seed of the moments, which is
+printed."""
 
 import os
 import random

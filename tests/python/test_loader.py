@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""snapstate.loader: a tracked loader gives what the bare one gives and draws what it draws; and from
-a place saved behind a batch a fresh process goes on bit for bit. Here with 0 to 3 workers, persistent
-or not, a generator given or not, and after SIGKILL.
+"""snapstate.loader: a tracked loader gives what the bare one gives and draws what it draws; and
+from a place saved behind a batch a fresh process goes on bit for bit. Here with 0 to 3 workers,
+persistent or not, a generator given or not, and after SIGKILL.
 
     test_loader.py [TEXT ...]           only loaders whose name contains a TEXT
-    test_loader.py --resume NAME        what the test runs after it killed a process: goes on from the
-                                        line on standard input
+    test_loader.py --resume NAME        what the test runs after it killed a process: goes on from
+                                        the line on standard input
 """
 
 import json
@@ -33,7 +33,8 @@ KILLED = ("2 workers, persistent, generator given", "iterable, persistent", "spa
 
 
 def check_killed(tap, name, make):
-    """A process that SIGKILL ends in the second epoch leaves its lines to a program started anew."""
+    """A process that SIGKILL ends in the second epoch leaves its lines to a program started
+    anew."""
     lines, _ = in_child(lambda write: Journey(make, 7).tracked(write, EPOCHS))
     killed, status = in_child(lambda write: Journey(make, 7).tracked(write, EPOCHS, kill=2))
     done = subprocess.run([sys.executable, __file__, "--resume", name], text=True,

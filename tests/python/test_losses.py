@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Each way in which other programs lose a stream or a place, tried on a run: it is caught, by name."""
+"""Each way in which other programs lose a stream or a place, tried on a run: it is caught, by
+name."""
 
 import contextlib
 import os
@@ -86,7 +87,8 @@ def draws(tap, work):
     folder = begun(work, "draw")
     for what, draw, told in [
             ("one torch.rand", lambda: torch.rand(1), "torch: is one 32-bit draw ahead"),
-            ("one base seed", lambda: iter(DataLoader([1])), "is one 64-bit draw ahead: `iter(Data"),
+            ("one base seed", lambda: iter(DataLoader([1])),
+             "is one 64-bit draw ahead: `iter(Data"),
             ("random.random()", random.random, "python: is one 64-bit draw ahead"),
             ("np.random.rand(3)", lambda: np.random.rand(3), "numpy: is 6 draws"),
             ("torch.manual_seed(0)", lambda: torch.manual_seed(0), "torch")]:

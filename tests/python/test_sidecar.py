@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""`Sidecar` beside plain torch.save goes on as exactly as `Run`; files and what was loaded are compared."""
+"""`Sidecar` beside plain torch.save goes on as exactly as `Run`; files and what was loaded are
+compared."""
 
 import os
 import re
@@ -105,8 +106,8 @@ def main():
             told = {gap["name"]: gap["reason"] for gap in archive.coverage["not_captured"]}
             tap.ok("optimizer" in told and "files" in told["optimizer"],
                    "the coverage statement says what the files hold", told)
-        fails(tap, snapstate.AbsentError, "what was loaded is not what was saved", "a load that was forgotten",
-              lambda: with_sidecar(work / "side", 24, load=False))
+        fails(tap, snapstate.AbsentError, "what was loaded is not what was saved",
+              "a load that was forgotten", lambda: with_sidecar(work / "side", 24, load=False))
         newest = max((work / "side").glob("*.pt"), key=os.path.getmtime)
         content = bytearray(newest.read_bytes())
         content[len(content) // 2] ^= 1

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""`watch`: of two runs that differ in one thing, `snap diff` names the step and the first tensor."""
+"""`watch`: of two runs that differ in one thing, `snap diff` names the step and the first
+tensor."""
 
 import os
 import subprocess

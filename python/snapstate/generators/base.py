@@ -249,7 +249,8 @@ class Stream:
         return 0 if self._run is None else self._run.jumps
 
     def distance(self, before: bytes, after: bytes) -> Optional[int]:
-        """32-bit words from one state of this kind to another; see snapstate.generators.distance."""
+        """32-bit words from one state of this kind to another; see
+        snapstate.generators.distance."""
         return distance(self.kind, before, after, self.limit_words)
 
     def describe_move(self, before: bytes, after: bytes) -> str:

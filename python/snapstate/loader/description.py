@@ -47,8 +47,8 @@ def _attributes(sampler: Any) -> Dict[str, Any]:
 
 
 def describe(loader: Any) -> Description:
-    """Parameters by name, each None, a number, a text, a bool or, for samplers, a dict of those. Not
-    what has no effect on batches: timeout, pin_memory, start method."""
+    """Parameters by name, each None, a number, a text, a bool or, for samplers, a dict of those.
+    Not what has no effect on batches: timeout, pin_memory, start method."""
     from torch.utils.data import IterableDataset
     parts = [{"type": _name(type(part)), **_attributes(part)} for part in sampler_parts(loader)]
     return {

@@ -233,8 +233,8 @@ def _identity(value: Any) -> int:
 
 
 class Walk:
-    """The generators that `root` holds, at any depth within the limits above, each once; none of the
-    process's global ones, and nothing inside the objects `apart`.
+    """The generators that `root` holds, at any depth within the limits above, each once; none of
+    the process's global ones, and nothing inside the objects `apart`.
 
     slots   where they are, paths that begin with `name`
     nodes   how many objects were looked at

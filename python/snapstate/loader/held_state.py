@@ -70,8 +70,8 @@ class HeldGenerators:
         for path, state in states.items():
             problem = self.problem(path, state)
             if problem is not None:
-                raise LookupError(f"restore: {problem}: make the loader as it was when the state was "
-                                  f"saved")
+                raise LookupError(f"restore: {problem}: make the loader as it was when the state "
+                                  f"was saved")
             slot = self._slot(path)
             assert slot is not None  # that would have been a problem
             present = slot.get()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An iterable dataset in the process that goes through it: how far it is, and how it gets there.
 
-The place in it is {"items", "ended", "state"}: how many items it gave in this epoch, whether it said
-StopIteration, and what the state_dict() of its iterator returned (None: it has none, or the iterator
-is the dataset itself).
+The place in it is {"items", "ended", "state"}: how many items it gave in this epoch, whether it
+said StopIteration, and what the state_dict() of its iterator returned (None: it has none, or the
+iterator is the dataset itself).
 """
 
 from __future__ import annotations

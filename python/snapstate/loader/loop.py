@@ -9,8 +9,8 @@ from .skipping import Recording
 
 
 class Loop:
-    """Gives the batches of an epoch, or of what is left of it, as the loader gives them. Dropping it
-    ends the loop, as dropping a DataLoader's iterator does.
+    """Gives the batches of an epoch, or of what is left of it, as the loader gives them. Dropping
+    it ends the loop, as dropping a DataLoader's iterator does.
 
     received    called with (batch's worker, samples, cargo) for each batch; worker -1: this process
     failed      called when a batch was lost

@@ -16,8 +16,8 @@ from .view import sampler_parts
 
 Begun = Tuple[Any, Recording]  # what Iteration.begin() returns
 
-# Generators of these are of the workers' or this process's batches; those of samplers are where they
-# are because of what was asked of the sampler ahead of time.
+# Generators of these are of the workers' or this process's batches; those of samplers are where
+# they are because of what was asked of the sampler ahead of time.
 DATA_ROOTS = ("dataset", "collate_fn")
 
 
@@ -53,8 +53,8 @@ class Restoration:
         elif self._same_workers:
             self._load_workers(place)
         if iteration.iterable and not self._same_workers:
-            self.reasons.append("the place in iterable data is kept by worker, and their number has "
-                                "changed: the epoch begins again")
+            self.reasons.append("the place in iterable data is kept by worker, and their number "
+                                "has changed: the epoch begins again")
             place = Place(place.epoch)
         elif state["started"]:
             begun = self._begin(place, on_epoch)

@@ -102,8 +102,8 @@ class TrackedLoader:
         return self.iterate()
 
     def iterate(self) -> Loop:
-        """The batches of the next epoch, or what is left of the one that was restored. An epoch that
-        was left early is over, as for the loader itself."""
+        """The batches of the next epoch, or what is left of the one that was restored. An epoch
+        that was left early is over, as for the loader itself."""
         self.start()
         begun, self._ready = self._ready, None
         if begun is None:
@@ -217,38 +217,39 @@ class TrackedLoader:
     # ---- restoring ----
 
     def compare(self, state: State) -> List[str]:
-        """What is not as it was when `state` was saved, a line for each: parameters of the loader by
-        name, generators that are missing. With any of them the next batches need not be the same."""
+        """What is not as it was when `state` was saved, a line for each: parameters of the loader
+        by name, generators that are missing. With any of them the next batches need not be the
+        same."""
         _check_format(state)
         lines = differences(state["loader"], describe(self.loader))
         for path, kept in state["generators"].items():
             problem = self._held.problem(path, kept["now"] or kept["start"])
             if problem is not None:
                 lines.append(problem)
-        return lines
+        return lines + self._not_kept(state)
 
     def restore(self, state: State) -> None:
         """Stand where `state` says; start() does the work. The loader is to be as it was: compare()
-        says what is not, and exactness() has it from now on. InvalidError: a loop has begun, or the
-        state is not of such a loader; nothing is changed."""
+        says what is not, and exactness() has it until the next batch. InvalidError: a loop has
+        begun, or the state is not of such a loader; nothing is changed."""
         _check_format(state)
         if self._place.started:
             raise errors.InvalidError("loader: restore: a loop over it has begun: restore first")
         was, now = state["loader"]["dataset_kind"], describe(self.loader)["dataset_kind"]
         if was != now:
-            raise errors.InvalidError(f"loader: restore: the state is of {was} data, and the dataset "
-                                      f"is {now}: give the loader that was saved")
+            raise errors.InvalidError(f"loader: restore: the state is of {was} data, and the "
+                                      f"dataset is {now}: give the loader that was saved")
         self._restored_reasons = self.compare(state)
         self._pending = state
         self._place = Place(state["epoch"], batches=state["batches"], samples=state["samples"],
                             taken=state["taken"], digest=state["ids"])
 
     def start(self) -> bool:
-        """After restore(): make the iterator of the epoch and bring samplers, generators and workers
-        to the place, loading nothing. The global streams of Python, NumPy and torch are as before
-        when it returns. Whether there is an iterator: not when the place is between two epochs,
-        whose iterator draws as it always does, when the loop begins. Without a restore it does
-        nothing."""
+        """After restore(): make the iterator of the epoch and bring samplers, generators and
+        workers to the place, loading nothing. The global streams of Python, NumPy and torch are as
+        before when it returns. Whether there is an iterator: not when the place is between two
+        epochs, whose iterator draws as it always does, when the loop begins. Without a restore it
+        does nothing."""
         state, self._pending = self._pending, None
         if state is not None:
             streams = generators.read_globals()
@@ -268,30 +269,25 @@ class TrackedLoader:
     def exactness(self) -> Tuple[str, List[str]]:
         """("exact", []), or ("streams", why the next batches need not be the same after a restore of
         state()). From a restore to the next batch also: what it could not bring back."""
-        reasons = list(self._restored_reasons)
-        iteration = self._iteration
-        if iteration.iterable and not self._keeps_place():
-            reasons.append(
-                f"{type(self.loader.dataset).__name__} is iterable data without state_dict() and "
-                f"load_state_dict(): what was consumed is read again")
+        reasons = [*self._restored_reasons, *self._not_kept(self.state())]
         if not self._iteration.in_order:
             reasons.append("in_order=False: which batches were consumed depends on timing")
-        for worker in iteration.records.unknown():
-            reasons.append(f"worker {worker} drew for batches that the loop never got: its streams "
-                           f"are not known before its next batch")
         if self._overlapped:
             reasons.append("a loop over it began before the last one ended: the place is that of "
                            "the newest")
-        return ("streams" if reasons else "exact"), reasons
+        return ("streams" if reasons else "exact"), list(dict.fromkeys(reasons))
 
-    def _keeps_place(self) -> bool:
-        """Whether iterable data, or each iterator that gave something, say where they are."""
-        state = self.state()
-        if has_state(self.loader.dataset) or not state["started"]:
-            return True
-        workers = [] if state["workers"] is None else state["workers"]["states"]
-        places = [state["data"], *(worker["iterator"] for worker in workers if worker is not None)]
-        return all(place["state"] is not None for place in places if place is not None)
+    def _not_kept(self, state: State) -> List[str]:
+        """What a state does not hold, although the next batches depend on it."""
+        workers = state["workers"] or {"states": [], "unknown": []}
+        reasons = [f"worker {worker} drew for batches that the loop never got: its streams are not "
+                   f"known before its next batch" for worker in workers["unknown"]]
+        places = [state["data"], *(worker["iterator"] for worker in workers["states"] if worker)]
+        if (state["started"] and not has_state(self.loader.dataset)
+                and any(place is not None and place["state"] is None for place in places)):
+            reasons.append(f"{type(self.loader.dataset).__name__} is iterable data without "
+                           f"state_dict() and load_state_dict(): what was consumed is read again")
+        return reasons
 
 
 def _check_format(state: State) -> None:

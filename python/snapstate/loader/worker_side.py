@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What runs in the workers of a loader: every batch takes the state of its worker along.
 
-The loader's worker_init_fn and collate_fn are `WorkerSide.start` and `WorkerSide.collate`: the first
-brings a worker to the state that it is to have, the second returns (batch, worker id, samples,
-cargo), where the cargo is the state of the worker right behind that batch, and samples counts those
-of iterable data. The cargo is pickled, since it
-goes no further than the loader's own pickles do: from the worker to the loop. A WorkerSide is
-picklable where the user's objects are, so that workers may be forked or spawned.
+The loader's worker_init_fn and collate_fn are `WorkerSide.start` and `WorkerSide.collate`: the
+first brings a worker to the state that it is to have, the second returns (batch, worker id,
+samples, cargo), where the cargo is the state of the worker right behind that batch, and samples
+counts those of iterable data. The cargo is pickled, since it goes no further than the loader's own
+pickles do: from the worker to the loop. A WorkerSide is picklable where the user's objects are, so
+that workers may be forked or spawned.
 
 The state of a worker is a dict:
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the main process knows of a loader's workers: where each stood behind its last batch that was
-handed to the loop, however far it has loaded ahead since."""
+"""What the main process knows of a loader's workers: where each stood behind its last batch that
+was handed to the loop, however far it has loaded ahead since."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@
     ... write the bytes of each fill's source into its target ...
     plan.attach()                             # new tensors and plain values go where they belong
 
-`archived` is the tree of the same root in an archive, with ArchivedTensor leaves. Between `plan` and
-`attach` the live objects must not be used. Several components are planned together with
+`archived` is the tree of the same root in an archive, with ArchivedTensor leaves. Between `plan`
+and `attach` the live objects must not be used. Several components are planned together with
 collection.plan_all(), since memory may be shared across them.
 """
 
@@ -39,14 +39,15 @@ class Plan:
     tensors are live ones, filled in place, or new ones that nothing refers to yet. They have the
     requires_grad of before; attach() sets it.
     `fills`: what must be written before attach(), tied tensors once for each name.
-    `problems`: what cannot be made equal to the archive, each a line that begins with the path. With
-    problems the rest can be restored, but the next step is not promised.
+    `problems`: what cannot be made equal to the archive, each a line that begins with the path.
+    With problems the rest can be restored, but the next step is not promised.
     `replaced`: paths of live tensors whose place a new one takes, since the archive's has another
-    dtype, shape, strides, device or sharing: what holds the old ones, such as a captured graph, must
-    be made again.
+    dtype, shape, strides, device or sharing: what holds the old ones, such as a captured graph,
+    must be made again.
     `by_content`: paths, and all below them, whose tensors tree() makes anew at each call: compare
     their elements, not their pointers.
-    `notes`: what the archive does not know and was left as it is, by path; it decides the next step.
+    `notes`: what the archive does not know and was left as it is, by path; it decides the next
+    step.
     `calls_user_code`: attach() runs load_state_dict() or the like, which may raise: such plans are
     attached first.
     """
@@ -102,8 +103,8 @@ class Component:
 
     def plan(self, archived: Any, storages: Optional["Storages"] = None) -> Plan:
         """How to make this root what `archived` says. `storages` says what shares memory; without
-        it, what this root alone tells. Changes nothing that is live. CaptureError when the live side
-        has no safe form."""
+        it, what this root alone tells. Changes nothing that is live. CaptureError when the live
+        side has no safe form."""
         if storages is None:
             from .storages import Storages
             storages = Storages([archived])
@@ -112,8 +113,8 @@ class Component:
         return self.plan_in(archived, storages)
 
     def plan_in(self, archived: Any, storages: "Storages") -> Plan:
-        """plan() with what shares memory given. Called twice: in the survey, for the sake of what it
-        tells `storages` about live tensors, and then for the plan itself."""
+        """plan() with what shares memory given. Called twice: in the survey, for the sake of what
+        it tells `storages` about live tensors, and then for the plan itself."""
         raise NotImplementedError
 
 

@@ -15,19 +15,21 @@ from .storages import Storages
 
 
 def _follows(owner: Any, value: Any) -> bool:
-    """Whether the value is a part of how the object is made: a method of its own, a weak reference."""
+    """Whether the value is a part of how the object is made: a method of its own, a weak
+    reference."""
     return (isinstance(value, types.MethodType) and value.__self__ is owner
             or isinstance(value, (weakref.ref, weakref.WeakMethod)))
 
 
 class GenericState(Component):
-    """What state_dict() gives, without methods of the object itself. attach() is load_state_dict()."""
+    """What state_dict() gives, without methods of the object itself. attach() is
+    load_state_dict()."""
 
     def __init__(self, root: str, owner: Any) -> None:
         super().__init__(root)
         if not (hasattr(owner, "state_dict") and hasattr(owner, "load_state_dict")):
-            raise InvalidError(f"{root}: a {type(owner).__module__}.{type(owner).__qualname__} has no "
-                               f"state_dict() and load_state_dict(): give its values as values=")
+            raise InvalidError(f"{root}: a {type(owner).__module__}.{type(owner).__qualname__} has "
+                               f"no state_dict() and load_state_dict(): give its values as values=")
         self.owner = owner
 
     def tree(self) -> Dict[str, Any]:
@@ -72,8 +74,8 @@ class ValuesState(Component):
     def __init__(self, root: str, values: Any) -> None:
         super().__init__(root)
         if not isinstance(values, (dict, list)):
-            raise InvalidError(f"{root}: a {type(values).__name__} cannot be changed in place: give "
-                               f"a dict or a list")
+            raise InvalidError(f"{root}: a {type(values).__name__} cannot be changed in place: "
+                               f"give a dict or a list")
         self.values = values
 
     def tree(self) -> Any:

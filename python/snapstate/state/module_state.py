@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modules of torch: parameters and buffers as a flat map; beside it what else decides a step of theirs."""
+"""Modules of torch: parameters and buffers as a flat map; beside it what else decides a step of
+theirs."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ class OptimizerState(Component):
     by their index in the order of the groups, with their names where a model has them. Slots are
     filled in place; missing ones are made as the archive has them, surplus ones go."""
 
-    def __init__(self, root: str, optimizer: Any, names: Optional[Mapping[int, str]] = None) -> None:
+    def __init__(self, root: str, optimizer: Any,
+                 names: Optional[Mapping[int, str]] = None) -> None:
         super().__init__(root)
         self.optimizer = unwrap(optimizer)
         self._names = dict(names or {})

@@ -53,8 +53,8 @@ def memory_of(value: Any, path: str) -> Optional[TensorMemory]:
 
 
 def framework_of(archived: Any, live: Any = MISSING) -> str:
-    """Is it to be a tensor of "torch" or an array of "numpy"? Said by the archive, and where it does
-    not say, by what is live."""
+    """Is it to be a tensor of "torch" or an array of "numpy"? Said by the archive, and where it
+    does not say, by what is live."""
     if getattr(archived, "is_array", False):
         return "numpy"
     memory = None if live is MISSING else tensors.describe(live)
@@ -86,8 +86,8 @@ def equal(left: Any, right: Any) -> bool:
 
 
 def assign(live: Any, after: Any) -> Any:
-    """What goes where `live` stands, so that it is `after`: a live dict, list or deque is changed in
-    place, with all below it, and given back."""
+    """What goes where `live` stands, so that it is `after`: a live dict, list or deque is changed
+    in place, with all below it, and given back."""
     if isinstance(after, _MAPS):
         own = live if isinstance(live, dict) else {}
         items = [(key, assign(own.get(key, MISSING), item)) for key, item in after.items()]
@@ -114,7 +114,8 @@ def assign(live: Any, after: Any) -> Any:
         live.extend(items)
         return live
     if isinstance(after, tuple):
-        own = live if isinstance(live, tuple) and len(live) == len(after) else (MISSING,) * len(after)
+        alike = isinstance(live, tuple) and len(live) == len(after)
+        own = live if alike else (MISSING,) * len(after)
         return tuple.__new__(type(after), [assign(old, item) for old, item in zip(own, after)])
     return after
 
@@ -136,9 +137,9 @@ class Planner:
         self.plan.problems.append(f"{path}: {text}")
 
     def value(self, live: Any, archived: Any, path: str, *, owned: bool, like: Any = None) -> Any:
-        """The value after the restore, where the live side has `live` (MISSING: nothing). Functions,
-        enums and named tuples are the program's own, when those have the archive's names; else the
-        live ones stay, and that is a problem. `like`: see device_for()."""
+        """The value after the restore, where the live side has `live` (MISSING: nothing).
+        Functions, enums and named tuples are the program's own, when those have the archive's
+        names; else the live ones stay, and that is a problem. `like`: see device_for()."""
         adopted, problems = tree.adopt(archived, live, path=path)
         self.plan.problems += problems
         return self._value(live, adopted, path, owned, like)
@@ -207,7 +208,8 @@ class Planner:
             found.append("an array that NumPy will not write to")
         return found
 
-    def _keep_requires_grad(self, live: Any, memory: TensorMemory, archived: Any, path: str) -> None:
+    def _keep_requires_grad(self, live: Any, memory: TensorMemory, archived: Any,
+                            path: str) -> None:
         wanted = bool(archived.requires_grad)
         if memory.framework != "torch" or wanted == memory.requires_grad:
             return

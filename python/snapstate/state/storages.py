@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which tensors share memory, in the archive and here, across all components of a restore.
 
-The archive's tensors lie in storages. A storage that live tensors stand for is bound: its first byte
-has an address here. New tensors of a bound storage are views of the live memory; new tensors of
-another storage get one new memory for all of them. So tied weights, slots that alias parameters and
-views stay what they were, whichever component they belong to.
+The archive's tensors lie in storages. A storage that live tensors stand for is bound: its first
+byte has an address here. New tensors of a bound storage are views of the live memory; new tensors
+of another storage get one new memory for all of them. So tied weights, slots that alias parameters
+and views stay what they were, whichever component they belong to.
 
-Planning goes through all components twice: first the survey, in which every live tensor is bound and
-nothing new is made, then, after survey_done(), for real.
+Planning goes through all components twice: first the survey, in which every live tensor is bound
+and nothing new is made, then, after survey_done(), for real.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ class Storages:
             return f"it shares memory with {storage.path} in the archive, and not here"
         other = self._other_owner(start, end, archived.storage) if is_dense(memory) else None
         if other is not None:
-            return f"it shares memory with {self._storages[other].path} here, and not in the archive"
+            return (f"it shares memory with {self._storages[other].path} here, and not in the "
+                    f"archive")
         if storage.base is None:
             storage.base, storage.anchor, storage.path = base, memory.owner, path
         if is_dense(memory):
