@@ -5,10 +5,8 @@
 
 #if defined(__x86_64__)
 
-#include <cpuid.h>
 #include <immintrin.h>
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <sys/platform/x86.h>
 
 #define TARGET __attribute__((target("sha,sse4.1")))
 #define INLINE static inline __attribute__((always_inline))
@@ -123,28 +121,12 @@ TARGET static void take_pair(uint32_t a_state[8], const unsigned char *a_data, u
     store_state(b, b_state);
 }
 
-static bool ask_processor(void)
-{
-    unsigned a;
-    unsigned b;
-    unsigned c;
-    unsigned d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & bit_SSE4_1) == 0)
-        return false;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA) != 0;
-}
-
 const struct snap_sha256_blocks *snap_sha256_blocks(void)
 {
     static const struct snap_sha256_blocks blocks = { take_blocks, take_pair };
-    enum { UNKNOWN, NO, YES };
-    static atomic_int known = UNKNOWN; /* a virtual machine may take long to answer */
-    int answer = atomic_load_explicit(&known, memory_order_relaxed);
-    if (answer == UNKNOWN) {
-        answer = ask_processor() ? YES : NO;
-        atomic_store_explicit(&known, answer, memory_order_relaxed);
-    }
-    return answer == YES ? &blocks : NULL;
+    /* As the C library has seen it at start: asking the processor takes long in a virtual
+     * machine. */
+    return CPU_FEATURE_ACTIVE(SHA) && CPU_FEATURE_ACTIVE(SSE4_1) ? &blocks : NULL;
 }
 
 #else
