@@ -126,6 +126,7 @@ static void take_piece(struct snap_io_job *job, struct snap_io_lane *lane)
     lane->begin = (size_t)(lane->position - lane->base);
     uint64_t left = lane->task->stop - lane->base;
     lane->end = left < job->piece_bytes ? (size_t)left : job->piece_bytes;
+    lane->in_place = false;
 }
 
 /* Bytes of a span that come into the buffer, or are there: to where they belong. */
@@ -134,10 +135,10 @@ static void visit(const struct snap_io_job *job, struct snap_io_lane *lane, stru
 {
     if (bytes == 0)
         return;
-    unsigned char *here = lane->buffer + at;
+    unsigned char *here = lane->in_place ? span->place + lane->done : lane->buffer + at;
     if (job->write_piece != NULL)
         memcpy(here, span->data + lane->done, bytes);
-    else if (span->place != NULL)
+    else if (span->place != NULL && !lane->in_place)
         memcpy(span->place + lane->done, here, bytes);
     if (job->write_piece == NULL && span->data != NULL &&
         memcmp(span->data + lane->done, here, bytes) != 0)

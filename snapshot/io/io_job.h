@@ -44,6 +44,7 @@ struct snap_io_lane {
     uint64_t base;
     size_t begin;
     size_t end;
+    bool in_place; /* the bytes were read to where they belong, and are not in the buffer */
 };
 
 struct snap_io_job {
@@ -56,8 +57,8 @@ struct snap_io_job {
     size_t piece_bytes;
     unsigned threads;
     unsigned char *buffers; /* two pieces for each thread */
-    /* Fill the piece's part of the buffer from the file; or write it into the file, when it was
-     * filled from the spans. One of the two is NULL. */
+    /* Fill the piece's part of the buffer, or the place of the span that it lies in, from the file;
+     * or write the buffer into the file, when it was filled from the spans. One is NULL. */
     enum snap_status (*read_piece)(struct snap_io_job *job, struct snap_io_lane *lane,
                                    struct snap_error *err);
     enum snap_status (*write_piece)(struct snap_io_job *job, struct snap_io_lane *lane,

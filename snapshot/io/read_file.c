@@ -12,6 +12,9 @@
 #include "io/io_job.h"
 #include "io/read_file.h"
 
+/* One page in so many bytes tells whether they are in the page cache. */
+#define SAMPLE_BYTES ((size_t)1 << 17)
+
 struct reader {
     int fd;
     int direct_fd; /* past the page cache; -1: not to be had */
@@ -22,17 +25,17 @@ struct reader {
     size_t map_bytes;
 };
 
-/* Are all pages of these bytes in the page cache? */
+/* Are these bytes in the page cache? A page here and there is asked for: the cache takes and drops
+ * files by stretches, and a wrong answer costs time alone. */
 static bool is_cached(const struct reader *reader, uint64_t offset, size_t bytes)
 {
-    unsigned char pages[SNAP_IO_PIECE_BYTES / SNAP_IO_BLOCK_BYTES] = { 0 };
-    size_t count = (bytes + SNAP_IO_BLOCK_BYTES - 1) / SNAP_IO_BLOCK_BYTES;
-    if (reader->map == NULL || offset + bytes > reader->map_bytes ||
-        mincore((unsigned char *)reader->map + offset, bytes, pages) != 0)
+    if (reader->map == NULL || offset + bytes > reader->map_bytes)
         return false;
-    for (size_t i = 0; i < count; i++)
-        if ((pages[i] & 1) == 0)
+    for (size_t at = 0; at < bytes; at += SAMPLE_BYTES) {
+        unsigned char page = 0;
+        if (mincore((unsigned char *)reader->map + offset + at, 1, &page) != 0 || (page & 1) == 0)
             return false;
+    }
     return true;
 }
 
@@ -63,10 +66,22 @@ static enum snap_status read_directly(struct reader *reader, const struct snap_i
     return SNAP_OK;
 }
 
+/* Where a piece goes that lies in one span; NULL: the span has no place, or there are more. */
+static unsigned char *only_place(const struct snap_io_job *job, const struct snap_io_lane *lane)
+{
+    const struct snap_span *span = &job->spans[lane->span];
+    if (lane->span == lane->task->end_span || span->place == NULL ||
+        span->offset + lane->done != lane->position ||
+        span->offset + span->size_bytes < lane->base + lane->end)
+        return NULL;
+    return span->place + lane->done;
+}
+
 static enum snap_status read_piece(struct snap_io_job *job, struct snap_io_lane *lane,
                                    struct snap_error *err)
 {
     struct reader *reader = job->arg;
+    unsigned char *place = only_place(job, lane);
     bool done = false;
     enum snap_status status = SNAP_OK;
     bool direct = atomic_load(&reader->direct);
@@ -76,8 +91,9 @@ static enum snap_status read_piece(struct snap_io_job *job, struct snap_io_lane 
         status = read_directly(reader, lane, job->what, &done, err);
     if (status != SNAP_OK || done)
         return status;
-    return snap_file_pread(reader->fd, lane->buffer + lane->begin, lane->end - lane->begin,
-                           lane->position, job->what, err);
+    lane->in_place = place != NULL;
+    return snap_file_pread(reader->fd, place != NULL ? place : lane->buffer + lane->begin,
+                           lane->end - lane->begin, lane->position, job->what, err);
 }
 
 /* Another descriptor of the file, past the page cache; -1 where that is not to be had (the file
