@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -14,12 +15,18 @@
 
 /* One page in so many bytes tells whether they are in the page cache. */
 #define SAMPLE_BYTES ((size_t)1 << 17)
+/* A disk that gives the first so many bytes directly at less than so much a second is slower than
+ * the memory of a cache: what follows is kept there, for whoever reads it again. */
+#define TRIAL_BYTES ((uint64_t)64 << 20)
+#define SLOW_BYTES_PER_SECOND 1e9
 
 struct reader {
     int fd;
     int direct_fd; /* past the page cache; -1: not to be had */
     atomic_bool direct;
     enum snap_read_source source;
+    struct timespec began;
+    atomic_uint_fast64_t direct_bytes; /* read directly so far */
     /* Of the file, to ask what is in the cache, never looked into; NULL: not to be had. */
     void *map;
     size_t map_bytes;
@@ -77,6 +84,20 @@ static unsigned char *only_place(const struct snap_io_job *job, const struct sna
     return span->place + lane->done;
 }
 
+static void try_disk(struct reader *reader, size_t bytes)
+{
+    uint64_t before = atomic_fetch_add(&reader->direct_bytes, bytes);
+    struct timespec now;
+    if (reader->source != SNAP_READ_FASTEST || before >= TRIAL_BYTES ||
+        before + bytes < TRIAL_BYTES)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    double seconds = (double)(now.tv_sec - reader->began.tv_sec) +
+                     1e-9 * (double)(now.tv_nsec - reader->began.tv_nsec);
+    if ((double)(before + bytes) < SLOW_BYTES_PER_SECOND * seconds)
+        atomic_store(&reader->direct, false);
+}
+
 static enum snap_status read_piece(struct snap_io_job *job, struct snap_io_lane *lane,
                                    struct snap_error *err)
 {
@@ -89,6 +110,8 @@ static enum snap_status read_piece(struct snap_io_job *job, struct snap_io_lane 
         direct = false;
     if (direct)
         status = read_directly(reader, lane, job->what, &done, err);
+    if (done)
+        try_disk(reader, lane->end - lane->begin);
     if (status != SNAP_OK || done)
         return status;
     lane->in_place = place != NULL;
@@ -137,6 +160,7 @@ enum snap_status snap_read_spans(int fd, struct snap_span *spans, size_t count,
                                  const char *what, size_t *failed, struct snap_error *err)
 {
     struct reader reader = { .fd = fd, .direct_fd = -1, .source = source };
+    clock_gettime(CLOCK_MONOTONIC, &reader.began);
     struct snap_io_job job = { .spans = spans,
                                .span_count = count,
                                .what = what,

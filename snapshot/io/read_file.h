@@ -10,7 +10,7 @@
 
 enum snap_read_source {
     /* From the page cache what is there; else from the disk, past the cache where the file system
-     * can: files are large, are read once, and memory is for the training. */
+     * can, unless the disk turns out to be slow. */
     SNAP_READ_FASTEST = 1,
     /* From the disk in any case, as far as the system can do that: the cache is dropped first, and
      * the file, which was synced, is read past it. */

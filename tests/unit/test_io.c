@@ -32,6 +32,8 @@ static struct {
     atomic_int interruptions;
     size_t most_bytes; /* of one call; 0: all */
     bool no_direct;    /* what is open with O_DIRECT takes and gives no bytes */
+    useconds_t delay;  /* of each call on what is open with O_DIRECT */
+    atomic_int direct_calls;
     atomic_bool hit;
 } fault;
 
@@ -39,6 +41,8 @@ static void no_faults(void)
 {
     fault.most_bytes = 0;
     fault.no_direct = false;
+    fault.delay = 0;
+    atomic_store(&fault.direct_calls, 0);
     atomic_store(&fault.countdown, 0);
     atomic_store(&fault.interruptions, 0);
     atomic_store(&fault.hit, false);
@@ -56,11 +60,15 @@ static bool may_call(int fd, size_t *size)
         errno = fault.error;
         return false;
     }
-    if (fault.no_direct && (fcntl(fd, F_GETFL) & O_DIRECT) != 0) {
+    bool direct = (fcntl(fd, F_GETFL) & O_DIRECT) != 0;
+    if (fault.no_direct && direct) {
         atomic_store(&fault.hit, true);
         errno = EINVAL;
         return false;
     }
+    if (direct && fault.delay > 0)
+        usleep(fault.delay);
+    atomic_fetch_add(&fault.direct_calls, direct);
     if (fault.most_bytes > 0 && *size > fault.most_bytes)
         *size = fault.most_bytes;
     return true;
@@ -405,6 +413,42 @@ static void test_read(void **state)
     free(digests);
 }
 
+/* A slow disk: what follows the first 64 MiB goes through the page cache, and is read the same. A
+ * reading back never does. */
+static void test_slow_disk(void **state)
+{
+    (void)state;
+    const size_t size = (size_t)96 << 20;
+    unsigned char *bytes = malloc(size);
+    assert_non_null(bytes);
+    memset(bytes, 0x5a, size);
+    int fd = new_file();
+    CHECK_OK(snap_file_write(fd, bytes, size, path, &err));
+    for (int source = SNAP_READ_FASTEST; source <= SNAP_READ_DISK; source++) {
+        struct snap_span spans[24]; /* so that there are tasks to share */
+        for (size_t i = 0; i < 24; i++)
+            spans[i] = (struct snap_span){ .offset = i * (size / 24),
+                                           .size_bytes = size / 24,
+                                           .data = bytes };
+        assert_int_equal(fsync(fd), 0);
+        assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+        /* Six threads: at most 300 MB a second. */
+        fault.delay = 20000;
+        CHECK_OK(snap_read_spans(fd, spans, 24, (enum snap_read_source)source, pool, path, NULL,
+                                 &err));
+        for (size_t i = 0; i < 24; i++)
+            assert_false(spans[i].differs);
+        int calls = atomic_load(&fault.direct_calls);
+        no_faults();
+        if (source == SNAP_READ_FASTEST)
+            assert_true(calls >= 64 && calls < 96);
+        else
+            assert_true(calls >= 96);
+    }
+    close(fd);
+    free(bytes);
+}
+
 /* A changed byte, at the edges of blocks and pieces; a file that is cut; a disk that fails. */
 static void test_read_damaged(void **state)
 {
@@ -489,8 +533,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),    cmocka_unit_test(test_odd_calls),
         cmocka_unit_test(test_failures), cmocka_unit_test(test_scribble),
-        cmocka_unit_test(test_read),     cmocka_unit_test(test_read_damaged),
-        cmocka_unit_test(test_team),
+        cmocka_unit_test(test_read),     cmocka_unit_test(test_slow_disk),
+        cmocka_unit_test(test_team),     cmocka_unit_test(test_read_damaged),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
