@@ -48,7 +48,7 @@ assert str(values["numbers"][2]) == "-0.0"
 assert [random.random() for _ in range(5)] == rest
 with snapstate.Archive("a.snap.tar") as archive:
     assert archive.step == 3 and archive.snapshot_hash == hash_of_saved
-assert snapstate.verify("a.snap.tar").ok
+assert snapstate.verify("a.snap.tar").status == "ok"
 print("done")
 """
 

@@ -90,7 +90,7 @@ class ModuleFlags(Component):
                 PRESENCE, VALUES):
             return planner.keep(self.tree(), "the archive has no flags of a module there")
         self.gradients = archived["gradients_kept"]
-        live, plan = self.tree(), planner.plan
+        live, plan, parameters = self.tree(), planner.plan, dict(self._parameters())
         for what in ("training", "extra_state", "gradients"):
             planner.same_keys(archived[what], live[what], join(self.root, what), repr)
         if archived["non_persistent"] != live["non_persistent"]:
@@ -101,14 +101,11 @@ class ModuleFlags(Component):
         plan.value["gradients"] = {
             name: planner.value(gradient, archived["gradients"][name],
                                 join(join(self.root, "gradients"), name), owned=True,
-                                like=self._parameter(name))
+                                like=parameters[name])
             for name, gradient in live["gradients"].items() if name in archived["gradients"]}
         plan.calls_user_code = bool(live["extra_state"])
         plan.when_attached(lambda: self._attach(plan.value))
         return plan
-
-    def _parameter(self, name: str) -> Any:
-        return dict(self._parameters())[name]
 
     def _attach(self, value: Mapping[str, Any]) -> None:
         zeros_like = importlib.import_module("torch").zeros_like
