@@ -183,6 +183,6 @@ def widens(dtype: str) -> bool:
     return dtype in ("bf16", "f16", "c32") or dtype.startswith("f8_")
 
 
-def loaded(name: str) -> Optional[ModuleType]:
+def loaded(name: str) -> Any:
     """A module that somebody has imported, or None: nothing is imported for the question."""
     return sys.modules.get(name)

@@ -57,8 +57,7 @@ class Watch:
     def add_optimizer(self, optimizer: Any) -> None:
         """Steps are its updates: gradients are looked at before each, and the line is written
         after it."""
-        self._remove.append(around_step(optimizer, self._take_gradients,
-                                        lambda: self.step() and None))
+        self._remove.append(around_step(optimizer, self._take_gradients, self.step))
 
     @property
     def steps_done(self) -> int:
@@ -72,6 +71,7 @@ class Watch:
             memory = describe(tensor.detach())
         except CaptureError as problem:
             raise CaptureError(f"watch: {role} {name}: {problem}") from None
+        assert memory is not None  # it is a tensor
         self._digests.append((role, name, tensor_digest(stage([memory]).memories[0])))
 
     def _before_forward(self) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Set, Tuple
 
 from . import environment, errors
 from .flags import BY_NAME, UNREADABLE, read_flags
@@ -126,7 +126,7 @@ def _autotuned(module: Any) -> List[str]:
 
 def _modules(modules: Dict[str, Any]) -> Iterator[Violation]:
     for name, module in modules.items():
-        devices = set()
+        devices: Set[str] = set()
         for part_name, part in _submodules(module):
             where = f"{name}.{part_name}" if part_name else name
             if _is_compiled(part):

@@ -133,7 +133,7 @@ class Run:
         for one in named("scaler", scaler).values():
             self._counter.watch_scaler(one)
         self._signals = Signals(self._request)
-        self._assembly: Optional[Assembly] = None
+        self._assembly: Assembly  # made by restore(), which comes before each use
         self._trap = Trap()
         self._guard = Guard(self)
 

@@ -152,7 +152,8 @@ class Sidecar(Run):
                 raise errors.InvalidError("sidecar: save: which files? give them, or `write`")
             files = self._write(self.steps_done)
         facts = {}
-        for path in map(os.fspath, files):
+        for file in files:
+            path = os.fspath(file)
             name = os.path.relpath(path, self.checkpoint_dir)
             if name.startswith(os.pardir):
                 raise errors.InvalidError(f"{path}: sidecar: save: it is not in "

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Python 3.9 is enough for the package: its grammar reads every file, and each interpreter of 3.9 or
-later that is found here imports every module. And there is one version: configure.ac has it, the
+"""Python 3.9 is enough for the package: its grammar reads every file, and each interpreter of 3.9
+or later that is found here imports every module. And there is one version: configure.ac has it, the
 package has it, and so has the library."""
 
 import ast

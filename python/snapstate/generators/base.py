@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import re
-from ctypes import POINTER, byref, c_bool, c_int64, c_uint64, c_void_p
-from typing import Any, Optional, Tuple, Union
+from ctypes import byref, c_bool, c_int64, c_uint64, c_void_p
+from typing import Any, Optional, Tuple
 
 from .. import errors
 from .._library import call, error_of, library, take_bytes
@@ -26,7 +26,7 @@ LONGEST_NAME = 96
 
 TWISTER_BYTES = 625 * 4  # key and position of a Mersenne twister
 
-Data = Union[bytes, int]  # bytes, or the address of some
+Data = Any  # bytes, or the address of some
 
 # How far a generator is followed from one look to the next, in 32-bit words: nobody draws 16
 # million of them in Python or NumPy within a step, and when nothing leads to the new state (the
@@ -167,21 +167,21 @@ class Stream:
         self.failure: Optional[BaseException] = None
         self._counter = self._mirror()
         self._load(self._counter, False)
-        self._run: Optional[Mirror] = None
+        self._run: Any = None  # the mirror of `ops`, once they were asked for
         self._ops: Optional[snap_stream_ops] = None
 
     def _mirror(self) -> Mirror:
         return Mirror(self.kind, self.limit_words)
 
-    def _load(self, mirror: Mirror, follow: bool) -> None:
+    def _load(self, mirror: Any, follow: bool) -> None:
         """Bring the mirror to the generator's state; `follow`: and count the words in between."""
         raise NotImplementedError
 
-    def _store(self, mirror: Mirror) -> None:
+    def _store(self, mirror: Any) -> None:
         """Bring the generator to the mirror's state."""
         raise NotImplementedError
 
-    def _count(self, mirror: Mirror) -> None:
+    def _count(self, mirror: Any) -> None:
         """As _load(mirror, True), for the words alone: cached numbers need not be read."""
         self._load(mirror, True)
 
@@ -274,7 +274,7 @@ class Stream:
 
     arg = None  # the callbacks know their stream
 
-    def _ops_get(self, _arg, data, size, err) -> int:
+    def _ops_get(self, _arg: Any, data: Any, size: Any, err: Any) -> int:
         try:
             self._load(self._run, True)
             pointer, size[0] = self._run.encode_malloc()
@@ -283,7 +283,7 @@ class Stream:
         except BaseException as problem:  # noqa: B902 - C cannot pass it on: it is kept
             return self._fail("read its state", problem, err)
 
-    def _ops_set(self, _arg, data, size, err) -> int:
+    def _ops_set(self, _arg: Any, data: Any, size: Any, err: Any) -> int:
         try:
             wanted = self._mirror()
             wanted.decode(data or 0, size)
@@ -292,7 +292,7 @@ class Stream:
         except BaseException as problem:  # noqa: B902
             return self._fail("set its state", problem, err)
 
-    def _ops_words_drawn(self, _arg) -> int:
+    def _ops_words_drawn(self, _arg: Any) -> int:
         """Cannot tell an error: `failure` has it, and the count is the last one known."""
         try:
             self._count(self._run)
@@ -300,7 +300,7 @@ class Stream:
             self._fail("count its draws", problem, None)
         return self._run.words_drawn
 
-    def _fail(self, action: str, problem: BaseException, err: Optional[POINTER(snap_error)]) -> int:
+    def _fail(self, action: str, problem: BaseException, err: Any) -> int:
         """Keep the exception, and write it into the library's error; its status."""
         self.failure = problem
         if isinstance(problem, errors.SnapError):

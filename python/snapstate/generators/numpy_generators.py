@@ -190,7 +190,7 @@ class TwisterGeneratorStream(GeneratorStream):
     def _mirror(self) -> TwisterMirror:
         return TwisterMirror(self.kind, self.limit_words)
 
-    def _load(self, mirror: TwisterMirror, follow: bool) -> None:
+    def _load(self, mirror: Any, follow: bool) -> None:
         sequence = self._seed_sequence()
         spawned = None if sequence is None else sequence.n_children_spawned
         address, loaded_sequence, loaded_spawned = mirror.source or (None, None, None)

@@ -219,8 +219,9 @@ def _leaves() -> Tuple[type, ...]:
                                types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
     if "torch" in sys.modules:
         found += (sys.modules["torch"].Tensor,)
-    if numpy() is not None:
-        found += (numpy().ndarray, numpy().generic)
+    module = numpy()
+    if module is not None:
+        found += (module.ndarray, module.generic)
     return found
 
 

@@ -267,8 +267,8 @@ class TrackedLoader:
             self._ready, self._recording = begun, begun[1]
 
     def exactness(self) -> Tuple[str, List[str]]:
-        """("exact", []), or ("streams", why the next batches need not be the same after a restore of
-        state()). From a restore to the next batch also: what it could not bring back."""
+        """("exact", []), or ("streams", why the next batches need not be the same after a restore
+        of state()). From a restore to the next batch also: what it could not bring back."""
         reasons = [*self._restored_reasons, *self._not_kept(self.state())]
         if not self._iteration.in_order:
             reasons.append("in_order=False: which batches were consumed depends on timing")

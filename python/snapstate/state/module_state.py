@@ -65,8 +65,8 @@ class ModuleFlags(Component):
         return list(self.module.named_modules())
 
     def _with_extra_state(self) -> List[Tuple[str, Any]]:
-        torch_module = next(kind for kind in type(self.module).__mro__
-                            if kind.__module__ == "torch.nn.modules.module")
+        torch_module: Any = next(kind for kind in type(self.module).__mro__
+                                 if kind.__module__ == "torch.nn.modules.module")
         return [(name, part) for name, part in self._parts()
                 if type(part).get_extra_state is not torch_module.get_extra_state]
 

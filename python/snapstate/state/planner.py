@@ -88,6 +88,7 @@ def equal(left: Any, right: Any) -> bool:
 def assign(live: Any, after: Any) -> Any:
     """What goes where `live` stands, so that it is `after`: a live dict, list or deque is changed
     in place, with all below it, and given back."""
+    own: Any
     if isinstance(after, _MAPS):
         own = live if isinstance(live, dict) else {}
         items = [(key, assign(own.get(key, MISSING), item)) for key, item in after.items()]
@@ -229,6 +230,7 @@ class Planner:
             self.problem(path, problem)
         if not self.storages.surveying:
             now = tensors.describe(made)
+            assert now is not None  # it is a tensor or an array, made above
             if now.device != archived.device:
                 self.problem(path, f"device {archived.device} in the archive, {now.device} here")
             self.plan.fills.append(Fill(path, made, archived))

@@ -146,7 +146,9 @@ class Storages:
             whole = SimpleNamespace(dtype="u8", shape=(storage.nbytes,), strides=(1,), offset=0,
                                     storage=0, requires_grad=False)
             storage.anchor = tensors.new_like(whole, framework, device)
-            storage.base = tensors.describe(storage.anchor).pointer
+            memory = tensors.describe(storage.anchor)
+            assert memory is not None  # it is a tensor or an array, made above
+            storage.base = memory.pointer
             storage.path = "another new tensor"
         if storage.base is None:
             return tensors.new_like(archived, framework, device), None
