@@ -111,7 +111,7 @@ static void test_failures(void **state)
             no_faults();
             if (!hit) {
                 assert_int_equal(status, SNAP_OK);
-                assert_true(call > 15);
+                assert_true(call > 8);
                 break;
             }
             assert_int_equal(status, SNAP_IO);
