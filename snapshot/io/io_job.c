@@ -14,9 +14,9 @@
 #define MOST_TASKS 4096u
 /* A gap of this size between spans is not read through. */
 #define GAP_BYTES ((uint64_t)1 << 16)
-/* Threads wait for the disk half of the time; two pieces for each of 24 are 48 MiB. */
-#define THREADS_PER_PROCESSOR 2u
-#define MOST_THREADS 24u
+/* Threads wait for the disk most of the time; two pieces for each of 16 are 64 MiB. */
+#define THREADS_PER_PROCESSOR 4u
+#define MOST_THREADS 16u
 /* Buffers on huge pages are few long stretches of physical memory, which devices take in one
  * request. */
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)

@@ -19,7 +19,7 @@
 #define SNAP_IO_BLOCK_BYTES ((size_t)4096)
 /* What one call reads or writes at most: long enough that the call costs nothing, short enough
  * that the piece stays in the cache until it is digested. */
-#define SNAP_IO_PIECE_BYTES ((size_t)1 << 20)
+#define SNAP_IO_PIECE_BYTES ((size_t)2 << 20)
 /* Files from here on are worth threads and direct I/O. */
 #define SNAP_IO_LARGE_BYTES ((uint64_t)4 << 20)
 

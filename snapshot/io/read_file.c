@@ -18,7 +18,7 @@
 /* A disk that gives the first so many bytes directly at less than so much a second is slower than
  * the memory of a cache: what follows is kept there, for whoever reads it again. */
 #define TRIAL_BYTES ((uint64_t)64 << 20)
-#define SLOW_BYTES_PER_SECOND 1e9
+#define SLOW_BYTES_PER_SECOND 5e8
 
 struct reader {
     int fd;
