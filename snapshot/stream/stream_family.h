@@ -62,6 +62,15 @@ extern const struct snap_stream_family snap_python_random_family;
 extern const struct snap_stream_family snap_numpy_random_state_family;
 extern const struct snap_stream_family snap_torch_cpu_family;
 extern const struct snap_stream_family snap_torch_cuda_family;
+extern const struct snap_stream_family snap_curand_philox_family;
+extern const struct snap_stream_family snap_curand_xorwow_family;
+extern const struct snap_stream_family snap_curand_host_family;
+extern const struct snap_stream_family snap_jax_key_family;
+extern const struct snap_stream_family snap_tensorflow_generator_family;
+extern const struct snap_stream_family snap_std_mt19937_family;
+extern const struct snap_stream_family snap_std_mt19937_64_family;
+extern const struct snap_stream_family snap_drand48_family;
+extern const struct snap_stream_family snap_random_r_family;
 extern const struct snap_stream_family snap_philox_dropout_family;
 extern const struct snap_stream_family snap_opaque_stream_family;
 
