@@ -26,7 +26,9 @@ def answers(kind, state):
 
 def main():
     tap = Tap()
-    for kind in ("python_random", "numpy_random_state", "philox_dropout"):
+    kinds = sorted(path.name[len("stream-"):-len(".schema.json")]
+                   for path in (TOP / "schema").glob("stream-*.schema.json"))
+    for kind in kinds:
         wrong = []
         valid = sorted(EXAMPLES.glob(f"valid/stream-{kind}.*"))
         invalid = sorted(EXAMPLES.glob(f"invalid/stream-{kind}.*"))
