@@ -15,6 +15,7 @@ struct replay_arguments {
     const char *archive;
     const char *to;
     const char *ledger;
+    const char *exec;
     const char *data_dir;
     const char *device;
     unsigned threads;
@@ -116,6 +117,7 @@ static enum snap_status replay(const void *arguments, struct cmd_report *report,
 
     options.archive = given->archive;
     options.ledger = given->ledger;
+    options.exec = given->exec;
     options.data_dir = given->data_dir;
     options.threads = given->threads;
     options.device = given->device;
@@ -142,6 +144,8 @@ static const struct cmd_option options[] = {
       "stop after this step, or at this archive and compare the whole state" },
     { "ledger", "FILE", CMD_OPTION_TEXT, AT(ledger), false,
       "compare with this ledger, or that of this run folder" },
+    { "exec", "CMD", CMD_OPTION_TEXT, AT(exec), false,
+      "have this program train, which uses libsnapstate or snapstate.Run" },
     { "data", "DIR", CMD_OPTION_TEXT, AT(data_dir), false,
       "look for the data files in DIR, by digest" },
     { "threads", "N", CMD_OPTION_THREADS, AT(threads), false,

@@ -144,10 +144,27 @@ static enum snap_status note_line(const struct snap_ledger_difference *found,
                          found->kind, found->field, found->left, found->right);
 }
 
+/* The first difference; and, where that is no tensor's and the ledgers have tensors, the first of
+ * those that differs. */
+static enum snap_status note_ledgers(const struct snap_ledger *a, const struct snap_ledger *b,
+                                     uint64_t *compared, struct snap_diff *diff,
+                                     struct snap_error *err)
+{
+    static const char tensors[] = "float.tensors:";
+    struct snap_ledger_difference found = SNAP_LEDGER_DIFFERENCE_INIT;
+    enum snap_status status = snap_ledger_compare(a, b, compared, &found, err);
+    if (status != SNAP_DIFFERS)
+        return status;
+    status = note_line(&found, diff, err);
+    if (status != SNAP_OK || strncmp(found.field, tensors, strlen(tensors)) == 0)
+        return status;
+    status = snap_ledger_compare_tensors(a, b, found.step, &found, err);
+    return status == SNAP_DIFFERS ? note_line(&found, diff, err) : status;
+}
+
 enum snap_status snap_diff_ledgers(const char *left, const char *right, struct snap_diff **diff,
                                    struct snap_error *err)
 {
-    struct snap_ledger_difference found = SNAP_LEDGER_DIFFERENCE_INIT;
     struct snap_ledger *a = NULL;
     struct snap_ledger *b = NULL;
     struct snap_diff *made = NULL;
@@ -160,11 +177,8 @@ enum snap_status snap_diff_ledgers(const char *left, const char *right, struct s
         status = open_ledger(right, &b, err);
     if (status == SNAP_OK)
         status = snap_diff_new(&made, err);
-    if (status == SNAP_OK) {
-        status = snap_ledger_compare(a, b, &compared, &found, err);
-        if (status == SNAP_DIFFERS)
-            status = note_line(&found, made, err);
-    }
+    if (status == SNAP_OK)
+        status = note_ledgers(a, b, &compared, made, err);
     if (status == SNAP_OK) {
         snprintf(equal, sizeof equal,
                  "the ledgers are equal over %" PRIu64 " steps (the left one "

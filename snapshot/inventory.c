@@ -7,6 +7,7 @@
 
 #include "core/bytes.h"
 #include "format/member_name.h"
+#include "format/tree_codec.h"
 #include "inventory.h"
 
 static enum snap_status no_memory(struct snap_error *err)
@@ -14,7 +15,7 @@ static enum snap_status no_memory(struct snap_error *err)
     return snap_error_set(err, SNAP_NO_MEMORY, "inventory: out of memory");
 }
 
-static void release_storages(struct snap_inventory *inventory)
+void snap_inventory_release_storages(struct snap_inventory *inventory)
 {
     for (size_t i = 0; inventory->storages != NULL && i < inventory->storage_count; i++)
         free(inventory->storages[i].part_names);
@@ -29,17 +30,26 @@ static void release_storages(struct snap_inventory *inventory)
     inventory->doc = (struct snap_state_doc)SNAP_STATE_DOC_INIT;
 }
 
+void snap_inventory_tensor_release(struct snap_inventory_tensor *tensor)
+{
+    free(tensor->name);
+    free(tensor->before);
+}
+
+void snap_inventory_root_release(struct snap_inventory_root *root)
+{
+    free(root->name);
+    free(root->entries);
+    snap_node_free(root->tree);
+}
+
 void snap_inventory_release(struct snap_inventory *inventory)
 {
-    release_storages(inventory);
-    for (size_t i = 0; i < inventory->root_count; i++) {
-        free(inventory->roots[i].name);
-        free(inventory->roots[i].entries);
-    }
-    for (size_t i = 0; i < inventory->tensor_count; i++) {
-        free(inventory->tensors[i].name);
-        free(inventory->tensors[i].before);
-    }
+    snap_inventory_release_storages(inventory);
+    for (size_t i = 0; i < inventory->root_count; i++)
+        snap_inventory_root_release(&inventory->roots[i]);
+    for (size_t i = 0; i < inventory->tensor_count; i++)
+        snap_inventory_tensor_release(&inventory->tensors[i]);
     for (size_t i = 0; i < inventory->scalar_count; i++)
         free(inventory->scalars[i].name);
     for (size_t i = 0; i < inventory->stream_count; i++) {
@@ -275,12 +285,11 @@ static enum snap_status find_groups(struct grouping *grouping, struct snap_error
             if (range->end > group->end)
                 group->end = range->end;
         } else {
-            groups[count++] =
-                (struct group){ .begin = range->begin,
-                                .end = range->end,
-                                .members = 1,
-                                .packed = !inventory->tensors[range->tensor].dense,
-                                .storage = SIZE_MAX };
+            groups[count++] = (struct group){ .begin = range->begin,
+                                              .end = range->end,
+                                              .members = 1,
+                                              .packed = !inventory->tensors[range->tensor].dense,
+                                              .storage = SIZE_MAX };
         }
         grouping->group_of[range->tensor] = count - 1;
     }
@@ -355,8 +364,8 @@ static enum snap_status place_tensors(struct snap_inventory *inventory, struct s
         for (size_t e = 0; status == SNAP_OK && e < root->entry_count; e++) {
             size_t index = root->entries[e].index;
             if (!root->entries[e].scalar)
-                status = place_tensor(inventory, index,
-                                      &grouping.groups[grouping.group_of[index]], err);
+                status =
+                    place_tensor(inventory, index, &grouping.groups[grouping.group_of[index]], err);
         }
     }
     free(grouping.ranges);
@@ -409,7 +418,7 @@ enum snap_status snap_inventory_freeze(struct snap_inventory *inventory, struct 
     if (status == SNAP_OK)
         status = name_members(inventory, err);
     if (status != SNAP_OK)
-        release_storages(inventory);
+        snap_inventory_release_storages(inventory);
     inventory->frozen = status == SNAP_OK;
     return status;
 }
@@ -462,10 +471,38 @@ static struct snap_node *scalar_node(enum snap_value_type type, uint64_t bits)
     }
 }
 
+/* A root that is a tree, in which views are those of the tensors in their storages. */
+struct tree_root {
+    const struct snap_inventory *inventory;
+    const struct snap_inventory_root *root;
+};
+
+static void place_view(void *arg, size_t index, struct snap_tensor_view *view)
+{
+    const struct tree_root *tree = arg;
+    struct snap_tensor_view placed;
+    snap_inventory_view(tree->inventory,
+                        &tree->inventory->tensors[tree->root->entries[index].index], &placed);
+    view->storage = placed.storage;
+    view->offset = placed.offset;
+    memcpy(view->strides, placed.strides, sizeof view->strides);
+}
+
+static enum snap_status add_tree(const struct snap_inventory *inventory,
+                                 const struct snap_inventory_root *root, struct snap_state_doc *doc,
+                                 struct snap_error *err)
+{
+    struct tree_root tree = { inventory, root };
+    struct snap_node *node = snap_node_copy(root->tree, place_view, &tree);
+    return node == NULL ? no_memory(err) : snap_state_doc_add_root(doc, root->name, node, err);
+}
+
 static enum snap_status add_root(const struct snap_inventory *inventory,
                                  const struct snap_inventory_root *root, const uint64_t *scalars,
                                  struct snap_state_doc *doc, struct snap_error *err)
 {
+    if (root->tree != NULL)
+        return add_tree(inventory, root, doc, err);
     struct snap_node *map = snap_node_new_map();
     if (map == NULL)
         return no_memory(err);

@@ -82,6 +82,9 @@ struct snap_inventory_root {
     char *name;
     struct snap_inventory_entry *entries;
     size_t entry_count;
+    /* Set as a whole by snap_run_set_tree: its entries are the tree's tensors in order, and its
+     * plain values stand in it alone. NULL: registered one by one. */
+    struct snap_node *tree;
 };
 
 /* Memory that is saved once: what one tensor covers, or the union of the ranges of tensors that
@@ -113,7 +116,8 @@ struct snap_inventory {
     size_t gap_count;
     json_t *names; /* a set of what was registered: "entry ROOT/NAME", "stream NAME", ... */
 
-    bool frozen;
+    bool closed; /* nothing more is registered; trees can still be set */
+    bool frozen; /* what follows is made */
     struct snap_inventory_storage *storages;
     size_t storage_count;
     size_t *storage_order;     /* indices of storages in the order of the file */
@@ -131,6 +135,16 @@ void snap_inventory_release(struct snap_inventory *inventory);
 /* No more is registered: find the storages, name the members. `profile`, `binding` and `training`
  * only take their place in the document. On failure nothing is frozen. */
 enum snap_status snap_inventory_freeze(struct snap_inventory *inventory, struct snap_error *err);
+
+/* Fill in elements, extent, and whether the elements fill the extent, each once, from data, dtype,
+ * shape and strides. SNAP_INVALID, with `name`: larger than a storage can be. */
+enum snap_status snap_inventory_tensor_measure(struct snap_inventory_tensor *tensor,
+                                               const char *name, struct snap_error *err);
+
+/* Release what a freeze made. */
+void snap_inventory_release_storages(struct snap_inventory *inventory);
+void snap_inventory_tensor_release(struct snap_inventory_tensor *tensor);
+void snap_inventory_root_release(struct snap_inventory_root *root);
 
 /* The value of a scalar as 64 bits: 0 or 1, a two's complement number, the bits of a double. */
 uint64_t snap_inventory_scalar_bits(const struct snap_inventory_scalar *scalar);

@@ -54,10 +54,10 @@ static enum snap_status adopt_first(struct snap_run *run, uint64_t step,
     if (status == SNAP_OK)
         status = snap_latest_write(run->store, name, hash, err);
     if (status == SNAP_OK)
-        status = snap_run_add_event(run, "latest",
-                                    json_pack("{s:s, s:s, s:o}", "file", name, "hash", hash, "step",
-                                              snap_json_u64(step)),
-                                    err);
+        status = snap_run_add_event(
+            run, "latest",
+            json_pack("{s:s, s:s, s:o}", "file", name, "hash", hash, "step", snap_json_u64(step)),
+            err);
     if (status == SNAP_OK)
         *archive = opened;
     else
@@ -100,10 +100,10 @@ static enum snap_status check_fresh(struct snap_run *run, struct snap_archive **
     return status;
 }
 
+/* `name` receives its place in the folder, when it was found there. */
 static enum snap_status find_archive(struct snap_run *run, struct snap_archive **archive,
-                                     struct snap_error *err)
+                                     char name[SNAP_SNAPSHOT_NAME_BYTES], struct snap_error *err)
 {
-    char name[SNAP_SNAPSHOT_NAME_BYTES];
     if (run->archive_path != NULL) {
         enum snap_status status = snap_archive_open(run->archive_path, archive, err);
         if (status == SNAP_NOT_FOUND) /* that status means a fresh run */
@@ -118,6 +118,8 @@ static enum snap_status find_archive(struct snap_run *run, struct snap_archive *
         return status;
     *archive = NULL;
     status = check_fresh(run, archive, err);
+    if (*archive != NULL)
+        snap_snapshot_name("snapshots", snap_archive_step(*archive), name);
     if (status != SNAP_OK || *archive != NULL)
         return status;
     return snap_error_set(err, SNAP_NOT_FOUND, "%s: has no snapshot yet", run->dir);
@@ -417,6 +419,31 @@ static enum snap_status check_call(const struct snap_run *run, enum snap_tier re
     return SNAP_OK;
 }
 
+enum snap_status snap_run_source(struct snap_run *run, char *path, size_t path_size,
+                                 struct snap_error *err)
+{
+    struct snap_archive *archive = NULL;
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
+    if (run == NULL || path == NULL)
+        return snap_error_set(err, SNAP_INVALID, "restore: find its source: no run or path");
+    enum snap_status status = find_archive(run, &archive, name, err);
+    if (status != SNAP_OK)
+        return status;
+    snap_archive_close(archive);
+    bool given = run->archive_path != NULL;
+    size_t bytes = 1 + (given ? strlen(run->archive_path) : strlen(run->dir) + 1 + strlen(name));
+    if (bytes > path_size)
+        return snap_error_set(err, SNAP_INVALID,
+                              "restore: find its source: its path has %zu bytes, and there is room "
+                              "for %zu",
+                              bytes, path_size);
+    if (given)
+        memcpy(path, run->archive_path, bytes);
+    else
+        snprintf(path, path_size, "%s/%s", run->dir, name);
+    return SNAP_OK;
+}
+
 enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
                                   struct snap_receipt **receipt, struct snap_error *err)
 {
@@ -427,9 +454,10 @@ enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, 
     struct snap_restore restore = { .run = run };
     enum origin origin = ORIGIN_MEMORY;
     bool matched = false;
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
     status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
-        status = find_archive(run, &restore.archive, err);
+        status = find_archive(run, &restore.archive, name, err);
     if (status == SNAP_NOT_FOUND)
         run->restore_called = true;
     if (status == SNAP_OK)

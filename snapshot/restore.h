@@ -19,6 +19,7 @@ struct snap_restore {
     size_t *tensor_components;
     uint64_t *scalars; /* of each scalar, as in the archive; 0 when it has none */
     size_t *scalar_components;
+    size_t *tree_components; /* of each root that is a tree */
     size_t *stream_components;
     size_t *value_components;
     size_t position_component;

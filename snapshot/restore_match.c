@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/tree_codec.h"
+#include "ledger/json_differences.h"
 #include "restore.h"
 
 static enum snap_status no_memory(struct snap_error *err)
@@ -142,6 +144,75 @@ static enum snap_status match_scalar(struct snap_restore *restore, size_t index,
     return SNAP_OK;
 }
 
+/* A plain value here and in the archive (NULL: it has none). */
+static enum snap_status compare_plain(struct snap_restore *restore, const struct snap_leaf *here,
+                                      const struct snap_leaf *there, struct snap_error *err)
+{
+    json_t *mine = NULL;
+    json_t *theirs = NULL;
+    char mine_text[80];
+    char theirs_text[80];
+    enum snap_status status = snap_node_encode(here->node, &mine, err);
+    if (status == SNAP_OK && there != NULL)
+        status = snap_node_encode(there->node, &theirs, err);
+    snap_json_value_text(mine, mine_text, sizeof mine_text);
+    snap_json_value_text(theirs, theirs_text, sizeof theirs_text);
+    if (status == SNAP_OK && (theirs == NULL || !json_equal(mine, theirs)))
+        status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
+                                    "value %s is %s in the archive, and %s here", here->path,
+                                    theirs_text, mine_text);
+    json_decref(mine);
+    json_decref(theirs);
+    return status;
+}
+
+/* Plain values of a tree must be the archive's: its owner has put them there before. `here` are the
+ * leaves of the inventory. */
+static enum snap_status match_plain(struct snap_restore *restore, const char *prefix,
+                                    const struct snap_leaves *here, json_t *seen,
+                                    struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    size_t length = strlen(prefix);
+    for (size_t i = 0; status == SNAP_OK && i < here->count; i++) {
+        const struct snap_leaf *leaf = &here->list[i];
+        if (strncmp(leaf->path, prefix, length) != 0 || snap_node_tensor(leaf->node) != NULL)
+            continue;
+        if (json_object_set_new(seen, leaf->path, json_null()) != 0)
+            status = no_memory(err);
+        else
+            status =
+                compare_plain(restore, leaf, snap_leaves_get(&restore->leaves, leaf->path), err);
+    }
+    return status;
+}
+
+/* One component for all plain values of each tree. */
+static enum snap_status match_trees(struct snap_restore *restore, json_t *seen,
+                                    struct snap_error *err)
+{
+    const struct snap_inventory *inventory = &restore->run->inventory;
+    struct snap_leaves here = SNAP_LEAVES_INIT;
+    bool listed = false;
+    enum snap_status status = SNAP_OK;
+    for (size_t r = 0; status == SNAP_OK && r < inventory->root_count; r++) {
+        const struct snap_inventory_root *root = &inventory->roots[r];
+        snap_member_name prefix;
+        if (root->tree == NULL)
+            continue;
+        if (!listed)
+            status = snap_leaves_find_all(&inventory->doc, &here, err);
+        listed = true;
+        snprintf(prefix, sizeof prefix, "%s/", root->name);
+        if (status == SNAP_OK)
+            status = add_component(restore, "tree", root->name, &restore->tree_components[r], err);
+        if (status == SNAP_OK)
+            status = match_plain(restore, prefix, &here, seen, err);
+    }
+    snap_leaves_release(&here);
+    return status;
+}
+
 /* Each entry of the inventory, then what of the archive nobody asked for. */
 static enum snap_status match_tree(struct snap_restore *restore, struct snap_error *err)
 {
@@ -168,6 +239,8 @@ static enum snap_status match_tree(struct snap_restore *restore, struct snap_err
             free(path);
         }
     }
+    if (status == SNAP_OK)
+        status = match_trees(restore, seen, err);
     for (size_t i = 0; status == SNAP_OK && i < restore->leaves.count; i++) {
         const struct snap_leaf *leaf = &restore->leaves.list[i];
         if (json_object_get(seen, leaf->path) == NULL)
@@ -333,7 +406,8 @@ static enum snap_status match_promise(struct snap_restore *restore, struct snap_
         return SNAP_OK;
     const char *key;
     json_t *value;
-    json_object_foreach(there->binding, key, value) {
+    json_object_foreach(there->binding, key, value)
+    {
         if (!json_equal(value, json_object_get(run->binding, key)))
             return snap_receipt_lower(restore->receipt, SNAP_TIER_STREAMS, err,
                                       "the binding is "
@@ -373,11 +447,12 @@ enum snap_status snap_restore_match(struct snap_restore *restore, struct snap_er
     restore->tensor_components = calloc(inventory->tensor_count + 1, sizeof(size_t));
     restore->scalars = calloc(inventory->scalar_count + 1, sizeof *restore->scalars);
     restore->scalar_components = calloc(inventory->scalar_count + 1, sizeof(size_t));
+    restore->tree_components = calloc(inventory->root_count + 1, sizeof(size_t));
     restore->stream_components = calloc(inventory->stream_count + 1, sizeof(size_t));
     restore->value_components = calloc(inventory->value_count + 1, sizeof(size_t));
     if (restore->views == NULL || restore->tensor_components == NULL || restore->scalars == NULL ||
-        restore->scalar_components == NULL || restore->stream_components == NULL ||
-        restore->value_components == NULL)
+        restore->scalar_components == NULL || restore->tree_components == NULL ||
+        restore->stream_components == NULL || restore->value_components == NULL)
         return no_memory(err);
     enum snap_status status = match_tree(restore, err);
     if (status == SNAP_OK)

@@ -7,7 +7,9 @@
 
 #include "digest/sha256.h"
 #include "format/archive_write.h"
+#include "format/json_canonical.h"
 #include "format/member_name.h"
+#include "format/tree_codec.h"
 #include "restore.h"
 #include "state_image.h"
 
@@ -236,6 +238,31 @@ static enum snap_status tell_scalars(struct snap_restore *restore, struct snap_e
     return status;
 }
 
+/* Plain values of trees were compared with the archive's; their digest is of the root's node. */
+static enum snap_status tell_trees(struct snap_restore *restore, struct snap_error *err)
+{
+    const struct snap_inventory *inventory = &restore->run->inventory;
+    enum snap_status status = SNAP_OK;
+    for (size_t r = 0; status == SNAP_OK && r < inventory->root_count; r++) {
+        struct snap_buffer text = SNAP_BUFFER_INIT;
+        unsigned char digest[SNAP_DIGEST_BYTES];
+        json_t *value = NULL;
+        if (inventory->roots[r].tree == NULL)
+            continue;
+        status = snap_node_encode(inventory->doc.roots[r].node, &value, err);
+        if (status == SNAP_OK)
+            status = snap_json_encode(value, &text, err);
+        if (status == SNAP_OK)
+            status = snap_sha256(text.data, text.size, digest, err);
+        if (status == SNAP_OK)
+            status =
+                snap_receipt_restored(restore->receipt, restore->tree_components[r], digest, err);
+        json_decref(value);
+        snap_buffer_release(&text);
+    }
+    return status;
+}
+
 static enum snap_status read_back(struct snap_restore *restore, struct snap_error *err)
 {
     struct snap_run *run = restore->run;
@@ -253,6 +280,8 @@ static enum snap_status read_back(struct snap_restore *restore, struct snap_erro
         status = tell_tensors(restore, members, count, err);
     if (status == SNAP_OK)
         status = tell_scalars(restore, err);
+    if (status == SNAP_OK)
+        status = tell_trees(restore, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->stream_count; i++) {
         const char *name = inventory->streams[i].member;
         status = compare_member(restore, name, snap_write_member_find(members, count, name)->sha256,
@@ -378,6 +407,7 @@ void snap_restore_release(struct snap_restore *restore)
     free(restore->tensor_components);
     free(restore->scalars);
     free(restore->scalar_components);
+    free(restore->tree_components);
     free(restore->stream_components);
     free(restore->value_components);
     snap_receipt_free(restore->receipt);

@@ -169,6 +169,15 @@ enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *er
     return status;
 }
 
+enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *err)
+{
+    if (run == NULL || !run->in_step || run->updating)
+        return snap_error_set(err, SNAP_INVALID,
+                              "step: cancel: none was begun, or its update has begun");
+    run->in_step = false;
+    return SNAP_OK;
+}
+
 enum snap_status snap_run_before_update(struct snap_run *run, void *stream, struct snap_error *err)
 {
     (void)stream; /* tensors lie in host memory, and a capture has copied them when it returns */

@@ -226,7 +226,9 @@ enum snap_status snap_run_add_event(struct snap_run *run, const char *event, jso
 {
     struct snap_buffer line = SNAP_BUFFER_INIT;
     enum snap_status status = SNAP_OK;
-    if (run->store != NULL) {
+    if (fields == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "event %s: add: out of memory", event);
+    if (status == SNAP_OK && run->store != NULL) {
         status = encode_event(event, fields, &line, err);
         if (status == SNAP_OK)
             status = snap_store_append(run->store, EVENTS, line.data, line.size, err);

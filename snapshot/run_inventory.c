@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/array.h"
-#include "core/bytes.h"
 #include "core/text.h"
 #include "digest/sha256.h"
 #include "format/member_name.h"
@@ -39,7 +38,7 @@ static enum snap_status check_new(struct snap_run *run, const char *what, const 
 {
     if (name == NULL)
         return snap_error_set(err, SNAP_INVALID, "%s: register: the name is NULL", what);
-    if (run->inventory.frozen)
+    if (run->inventory.closed)
         return snap_error_set(err, SNAP_INVALID,
                               "%s %.100s: register: the inventory is closed since "
                               "the first restore, begin_step or capture",
@@ -54,11 +53,9 @@ static enum snap_status check_new(struct snap_run *run, const char *what, const 
     if (run->inventory.names == NULL)
         return no_memory(what, name, err);
     if (json_object_get(run->inventory.names, key) != NULL)
-        return snap_error_set(err, SNAP_INVALID, "%s %.100s: register: the name is taken%s", what,
-                              name,
-                              strcmp(what, "stream") == 0 || strcmp(what, "value") == 0
-                                  ? ", capitals apart"
-                                  : "");
+        return snap_error_set(
+            err, SNAP_INVALID, "%s %.100s: register: the name is taken%s", what, name,
+            strcmp(what, "stream") == 0 || strcmp(what, "value") == 0 ? ", capitals apart" : "");
     return SNAP_OK;
 }
 
@@ -79,16 +76,20 @@ static enum snap_status take_name(struct snap_run *run, const char *what, const 
     ((moved = snap_array_grow((array), (count), sizeof *(array))) != NULL &&                       \
      ((array) = moved, memset(&(array)[count], 0, sizeof *(array)), true))
 
-/* The root of that name, made when it is new. */
-static enum snap_status find_root(struct snap_inventory *inventory, const char *name, size_t *index,
-                                  struct snap_error *err)
+/* The root of that name, made when it is new; not one that was set as a whole tree. */
+static enum snap_status find_flat_root(struct snap_inventory *inventory, const char *what,
+                                       const char *name, size_t *index, struct snap_error *err)
 {
     void *moved;
     for (size_t i = 0; i < inventory->root_count; i++) {
-        if (strcmp(inventory->roots[i].name, name) == 0) {
-            *index = i;
-            return SNAP_OK;
-        }
+        if (strcmp(inventory->roots[i].name, name) != 0)
+            continue;
+        if (inventory->roots[i].tree != NULL)
+            return snap_error_set(err, SNAP_INVALID,
+                                  "%s in %s: register: that root was set as a whole tree", what,
+                                  name);
+        *index = i;
+        return SNAP_OK;
     }
     if (!GROW(inventory->roots, inventory->root_count) ||
         (inventory->roots[inventory->root_count].name = strdup(name)) == NULL)
@@ -125,53 +126,6 @@ static enum snap_status entry_name(const char *what, const char *root, const cha
                               "UTF-8",
                               what, root, NAME_BYTES - 100);
     snprintf(joined, joined_bytes, "%s/%s", root, name);
-    return SNAP_OK;
-}
-
-/* Elements, extent, and whether the elements fill the extent, each once. */
-static enum snap_status measure(struct snap_inventory_tensor *tensor, const char *name,
-                                struct snap_error *err)
-{
-    uint64_t element_bytes = snap_dtype_size_bytes(tensor->dtype);
-    uint64_t elements = 1;
-    uint64_t last = 0;
-    bool fits = true;
-    for (size_t i = 0; i < tensor->ndim && fits; i++)
-        fits = snap_mul_u64(elements, tensor->shape[i], &elements);
-    for (size_t i = 0; i < tensor->ndim && fits && elements > 0; i++) {
-        uint64_t reach;
-        fits = snap_mul_u64(tensor->shape[i] - 1, tensor->strides[i], &reach) &&
-               snap_add_u64(last, reach, &last);
-    }
-    uint64_t bytes = 0;
-    uint64_t packed;
-    if (fits && elements > 0)
-        fits = snap_add_u64(last, 1, &bytes) && snap_mul_u64(bytes, element_bytes, &bytes) &&
-               snap_mul_u64(elements, element_bytes, &packed) && bytes <= SNAP_MAX_STORAGE_BYTES &&
-               packed <= SNAP_MAX_STORAGE_BYTES && (uintptr_t)tensor->data <= UINTPTR_MAX - bytes;
-    if (!fits)
-        return snap_error_set(err, SNAP_INVALID,
-                              "tensor %.100s: register: it is larger than %llu "
-                              "bytes",
-                              name, (unsigned long long)SNAP_MAX_STORAGE_BYTES);
-    tensor->elements = elements;
-    tensor->extent_bytes = bytes;
-    /* Dense: some order of the dimensions is a C order. */
-    bool used[SNAP_MAX_DIMS] = { false };
-    uint64_t expected = 1;
-    tensor->dense = true;
-    for (size_t done = 0; done < tensor->ndim && elements > 0; done++) {
-        size_t at = 0;
-        while (at < tensor->ndim &&
-               (used[at] || (tensor->shape[at] != 1 && tensor->strides[at] != expected)))
-            at++;
-        if (at == tensor->ndim) {
-            tensor->dense = false;
-            break;
-        }
-        used[at] = true;
-        expected *= tensor->shape[at];
-    }
     return SNAP_OK;
 }
 
@@ -215,12 +169,12 @@ enum snap_status snap_run_add_tensor(struct snap_run *run, const struct snap_run
         memcpy(made.strides, tensor->strides, tensor->ndim * sizeof *made.strides);
     else
         snap_c_order(made.ndim, made.shape, made.strides);
-    status = measure(&made, name, err);
+    status = snap_inventory_tensor_measure(&made, name, err);
     if (status != SNAP_OK)
         return status;
     if (made.elements > 0 && made.data == NULL)
         return snap_error_set(err, SNAP_INVALID, "tensor %.100s: register: its data is NULL", name);
-    status = find_root(inventory, tensor->root, &made.root, err);
+    status = find_flat_root(inventory, "tensor", tensor->root, &made.root, err);
     if (status != SNAP_OK)
         return status;
     if (!GROW(inventory->tensors, inventory->tensor_count) ||
@@ -277,7 +231,7 @@ enum snap_status snap_run_add_scalar(struct snap_run *run, const char *root, con
     struct snap_inventory *inventory = &run->inventory;
     struct snap_inventory_scalar made = { .type = type, .value = value };
     if (status == SNAP_OK)
-        status = find_root(inventory, root, &made.root, err);
+        status = find_flat_root(inventory, "scalar", root, &made.root, err);
     if (status != SNAP_OK)
         return status;
     if (!GROW(inventory->scalars, inventory->scalar_count) || (made.name = strdup(name)) == NULL)
@@ -420,10 +374,12 @@ enum snap_status snap_run_add_data_file(struct snap_run *run, const char *role,
 enum snap_status snap_run_freeze(struct snap_run *run, struct snap_error *err)
 {
     enum snap_status status = SNAP_OK;
-    if (!run->inventory.frozen)
+    if (!run->inventory.closed)
         status = snap_streams_check(&run->inventory, err);
     if (status == SNAP_OK)
         status = snap_inventory_freeze(&run->inventory, err);
+    if (status == SNAP_OK)
+        run->inventory.closed = true;
     if (status == SNAP_OK && run->staging_bytes > 0 &&
         run->staging_bytes < run->inventory.total_bytes)
         return snap_error_set(err, SNAP_UNSUPPORTED,

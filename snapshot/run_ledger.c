@@ -53,12 +53,11 @@ enum snap_status snap_ledger_mend_drop(struct snap_ledger_mend *mend,
         mend->size -= bytes;
         mend->past += bytes;
     }
-    return snap_ledger_mend_tell(mend,
-                                 json_pack("{s:o, s:o, s:s}", "dropped_lines",
-                                           snap_json_u64(count - keep), "after",
-                                           snap_json_u64(after), "chain",
-                                           snap_ledger_chain(ledger, count - 1)),
-                                 err);
+    return snap_ledger_mend_tell(
+        mend,
+        json_pack("{s:o, s:o, s:s}", "dropped_lines", snap_json_u64(count - keep), "after",
+                  snap_json_u64(after), "chain", snap_ledger_chain(ledger, count - 1)),
+        err);
 }
 
 /* The lines before the first that is torn or damaged. *damage: what is wrong with that one. */
@@ -103,8 +102,7 @@ enum snap_status snap_run_ledger_read(struct snap_run *run, struct snap_ledger *
     struct snap_ledger_mend unwanted = { 0, 0, NULL };
     struct snap_error damage;
     struct snap_ledger *read;
-    enum snap_status status =
-        read_good(run, &read, mend == NULL ? &unwanted : mend, &damage, err);
+    enum snap_status status = read_good(run, &read, mend == NULL ? &unwanted : mend, &damage, err);
     snap_ledger_mend_release(&unwanted);
     if (status != SNAP_OK)
         return status;
@@ -131,7 +129,7 @@ enum snap_status snap_run_ledger_mend(struct snap_run *run, const struct snap_le
     enum snap_status status = snap_ledger_file_cut(&run->ledger_file, err);
     for (size_t i = 0; status == SNAP_OK && i < json_array_size(mend->events); i++)
         status =
-            snap_run_add_event(run, "ledger", json_copy(json_array_get(mend->events, i)), err);
+            snap_run_add_event(run, "ledger", json_incref(json_array_get(mend->events, i)), err);
     return status;
 }
 

@@ -67,7 +67,8 @@ enum snap_status snap_run_line(struct snap_run *run, const struct snap_buffer *l
     enum snap_status status = meet(run, &run->given, line, genesis, step, &met_given, err);
     if (status == SNAP_OK)
         status = meet(run, &run->own, line, genesis, step, &met_own, err);
-    if (status == SNAP_OK && run->store != NULL)
+    bool kept = run->store != NULL || run->archive_path == NULL;
+    if (status == SNAP_OK && kept)
         status = snap_buffer_reserve(&run->link.lines, line->size, err);
     if (status == SNAP_OK && run->store != NULL && !met_own)
         status = snap_ledger_file_append(&run->ledger_file, line->data, line->size, err);
@@ -89,7 +90,7 @@ enum snap_status snap_run_line(struct snap_run *run, const struct snap_buffer *l
         link->has_latest = false;
         snap_buffer_clear(&link->lines);
     }
-    if (run->store != NULL) {
+    if (kept) {
         status = snap_buffer_append(&link->lines, line->data, line->size, err);
         if (status != SNAP_OK) /* there is room: it was reserved, or freed by the clear */
             return status;
@@ -157,6 +158,8 @@ static enum snap_status genesis_parts(struct snap_run *run, json_t *host, json_t
         status = snap_json_set(
             host, "parent",
             run->genesis_parent == NULL ? json_null() : json_incref(run->genesis_parent), err);
+    if (status == SNAP_OK && run->genesis_parent == NULL && run->steps_done > 0)
+        status = snap_json_set(host, "step", snap_json_u64(run->steps_done), err);
     if (status == SNAP_OK)
         status =
             snap_json_set(host, "training",
@@ -379,6 +382,39 @@ static enum snap_status add_draws(const struct snap_run *run, json_t *host, json
     return status;
 }
 
+static const char *role_name(enum snap_tensor_role role)
+{
+    switch (role) {
+    case SNAP_TENSOR_OUTPUT:
+        return SNAP_LEDGER_OUTPUT;
+    case SNAP_TENSOR_GRADIENT:
+        return SNAP_LEDGER_GRADIENT;
+    case SNAP_TENSOR_WEIGHT:
+        return SNAP_LEDGER_WEIGHT;
+    default:
+        return NULL;
+    }
+}
+
+static enum snap_status add_tensors(json_t *floats, const struct snap_tensor_digest *tensors,
+                                    size_t count, struct snap_error *err)
+{
+    json_t *list = json_array();
+    enum snap_status status = snap_json_set(floats, SNAP_LEDGER_TENSORS, list, err);
+    for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+        const char *role = role_name(tensors[i].role);
+        const char *name = tensors[i].name;
+        if (role == NULL || name == NULL || name[0] == '\0' ||
+            !snap_utf8_is_valid(name, strlen(name)))
+            return snap_error_set(err, SNAP_INVALID,
+                                  "step: tensor digest %zu: no role, or no name in UTF-8", i);
+        json_t *item =
+            json_pack("[s, s, o]", role, name, snap_json_digest(NULL, tensors[i].sha256));
+        status = snap_json_append(list, item, err);
+    }
+    return status;
+}
+
 static enum snap_status step_parts(struct snap_run *run, const struct snap_step_record *record,
                                    json_t *host, json_t *floats, struct snap_error *err)
 {
@@ -398,6 +434,8 @@ static enum snap_status step_parts(struct snap_run *run, const struct snap_step_
         status = add_scalars(floats, record->float_scalars, record->float_scalar_count, err);
     if (status == SNAP_OK && record->skipped)
         status = snap_json_set(floats, "skipped", json_true(), err);
+    if (status == SNAP_OK && record->tensor_digest_count > 0)
+        status = add_tensors(floats, record->tensor_digests, record->tensor_digest_count, err);
     if (status == SNAP_OK && run->state_every > 0 && record->step % run->state_every == 0) {
         status = snap_run_state_digest(run, digest, err);
         if (status == SNAP_OK)
@@ -411,7 +449,8 @@ enum snap_status snap_run_step(struct snap_run *run, const struct snap_step_reco
 {
     if (run == NULL || record == NULL || record->size_bytes != sizeof *record ||
         (record->host_scalar_count > 0 && record->host_scalars == NULL) ||
-        (record->float_scalar_count > 0 && record->float_scalars == NULL))
+        (record->float_scalar_count > 0 && record->float_scalars == NULL) ||
+        (record->tensor_digest_count > 0 && record->tensor_digests == NULL))
         return snap_error_set(err, SNAP_INVALID,
                               "step: no run or record, or a record that is not "
                               "SNAP_STEP_RECORD_INIT");

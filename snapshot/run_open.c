@@ -49,11 +49,14 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
 {
     const char *profile = options->profile != NULL ? options->profile : "none";
     if (strcmp(profile, "portable-1") != 0 && strcmp(profile, "host-1") != 0 &&
-        strcmp(profile, "none") != 0)
+        strcmp(profile, "torch-1") != 0 && strcmp(profile, "none") != 0)
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               "profile \"%.64s\": this version has "
-                              "portable-1, host-1 and none",
+                              "portable-1, host-1, torch-1 and none",
                               profile);
+    if (options->first_step > SNAP_MAX_STEP)
+        return snap_error_set(err, SNAP_INVALID, "run: open: the first step is past %llu",
+                              SNAP_MAX_STEP);
     if (options->rank != 0 || options->world < 0 || options->world > 1)
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               "rank %d of %d: this version runs in one "
@@ -67,6 +70,8 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
     run->every = options->every;
     run->staging_bytes = options->staging_bytes;
     run->no_read_back = options->no_read_back;
+    run->first_step = options->first_step;
+    run->steps_done = options->first_step;
     enum snap_status status = parse_object(options->binding, "binding", &run->binding, err);
     if (status == SNAP_OK)
         status = parse_object(options->training, "training", &run->training, err);
@@ -90,8 +95,7 @@ struct contents {
 
 /* Has the ledger a whole line? An empty one, or one with a torn genesis line, is that of a run that
  * was stopped before its first line. What is longer than a line may be is no torn line. */
-static enum snap_status look_for_line(struct snap_store *store, bool *found,
-                                      struct snap_error *err)
+static enum snap_status look_for_line(struct snap_store *store, bool *found, struct snap_error *err)
 {
     char bytes[4096];
     uint64_t size = 0;

@@ -47,7 +47,7 @@ static void split(const char *where, const char **what, const char **name)
     }
 }
 
-static void join(const char *what, const char *name, char *where, size_t where_size)
+void trn_failure_where(const char *what, const char *name, char *where, size_t where_size)
 {
     if (strcmp(what, "gradient") == 0 && name[0] != '\0')
         snprintf(where, where_size, "%s%s", gradient_prefix, name);
@@ -105,7 +105,7 @@ enum snap_status trn_failure_read(const struct snap_archive *capsule, struct trn
         goto out;
     }
     *failure = (struct trn_failure){ .value = value };
-    join(what, name, failure->where, sizeof(failure->where));
+    trn_failure_where(what, name, failure->where, sizeof(failure->where));
     failure->step = (uint64_t)json_integer_value(json_object_get(found, "step"));
     failure->element = (uint64_t)json_integer_value(json_object_get(found, "element"));
 out:

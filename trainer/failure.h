@@ -18,6 +18,9 @@
 /* What was found, for a result. */
 void trn_failure_describe(const struct trn_step *step, struct trn_failure *failure);
 
+/* "gradient of conv1.weight": what an archive's failure says in two words, in one text. */
+void trn_failure_where(const char *what, const char *name, char *where, size_t where_size);
+
 /* Save the capsule of the step that trn_train_step or trn_check_weights has just refused to make;
  * failure->capsule gets its path. */
 enum snap_status trn_failure_capsule(struct trn_training *training, const struct trn_step *step,

@@ -7,6 +7,7 @@
 #include "expectation.h"
 #include "failure.h"
 #include "progress.h"
+#include "replay_exec.h"
 #include "run_paths.h"
 #include "train_loop.h"
 #include "trainer.h"
@@ -306,6 +307,16 @@ enum snap_status trn_replay(const struct trn_replay_options *options,
         if (status == SNAP_OK)
             status = find_last(options, archive, &expectation, &last, err);
         snprintf(result->expected_from, sizeof(result->expected_from), "%s", expectation.from);
+    }
+    if (status == SNAP_OK && options->exec != NULL) {
+        if (result->capsule)
+            status = trn_failure_read(archive, &result->failure, err);
+        if (status == SNAP_OK)
+            status = trn_replay_exec(options, &expectation,
+                                     result->capsule ? result->first_step + 1 : last, result, err);
+        trn_expectation_release(&expectation);
+        snap_archive_close(archive);
+        return status;
     }
     if (status == SNAP_OK)
         status = open_training(options, archive, &training, err);

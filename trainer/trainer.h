@@ -138,6 +138,7 @@ struct trn_replay_options {
     const char *to_archive; /* compare with this archive's state at its step; NULL: none */
     const char *ledger;     /* a ledger.jsonl, or a run folder; NULL: what lies beside the
                              * archive */
+    const char *exec;       /* a shell command that trains instead of this trainer; NULL: none */
     const char *data_dir;   /* as in a restore */
     unsigned threads;       /* 0: as many as processors */
     const char *device;

@@ -36,4 +36,9 @@ typedef enum snap_status snap_tensor_visit(void *arg, const char *path,
 enum snap_status snap_node_visit_tensors(const struct snap_node *node, snap_tensor_visit *visit,
                                          void *arg, struct snap_error *err);
 
+/* Change the view of tensor `index`, counted from 0 in the order of the tree. */
+typedef void snap_view_place(void *arg, size_t index, struct snap_tensor_view *view);
+/* A copy of a tree, in which `place` may change each view. NULL when memory is out. */
+struct snap_node *snap_node_copy(const struct snap_node *node, snap_view_place *place, void *arg);
+
 #endif

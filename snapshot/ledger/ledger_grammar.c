@@ -47,7 +47,8 @@ static enum snap_status check_draws(const json_t *part, const char *part_name, c
     status = snap_json_field(part, "draws", JSON_OBJECT, what, &draws, err);
     if (status != SNAP_OK)
         return status;
-    json_object_foreach((json_t *)draws, name, value) {
+    json_object_foreach((json_t *)draws, name, value)
+    {
         if (!snap_json_get_u64(value, &words)) {
             return snap_error_set(err, SNAP_CORRUPT, "%s: %s.draws.%s: not a number of words", what,
                                   part_name, name);
@@ -79,7 +80,8 @@ static enum snap_status check_scalars(const json_t *part, const char *part_name,
     status = snap_json_field(part, "scalars", JSON_OBJECT, what, &scalars, err);
     if (status != SNAP_OK)
         return status;
-    json_object_foreach((json_t *)scalars, name, value) {
+    json_object_foreach((json_t *)scalars, name, value)
+    {
         if (!is_scalar(value)) {
             return snap_error_set(err, SNAP_CORRUPT,
                                   "%s: %s.scalars.%s: neither 8 or 16 hex "
@@ -87,6 +89,36 @@ static enum snap_status check_scalars(const json_t *part, const char *part_name,
                                   what, part_name, name);
         }
     }
+    return SNAP_OK;
+}
+
+static bool is_tensor(const json_t *item)
+{
+    const char *role = json_string_value(json_array_get(item, 0));
+    const char *name = json_string_value(json_array_get(item, 1));
+    const char *digest = json_string_value(json_array_get(item, 2));
+    unsigned char bytes[SNAP_DIGEST_BYTES];
+    return json_array_size(item) == 3 && role != NULL && name != NULL && digest != NULL &&
+           (strcmp(role, SNAP_LEDGER_OUTPUT) == 0 || strcmp(role, SNAP_LEDGER_GRADIENT) == 0 ||
+            strcmp(role, SNAP_LEDGER_WEIGHT) == 0) &&
+           name[0] != '\0' && strlen(digest) == 2 * SNAP_DIGEST_BYTES &&
+           snap_hex_decode(digest, 2 * SNAP_DIGEST_BYTES, bytes);
+}
+
+static enum snap_status check_tensors(const json_t *floats, const char *what,
+                                      struct snap_error *err)
+{
+    const json_t *tensors = json_object_get(floats, SNAP_LEDGER_TENSORS);
+    if (tensors == NULL)
+        return SNAP_OK;
+    bool good = json_is_array(tensors) && json_array_size(tensors) > 0;
+    for (size_t i = 0; good && i < json_array_size(tensors); i++)
+        good = is_tensor(json_array_get(tensors, i));
+    if (!good)
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: float.tensors: something else than a list of [role, name, "
+                              "digest]",
+                              what);
     return SNAP_OK;
 }
 
@@ -105,15 +137,23 @@ static enum snap_status check_parent(const json_t *host, const char *what, uint6
 {
     const json_t *parent = json_object_get(host, "parent");
     unsigned char digest[SNAP_DIGEST_BYTES];
-    enum snap_status status;
 
     *step = 0;
-    if (json_is_null(parent))
-        return SNAP_OK;
+    if (json_is_null(parent)) {
+        if (json_object_get(host, "step") == NULL)
+            return SNAP_OK;
+        enum snap_status status = step_field(host, what, step, err);
+        if (status == SNAP_OK && *step == 0)
+            status = snap_error_set(err, SNAP_CORRUPT, "%s: host.step: 0 is not written", what);
+        return status;
+    }
+    if (json_object_get(host, "step") != NULL)
+        return snap_error_set(err, SNAP_CORRUPT, "%s: host.step: stands beside a parent", what);
     if (!json_is_object(parent))
         return snap_error_set(err, SNAP_CORRUPT, "%s: host.parent: neither an object nor null",
                               what);
-    status = snap_json_check_keys(parent, "chain host_chain snapshot step", what, err);
+    enum snap_status status =
+        snap_json_check_keys(parent, "chain host_chain snapshot step", what, err);
     if (status == SNAP_OK)
         status = chain_fields(parent, what, err);
     if (status == SNAP_OK)
@@ -144,7 +184,7 @@ enum snap_status snap_ledger_check_genesis(const json_t *document, const char *w
     if (status == SNAP_OK)
         status = snap_json_field(document, "float", JSON_OBJECT, what, &floats, err);
     if (status == SNAP_OK)
-        status = snap_json_check_keys(host, "data parent training", what, err);
+        status = snap_json_check_keys(host, "data parent step? training", what, err);
     if (status == SNAP_OK)
         status = snap_json_check_keys(floats, "binding profile state", what, err);
     if (status == SNAP_OK)
@@ -190,7 +230,7 @@ enum snap_status snap_ledger_check_step(const json_t *document, const char *what
         status = snap_json_check_keys(host, "batch? draws epoch samples? scalars step", what, err);
     }
     if (status == SNAP_OK)
-        status = snap_json_check_keys(floats, "draws scalars skipped? state?", what, err);
+        status = snap_json_check_keys(floats, "draws scalars skipped? state? tensors?", what, err);
     if (status == SNAP_OK)
         status = step_field(host, what, step, err);
     if (status == SNAP_OK)
@@ -209,6 +249,8 @@ enum snap_status snap_ledger_check_step(const json_t *document, const char *what
         status = check_scalars(host, "host", what, err);
     if (status == SNAP_OK)
         status = check_scalars(floats, "float", what, err);
+    if (status == SNAP_OK)
+        status = check_tensors(floats, what, err);
     if (status != SNAP_OK)
         return status;
     skipped = json_object_get(floats, "skipped");

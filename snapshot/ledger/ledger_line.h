@@ -18,6 +18,12 @@
 #define SNAP_LEDGER_FORMAT "snap-ledger-1"
 #define SNAP_LEDGER_FILE "ledger.jsonl"
 
+/* The list of tensors in the float part of a line, and what they are in the step. */
+#define SNAP_LEDGER_TENSORS "tensors"
+#define SNAP_LEDGER_OUTPUT "output"
+#define SNAP_LEDGER_GRADIENT "gradient"
+#define SNAP_LEDGER_WEIGHT "weight"
+
 /* ---- making lines (ledger_write.c) ---- */
 
 /* Append the line of the two parts, with its chain values, to `line`; *heads are the values.
@@ -91,6 +97,12 @@ enum snap_status snap_ledger_decode_good(const void *bytes, size_t size_bytes, c
 /* The heads after line `index`. */
 void snap_ledger_heads(const struct snap_ledger *ledger, size_t index,
                        struct snap_chain_heads *heads);
+/* From step `from` on, the first step in which the lists of tensors differ, and the first tensor in
+ * them. SNAP_OK: none does; SNAP_DIFFERS. */
+enum snap_status snap_ledger_compare_tensors(const struct snap_ledger *left,
+                                             const struct snap_ledger *right, uint64_t from,
+                                             struct snap_ledger_difference *difference,
+                                             struct snap_error *err);
 /* The document of a line: a new reference. */
 enum snap_status snap_ledger_document(const struct snap_ledger *ledger, size_t index,
                                       json_t **document, struct snap_error *err);

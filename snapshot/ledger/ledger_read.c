@@ -46,7 +46,8 @@ static void place_at(struct place *place, size_t line, bool has_step, uint64_t s
         snprintf(place->text, sizeof place->text, "%.300s: line %zu", place->what, line);
 }
 
-static enum snap_status compare_heads(const json_t *document, const struct snap_chain_heads *before,
+/* The document's chain fields, which are taken out of it, must follow from `before`. */
+static enum snap_status compare_heads(json_t *document, const struct snap_chain_heads *before,
                                       const char *what, struct snap_chain_heads *heads,
                                       struct snap_error *err)
 {
@@ -55,13 +56,8 @@ static enum snap_status compare_heads(const json_t *document, const struct snap_
     enum snap_status status = snap_json_field_digest(document, "chain", NULL, what, run, err);
     if (status == SNAP_OK)
         status = snap_json_field_digest(document, "host_chain", NULL, what, host, err);
-    if (status != SNAP_OK)
-        return status;
-    json_t *rest = json_copy((json_t *)(uintptr_t)document);
-    if (rest == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: read: out of memory", what);
-    status = snap_ledger_line_heads(rest, before, heads, err);
-    json_decref(rest);
+    if (status == SNAP_OK)
+        status = snap_ledger_line_heads(document, before, heads, err);
     if (status != SNAP_OK)
         return status;
     if (memcmp(heads->host, host, sizeof host) != 0)

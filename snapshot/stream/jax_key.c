@@ -213,19 +213,22 @@ static enum snap_status seed(void *state, uint64_t value, struct snap_error *err
 }
 
 /* Steps of key = split(key)[0] from one key to another. */
-static bool forward(const struct snap_jax_key *from, const struct snap_jax_key *to, uint64_t limit,
-                    uint64_t *steps)
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
 {
-    struct snap_jax_key k = *from;
+    const struct snap_jax_key *end = to;
+    struct snap_jax_key k = *(const struct snap_jax_key *)from;
 
+    if (k.impl != end->impl || k.partitionable != end->partitionable) {
+        return false;
+    }
     for (uint64_t i = 0;; i++) {
         uint32_t next[4];
 
-        if (memcmp(k.key, to->key, sizeof k.key) == 0) {
-            *steps = i;
+        if (memcmp(k.key, end->key, sizeof k.key) == 0) {
+            *words = i;
             return true;
         }
-        if (i >= limit) {
+        if (i >= limit_words) {
             return false;
         }
         snap_jax_key_split_at(&k, 2, 0, next);
@@ -235,23 +238,7 @@ static bool forward(const struct snap_jax_key *from, const struct snap_jax_key *
 
 static bool distance(const void *from, const void *to, uint64_t limit_words, int64_t *words)
 {
-    const struct snap_jax_key *a = from;
-    const struct snap_jax_key *b = to;
-    uint64_t limit = limit_words < INT64_MAX ? limit_words : INT64_MAX;
-    uint64_t found;
-
-    if (a->impl != b->impl || a->partitionable != b->partitionable) {
-        return false;
-    }
-    if (forward(a, b, limit, &found)) {
-        *words = (int64_t)found;
-        return true;
-    }
-    if (forward(b, a, limit, &found)) {
-        *words = -(int64_t)found;
-        return true;
-    }
-    return false;
+    return snap_forward_distance(forward, from, to, limit_words, words);
 }
 
 const struct snap_stream_family snap_jax_key_family = {
@@ -262,6 +249,7 @@ const struct snap_stream_family snap_jax_key_family = {
     .encode = encode,
     .decode = decode,
     .distance = distance,
+    .forward = forward,
     .unit = "split",
     .units = "splits",
     .draws = draws,

@@ -149,6 +149,13 @@ static bool distance(const void *from, const void *to, uint64_t limit_words, int
                                  words);
 }
 
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
+{
+    return snap_mt19937_forward(&((const struct snap_numpy_random_state *)from)->mt,
+                                &((const struct snap_numpy_random_state *)to)->mt, limit_words,
+                                words);
+}
+
 const struct snap_stream_family snap_numpy_random_state_family = {
     .name = KIND,
     .state_size_bytes = sizeof(struct snap_numpy_random_state),
@@ -158,6 +165,7 @@ const struct snap_stream_family snap_numpy_random_state_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .forward = forward,
     .draws = snap_numpy_random_state_draws,
     .forms = snap_numpy_random_state_forms,
 };

@@ -144,6 +144,12 @@ static bool distance(const void *from, const void *to, uint64_t limit_words, int
                                  &((const struct snap_python_random *)to)->mt, limit_words, words);
 }
 
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
+{
+    return snap_mt19937_forward(&((const struct snap_python_random *)from)->mt,
+                                &((const struct snap_python_random *)to)->mt, limit_words, words);
+}
+
 const struct snap_stream_family snap_python_random_family = {
     .name = KIND,
     .state_size_bytes = sizeof(struct snap_python_random),
@@ -153,6 +159,7 @@ const struct snap_stream_family snap_python_random_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .forward = forward,
     .draws = snap_python_random_draws,
     .forms = snap_python_random_forms,
 };

@@ -210,17 +210,26 @@ static bool same_numbers(const struct random_r *a, const struct random_r *b)
     return true;
 }
 
-static bool forward(const struct random_r *from, const struct random_r *to, uint64_t limit,
-                    uint64_t *numbers)
+/* A seed of type 0 can have a bit more than what is drawn from it. */
+static bool is_congruential(const struct random_r *r)
 {
-    struct random_r r = *from;
+    return r->type == 0 && r->table[0] <= INT32_MAX;
+}
 
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
+{
+    const struct random_r *end = to;
+    struct random_r r = *(const struct random_r *)from;
+
+    if (r.type != end->type) {
+        return false;
+    }
     for (uint64_t i = 0;; i++) {
-        if (same_numbers(&r, to)) {
-            *numbers = i;
+        if (same_numbers(&r, end)) {
+            *words = i;
             return true;
         }
-        if (i >= limit) {
+        if (i >= limit_words) {
             return false;
         }
         next_number(&r);
@@ -231,25 +240,11 @@ static bool distance(const void *from, const void *to, uint64_t limit_words, int
 {
     const struct random_r *a = from;
     const struct random_r *b = to;
-    uint64_t limit = limit_words < INT64_MAX ? limit_words : INT64_MAX;
-    uint64_t found;
 
-    if (a->type != b->type) {
-        return false;
+    if (is_congruential(a) && is_congruential(b)) {
+        return snap_lcg_distance(&lcg, a->table[0], b->table[0], limit_words, words);
     }
-    /* A seed can have a bit more than what is drawn from it. */
-    if (a->type == 0 && a->table[0] <= INT32_MAX && b->table[0] <= INT32_MAX) {
-        return snap_lcg_distance(&lcg, a->table[0], b->table[0], limit, words);
-    }
-    if (forward(a, b, limit, &found)) {
-        *words = (int64_t)found;
-        return true;
-    }
-    if (forward(b, a, limit, &found)) {
-        *words = -(int64_t)found;
-        return true;
-    }
-    return false;
+    return snap_forward_distance(forward, from, to, limit_words, words);
 }
 
 static enum snap_status draw_u31(void *state, void *out, size_t n, struct snap_error *err)
@@ -277,6 +272,7 @@ const struct snap_stream_family snap_random_r_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .forward = forward,
     .unit = "number",
     .units = "numbers",
     .draws = draws,

@@ -95,6 +95,11 @@ static uint64_t words_drawn(const void *state)
     return ((const struct snap_mt19937 *)state)->words_drawn;
 }
 
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
+{
+    return snap_mt19937_forward(from, to, limit_words, words);
+}
+
 static bool distance(const void *from, const void *to, uint64_t limit_words, int64_t *words)
 {
     return snap_mt19937_distance(from, to, limit_words, words);
@@ -125,6 +130,7 @@ const struct snap_stream_family snap_std_mt19937_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .forward = forward,
     .draws = draws,
     .forms = forms,
 };

@@ -80,21 +80,25 @@ static uint64_t words_drawn(const void *state)
     return ((const struct snap_mt19937_64 *)state)->words_drawn;
 }
 
-/* 64-bit words forward from one state to another, when they are at most `limit`: blocks of 312 are
- * stepped one at a time, and positions inside a block are subtracted. */
-static bool forward(const struct snap_mt19937_64 *from, const struct snap_mt19937_64 *to,
-                    uint64_t limit, uint64_t *words)
+/* Blocks of 312 words are stepped one at a time, and positions inside a block subtracted. Each word
+ * counts as two of 32 bits. */
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
 {
+    const struct snap_mt19937_64 *a = from;
+    const struct snap_mt19937_64 *b = to;
     uint64_t key[WORDS];
+    uint64_t limit = limit_words / 2;
     uint64_t start = 0; /* of key's block, in words from the block of `from` */
 
-    memcpy(key, from->key, sizeof key);
+    memcpy(key, a->key, sizeof key);
     for (;;) {
-        if (memcmp(key, to->key, sizeof key) == 0) {
-            *words = start + to->pos - from->pos; /* below 0: wrapped past any limit */
-            return *words <= limit;
+        if (memcmp(key, b->key, sizeof key) == 0) {
+            uint64_t found = start + b->pos - a->pos; /* below 0: wrapped past any limit */
+
+            *words = 2 * found;
+            return found <= limit;
         }
-        if (start + WORDS > from->pos && start + WORDS - from->pos > limit) {
+        if (start + WORDS > a->pos && start + WORDS - a->pos > limit) {
             return false;
         }
         snap_mt19937_64_twist(key);
@@ -104,19 +108,7 @@ static bool forward(const struct snap_mt19937_64 *from, const struct snap_mt1993
 
 static bool distance(const void *from, const void *to, uint64_t limit_words, int64_t *words)
 {
-    /* In words of 64 bits; the bound keeps the sums above from overflowing. */
-    uint64_t limit = (limit_words < (uint64_t)1 << 56 ? limit_words : (uint64_t)1 << 56) / 2;
-    uint64_t found;
-
-    if (forward(from, to, limit, &found)) {
-        *words = 2 * (int64_t)found;
-        return true;
-    }
-    if (forward(to, from, limit, &found)) {
-        *words = -2 * (int64_t)found;
-        return true;
-    }
-    return false;
+    return snap_forward_distance(forward, from, to, limit_words, words);
 }
 
 static enum snap_status draw_u64(void *state, void *out, size_t n, struct snap_error *err)
@@ -144,6 +136,7 @@ const struct snap_stream_family snap_std_mt19937_64_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .forward = forward,
     .draws = draws,
     .forms = forms,
 };

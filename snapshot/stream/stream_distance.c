@@ -8,10 +8,13 @@
 #include "stream/mt19937.h"
 #include "stream/stream_family.h"
 
-/* Words from `from` forward to `to`, when that is at most `limit`. */
-static bool forward(const struct snap_mt19937 *from, const struct snap_mt19937 *to, uint64_t limit,
-                    uint64_t *words)
+/* No machine steps further in a year; the bound keeps sums of words from overflowing. */
+#define MOST_WORDS ((uint64_t)1 << 56)
+
+bool snap_mt19937_forward(const struct snap_mt19937 *from, const struct snap_mt19937 *to,
+                          uint64_t limit_words, uint64_t *words)
 {
+    uint64_t limit = limit_words < MOST_WORDS ? limit_words : MOST_WORDS;
     uint32_t key[SNAP_MT19937_WORDS];
     uint64_t start = 0; /* of key's block, in words from the block of `from` */
 
@@ -34,8 +37,24 @@ static bool forward(const struct snap_mt19937 *from, const struct snap_mt19937 *
 bool snap_mt19937_distance(const struct snap_mt19937 *from, const struct snap_mt19937 *to,
                            uint64_t limit_words, int64_t *words)
 {
-    /* No machine steps further in a year; the bound keeps the sums above from overflowing. */
-    uint64_t limit = limit_words < (uint64_t)1 << 56 ? limit_words : (uint64_t)1 << 56;
+    uint64_t found;
+
+    if (snap_mt19937_forward(from, to, limit_words, &found)) {
+        *words = (int64_t)found;
+        return true;
+    }
+    if (snap_mt19937_forward(to, from, limit_words, &found)) {
+        *words = -(int64_t)found;
+        return true;
+    }
+    return false;
+}
+
+bool snap_forward_distance(bool (*forward)(const void *from, const void *to, uint64_t limit_words,
+                                           uint64_t *words),
+                           const void *from, const void *to, uint64_t limit_words, int64_t *words)
+{
+    uint64_t limit = limit_words < MOST_WORDS ? limit_words : MOST_WORDS;
     uint64_t found;
 
     if (forward(from, to, limit, &found)) {

@@ -10,6 +10,12 @@
 
 #include <snapstate/stream.h>
 
+struct snap_stream {
+    const struct snap_stream_family *family;
+    void *state;             /* family->state_size_bytes */
+    uint64_t words_followed; /* counted by snap_stream_follow*, beside what the family counts */
+};
+
 /* A draw by name: a row of a family's table, which ends with a row of zeros. */
 struct snap_stream_draw_row {
     struct snap_draw_info info;
@@ -35,6 +41,8 @@ struct snap_stream_form_row {
 struct snap_stream_family {
     const char *name;
     size_t state_size_bytes;
+    /* The state is a struct snap_bit_generator, from which NumPy's Generator draws. */
+    bool is_bit_generator;
     /* Make zeroed storage of state_size_bytes a stream as seed 0 gives it. */
     void (*init)(void *state);
     /* (optional) Free what the state owns. */
@@ -50,6 +58,9 @@ struct snap_stream_family {
     uint64_t (*words_drawn)(const void *state);
     /* Words from one state to another, at most limit_words either way; false when none is found. */
     bool (*distance)(const void *from, const void *to, uint64_t limit_words, int64_t *words);
+    /* (optional) The same, forward only, for kinds that must be stepped to find a distance; NULL:
+     * distance serves. *words has no meaning when it is false. */
+    bool (*forward)(const void *from, const void *to, uint64_t limit_words, uint64_t *words);
     /* (optional) What `distance` counts, and its plural; NULL: "word", "words". */
     const char *unit;
     const char *units;
@@ -60,6 +71,11 @@ struct snap_stream_family {
 
 extern const struct snap_stream_family snap_python_random_family;
 extern const struct snap_stream_family snap_numpy_random_state_family;
+extern const struct snap_stream_family snap_numpy_pcg64_family;
+extern const struct snap_stream_family snap_numpy_pcg64dxsm_family;
+extern const struct snap_stream_family snap_numpy_mt19937_family;
+extern const struct snap_stream_family snap_numpy_philox_family;
+extern const struct snap_stream_family snap_numpy_sfc64_family;
 extern const struct snap_stream_family snap_torch_cpu_family;
 extern const struct snap_stream_family snap_torch_cuda_family;
 extern const struct snap_stream_family snap_curand_philox_family;
@@ -84,9 +100,11 @@ extern const struct snap_stream_form_row snap_torch_cpu_forms[];
 
 /* The family of a kind, NULL when there is none. */
 const struct snap_stream_family *snap_stream_family_find(const char *kind);
-/* The family of a stream; *state (unless NULL) receives its state. */
-const struct snap_stream_family *snap_stream_family_of(const struct snap_stream *stream,
-                                                       void **state);
+
+/* Storage for a state, as seed 0 gives it, and its release (NULL is fine). */
+enum snap_status snap_stream_state_new(const struct snap_stream_family *family, void **state,
+                                       struct snap_error *err);
+void snap_stream_state_free(const struct snap_stream_family *family, void *state);
 
 /* The state of a stream of the given family; NULL, and SNAP_INVALID in err, for another one.
  * `draw` names the call for the message. */
@@ -97,6 +115,13 @@ void *snap_stream_state(struct snap_stream *stream, const struct snap_stream_fam
 struct snap_mt19937;
 bool snap_mt19937_distance(const struct snap_mt19937 *from, const struct snap_mt19937 *to,
                            uint64_t limit_words, int64_t *words);
+bool snap_mt19937_forward(const struct snap_mt19937 *from, const struct snap_mt19937 *to,
+                          uint64_t limit_words, uint64_t *words);
+/* The distance of a kind that is stepped forward: either way, whichever is found. */
+bool snap_forward_distance(bool (*forward)(const void *from, const void *to, uint64_t limit_words,
+                                           uint64_t *words),
+                           const void *from, const void *to, uint64_t limit_words,
+                           int64_t *words);
 /* to - from, for counters. */
 bool snap_counter_distance(uint64_t from, uint64_t to, int64_t *words);
 

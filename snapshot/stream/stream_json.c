@@ -91,6 +91,21 @@ enum snap_status snap_stream_json_put_words(struct snap_buffer *out, const char 
     return status;
 }
 
+enum snap_status snap_stream_json_put_u64s(struct snap_buffer *out, const char *before,
+                                           const uint64_t *numbers, size_t count,
+                                           struct snap_error *err)
+{
+    enum snap_status status = snap_buffer_appendf(out, err, "%s[", before);
+
+    for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+        const char *quote = numbers[i] > (uint64_t)SNAP_MAX_JSON_INTEGER ? "\"" : "";
+
+        status = snap_buffer_appendf(out, err, "%s%s%" PRIu64 "%s", i > 0 ? "," : "", quote,
+                                     numbers[i], quote);
+    }
+    return status == SNAP_OK ? snap_buffer_append_text(out, "]", err) : status;
+}
+
 enum snap_status snap_stream_json_get_uint(const char *what, const json_t *object, const char *key,
                                            uint64_t max, uint64_t *value, struct snap_error *err)
 {
@@ -140,6 +155,25 @@ enum snap_status snap_stream_json_get_words(const char *what, const json_t *obje
                                   i, key);
         }
         words[i] = (uint32_t)number;
+    }
+    return SNAP_OK;
+}
+
+enum snap_status snap_stream_json_get_u64s(const char *what, const json_t *object, const char *key,
+                                           size_t count, uint64_t *numbers, struct snap_error *err)
+{
+    const json_t *array = json_object_get(object, key);
+
+    if (!json_is_array(array) || json_array_size(array) != count) {
+        return snap_error_set(err, SNAP_CORRUPT, "%s: \"%s\": expected a list of %zu integers",
+                              what, key, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!snap_json_get_u64(json_array_get(array, i), &numbers[i])) {
+            return snap_error_set(err, SNAP_CORRUPT,
+                                  "%s: entry %zu of \"%s\": expected an integer below 2^64", what,
+                                  i, key);
+        }
     }
     return SNAP_OK;
 }

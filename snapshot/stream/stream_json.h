@@ -31,9 +31,13 @@ enum snap_status snap_stream_json_put_double(struct snap_buffer *out, const char
 enum snap_status snap_stream_json_put_words(struct snap_buffer *out, const char *before,
                                             const uint32_t *words, size_t count,
                                             struct snap_error *err);
+/* The text `before` and a list of integers; past 2^53 they are strings. */
+enum snap_status snap_stream_json_put_u64s(struct snap_buffer *out, const char *before,
+                                           const uint64_t *numbers, size_t count,
+                                           struct snap_error *err);
 
 /* Getters: SNAP_CORRUPT when the value of `key` has another form. An integer from 0 to `max`; bits
- * of a double; exactly `count` words; the string `expected`. */
+ * of a double; exactly `count` words, or integers of 64 bits; the string `expected`. */
 enum snap_status snap_stream_json_get_uint(const char *what, const json_t *object, const char *key,
                                            uint64_t max, uint64_t *value, struct snap_error *err);
 enum snap_status snap_stream_json_get_double(const char *what, const json_t *object,
@@ -42,6 +46,9 @@ enum snap_status snap_stream_json_get_double(const char *what, const json_t *obj
 enum snap_status snap_stream_json_get_words(const char *what, const json_t *object,
                                             const char *key, size_t count, uint32_t *words,
                                             struct snap_error *err);
+enum snap_status snap_stream_json_get_u64s(const char *what, const json_t *object, const char *key,
+                                           size_t count, uint64_t *numbers,
+                                           struct snap_error *err);
 enum snap_status snap_stream_json_get_name(const char *what, const json_t *object, const char *key,
                                            const char *expected, struct snap_error *err);
 

@@ -5,12 +5,8 @@
 #include <snapstate/stream.h>
 #include <stdlib.h>
 
+#include "stream/numpy_bit_generator.h"
 #include "stream/stream_family.h"
-
-struct snap_stream {
-    const struct snap_stream_family *family;
-    void *state;
-};
 
 static enum snap_status find(const char *kind, const struct snap_stream_family **family,
                              struct snap_error *err)
@@ -26,8 +22,8 @@ static enum snap_status find(const char *kind, const struct snap_stream_family *
     return SNAP_OK;
 }
 
-static enum snap_status new_state(const struct snap_stream_family *family, void **state,
-                                  struct snap_error *err)
+enum snap_status snap_stream_state_new(const struct snap_stream_family *family, void **state,
+                                       struct snap_error *err)
 {
     *state = calloc(1, family->state_size_bytes);
     if (*state == NULL) {
@@ -37,7 +33,7 @@ static enum snap_status new_state(const struct snap_stream_family *family, void 
     return SNAP_OK;
 }
 
-static void free_state(const struct snap_stream_family *family, void *state)
+void snap_stream_state_free(const struct snap_stream_family *family, void *state)
 {
     if (state != NULL && family->release != NULL) {
         family->release(state);
@@ -64,7 +60,8 @@ enum snap_status snap_stream_new(const char *kind, struct snap_stream **stream,
         return snap_error_set(err, SNAP_NO_MEMORY, "stream %s: new: no memory", kind);
     }
     made->family = family;
-    status = new_state(family, &made->state, err);
+    made->words_followed = 0;
+    status = snap_stream_state_new(family, &made->state, err);
     if (status != SNAP_OK) {
         free(made);
         return status;
@@ -76,7 +73,7 @@ enum snap_status snap_stream_new(const char *kind, struct snap_stream **stream,
 void snap_stream_free(struct snap_stream *stream)
 {
     if (stream != NULL) {
-        free_state(stream->family, stream->state);
+        snap_stream_state_free(stream->family, stream->state);
         free(stream);
     }
 }
@@ -110,10 +107,10 @@ enum snap_status snap_stream_decode(struct snap_stream *stream, const void *byte
 
 uint64_t snap_stream_words_drawn(const struct snap_stream *stream)
 {
-    if (stream->family->words_drawn == NULL) {
-        return 0;
-    }
-    return stream->family->words_drawn(stream->state);
+    uint64_t drawn =
+        stream->family->words_drawn != NULL ? stream->family->words_drawn(stream->state) : 0;
+
+    return drawn + stream->words_followed;
 }
 
 enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, size_t from_size,
@@ -133,11 +130,11 @@ enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, 
     if (status != SNAP_OK) {
         return status;
     }
-    status = new_state(family, &from, err);
+    status = snap_stream_state_new(family, &from, err);
     if (status != SNAP_OK) {
         goto out;
     }
-    status = new_state(family, &to, err);
+    status = snap_stream_state_new(family, &to, err);
     if (status != SNAP_OK) {
         goto out;
     }
@@ -152,18 +149,9 @@ enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, 
     *related = family->distance(from, to, limit_words, &found);
     *words = *related ? found : 0;
 out:
-    free_state(family, from);
-    free_state(family, to);
+    snap_stream_state_free(family, from);
+    snap_stream_state_free(family, to);
     return status;
-}
-
-const struct snap_stream_family *snap_stream_family_of(const struct snap_stream *stream,
-                                                       void **state)
-{
-    if (state != NULL) {
-        *state = stream->state;
-    }
-    return stream->family;
 }
 
 void *snap_stream_state(struct snap_stream *stream, const struct snap_stream_family *family,
@@ -172,6 +160,18 @@ void *snap_stream_state(struct snap_stream *stream, const struct snap_stream_fam
     if (stream->family != family) {
         snap_error_set(err, SNAP_INVALID, "stream %s: %s: this draw needs a stream of kind %s",
                        stream->family->name, draw, family->name);
+        return NULL;
+    }
+    return stream->state;
+}
+
+struct snap_bit_generator *snap_stream_bit_generator(struct snap_stream *stream, const char *draw,
+                                                     struct snap_error *err)
+{
+    if (!stream->family->is_bit_generator) {
+        snap_error_set(err, SNAP_INVALID,
+                       "stream %s: %s: this draw needs a stream of one of NumPy's bit generators",
+                       stream->family->name, draw);
         return NULL;
     }
     return stream->state;

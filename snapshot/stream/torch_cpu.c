@@ -258,6 +258,15 @@ static bool distance(const void *from, const void *to, uint64_t limit_words, int
                                  &((const struct snap_torch_cpu *)to)->mt, limit_words, words);
 }
 
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
+{
+    const struct snap_torch_cpu *a = from;
+    const struct snap_torch_cpu *b = to;
+
+    /* Another seed: manual_seed() was called, and no draw leads there. */
+    return a->seed == b->seed && snap_mt19937_forward(&a->mt, &b->mt, limit_words, words);
+}
+
 const struct snap_stream_family snap_torch_cpu_family = {
     .name = KIND,
     .state_size_bytes = sizeof(struct snap_torch_cpu),
@@ -267,6 +276,7 @@ const struct snap_stream_family snap_torch_cpu_family = {
     .decode = decode,
     .words_drawn = words_drawn,
     .distance = distance,
+    .forward = forward,
     .draws = snap_torch_cpu_draws,
     .forms = snap_torch_cpu_forms,
 };

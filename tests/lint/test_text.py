@@ -44,7 +44,8 @@ def lines_with(pattern, texts):
 def same_names(paths):
     folders = collections.defaultdict(list)
     for path in paths:
-        folders[os.path.basename(path)].append(path)
+        if os.path.basename(path) != "__init__.py":  # a package's own name is its folder's
+            folders[os.path.basename(path)].append(path)
     return [f"{name}: {', '.join(found)}" for name, found in folders.items() if len(found) > 1]
 
 

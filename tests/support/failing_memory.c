@@ -11,6 +11,7 @@
 static struct {
     long countdown; /* the allocation that fails, from 1; 0: none */
     bool hit;
+    bool paused; /* in Jansson's parser */
 } memory;
 
 void failing_memory_set(long n)
@@ -27,7 +28,7 @@ bool failing_memory_hit(void)
 
 static bool fails(void)
 {
-    if (memory.countdown == 0 || --memory.countdown > 0)
+    if (memory.paused || memory.countdown == 0 || --memory.countdown > 0)
         return false;
     memory.hit = true;
     errno = ENOMEM;
@@ -39,11 +40,13 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__real_reallocarray(void *old, size_t count, size_t size);
 char *__real_strdup(const char *text);
+json_t *__real_json_loadb(const char *bytes, size_t size, size_t flags, json_error_t *error);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_reallocarray(void *old, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
+json_t *__wrap_json_loadb(const char *bytes, size_t size, size_t flags, json_error_t *error);
 
 void *__wrap_malloc(size_t size)
 {
@@ -68,6 +71,14 @@ void *__wrap_reallocarray(void *old, size_t count, size_t size)
 char *__wrap_strdup(const char *text)
 {
     return fails() ? NULL : __real_strdup(text);
+}
+
+json_t *__wrap_json_loadb(const char *bytes, size_t size, size_t flags, json_error_t *error)
+{
+    memory.paused = true;
+    json_t *value = __real_json_loadb(bytes, size, flags, error);
+    memory.paused = false;
+    return value;
 }
 
 void failing_memory_with_jansson(bool with_jansson)

@@ -66,8 +66,10 @@ static void *jansson_malloc(size_t size)
     return memory;
 }
 
-static const char *const kinds[] = { "python_random", "numpy_random_state", "torch_cpu",
-                                     "torch_cuda",    "philox_dropout",     "opaque" };
+static const char *const kinds[] = { "python_random", "numpy_random_state", "numpy_pcg64",
+                                     "numpy_pcg64dxsm", "numpy_mt19937", "numpy_philox",
+                                     "numpy_sfc64", "torch_cpu", "torch_cuda", "philox_dropout",
+                                     "opaque" };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 static struct snap_error err = SNAP_ERROR_INIT;
@@ -119,6 +121,17 @@ static enum snap_status distance(struct work *work)
     enum snap_status status = snap_stream_distance(work->kind, work->bytes, work->size,
                                                    work->bytes, work->size, 0, &words, &related,
                                                    &err);
+
+    assert_true(status == SNAP_OK ? words == 0 && related : words == 99 && !related);
+    return status;
+}
+
+static enum snap_status follow(struct work *work)
+{
+    uint64_t words = 99;
+    bool related = false;
+    enum snap_status status = snap_stream_follow(work->stream, work->bytes, work->size, 0, &words,
+                                                 &related, &err);
 
     assert_true(status == SNAP_OK ? words == 0 && related : words == 99 && !related);
     return status;
@@ -201,6 +214,7 @@ static void calls(void **state)
         assert_true(until_it_succeeds(encode, &work) > 0);
         until_it_succeeds(decode, &work);
         assert_true(until_it_succeeds(distance, &work) > 0);
+        assert_true(until_it_succeeds(follow, &work) > 0);
         snap_stream_free(work.stream);
         free(work.bytes);
     }

@@ -85,8 +85,9 @@ static void as_the_libraries_have_them(void **state)
 /* A new stream is in the state of seed 0. */
 static void new_is_seed_0(void **state)
 {
-    const char *const kinds[] = { "python_random", "numpy_random_state", "torch_cpu", "torch_cuda",
-                                  "philox_dropout" };
+    const char *const kinds[] = { "python_random", "numpy_random_state", "numpy_pcg64",
+                                  "numpy_pcg64dxsm", "numpy_mt19937", "numpy_philox",
+                                  "numpy_sfc64", "torch_cpu", "torch_cuda", "philox_dropout" };
 
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -178,6 +179,11 @@ static void damaged(void **state)
     (void)state;
     flip("python_random", 149);
     flip("numpy_random_state", 149);
+    flip("numpy_pcg64", 1);
+    flip("numpy_pcg64dxsm", 1);
+    flip("numpy_mt19937", 149);
+    flip("numpy_philox", 1);
+    flip("numpy_sfc64", 1);
     flip("torch_cpu", 13);
     flip("torch_cuda", 1);
     flip("philox_dropout", 1);

@@ -43,8 +43,8 @@ const char *snap_ledger_host_chain(const struct snap_ledger *ledger, size_t inde
 bool snap_ledger_find(const struct snap_ledger *ledger, uint64_t step, size_t *index);
 
 /* What differs first between two lines. `kind` is one of "genesis", "data", "order", "batch",
- * "schedule", "stream", "loss", "gradient", "state", "evaluation", "other", in the order in which a
- * step makes them. */
+ * "schedule", "stream", "output", "loss", "gradient", "state", "evaluation", "other", in the order
+ * in which a step makes them. A tensor's field is "float.tensors: output conv1". */
 struct snap_ledger_difference {
     size_t size_bytes; /* sizeof(struct snap_ledger_difference) */
     uint64_t step;

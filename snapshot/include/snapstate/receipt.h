@@ -2,7 +2,7 @@
 /* A receipt: what a restore really did, component by component. Its JSON:
  *
  *     {"components":[{"action":"restored"|"kept"|"missing","digests":["64 hex"...]?,
- *                     "kind":"tensor"|"scalar"|"stream"|"value"|"position",
+ *                     "kind":"tensor"|"scalar"|"tree"|"stream"|"value"|"position",
  *                     "name":"model/conv1.weight","why":".."?}...],
  *      "format":"snap-receipt-1","profile":"..","reasons":[".."...],"required":TIER,
  *      "restored":true|false,"run_id":"16 hex","snapshot":"snap1:..","state":"state1:..","step":N,

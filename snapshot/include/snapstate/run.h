@@ -52,8 +52,8 @@ struct snap_run_options {
     bool must_be_new;
     /* `dir` must hold a run, or the config of one that has not begun (SNAP_NOT_FOUND otherwise). */
     bool must_exist;
-    /* "portable-1", "host-1" or "none" (the default when NULL). Under "none" a restore reaches
-     * SNAP_TIER_STREAMS at most. */
+    /* "portable-1", "host-1", "torch-1" or "none" (the default when NULL). Under "none" a restore
+     * reaches SNAP_TIER_STREAMS at most. */
     const char *profile;
     /* The facts that the profile's promise depends on: a JSON object without reals; NULL: {}. */
     const char *binding;
@@ -75,6 +75,9 @@ struct snap_run_options {
     uint64_t staging_bytes;
     /* Do not read a snapshot back from the disk before it is published. */
     bool no_read_back;
+    /* Steps that were done before this run, by a training that had no ledger: the first step of the
+     * run is the one after. Has no meaning when something is restored. */
+    uint64_t first_step;
     int rank;  /* 0 */
     int world; /* 0 or 1; more is SNAP_UNSUPPORTED in this version */
 };
@@ -114,6 +117,29 @@ enum snap_status snap_run_add_slab(struct snap_run *run, const char *root, void 
                                    struct snap_device device, enum snap_dtype dtype, size_t n,
                                    const char *const *names, const uint64_t *counts,
                                    struct snap_error *err);
+
+/* Memory of a tensor of a tree. */
+struct snap_tree_memory {
+    void *data;              /* element 0, in host memory; borrowed until the tree is set again,
+                              * dropped, or the run closed */
+    bool changes_in_forward; /* as of struct snap_run_tensor */
+};
+
+/* Set the whole content of a root: for callers whose state changes its shape. `tree` is a node in
+ * JSON as state.json has it (docs/format.md, 5.3; spaces and the order of keys are free), in which
+ * the `storage` of a tensor is an index in `memory`, and its `offset` 0; `device` is what the
+ * archive will say, wherever the memory is. Which tensors share memory is found out here.
+ *
+ * Can be called at any time and again: a save, a state digest, and a capsule are of the tree as set
+ * last, plain values included, and of what its memory holds then. A restore fills the memory and
+ * compares the plain values, which must be the archive's already. A root that is new comes after
+ * the others. On failure the root is as it was. SNAP_INVALID: the text says what of the tree. */
+enum snap_status snap_run_set_tree(struct snap_run *run, const char *root, const char *tree,
+                                   const struct snap_tree_memory *memory, size_t count,
+                                   struct snap_error *err);
+/* Take a root that was set so out again. SNAP_NOT_FOUND: there is none. */
+enum snap_status snap_run_drop_tree(struct snap_run *run, const char *root,
+                                    struct snap_error *err);
 
 /* A random stream, kept as rng/`name`. `kind` is a kind of <snapstate/stream.h> or "opaque". `ops`
  * and `arg` are borrowed until close; snap_stream_ops() serves every struct snap_stream. */
@@ -173,6 +199,13 @@ enum snap_status snap_file_digest(const char *path, unsigned char sha256[SNAP_DI
 enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
                                   struct snap_receipt **receipt, struct snap_error *err);
 
+/* The archive that snap_run_restore would take: the path of options.archive, or of the snapshot
+ * that `latest` names. For callers who have to look into it to register what it holds. SNAP_NOT_FOUND: a
+ * fresh run; other answers as of snap_run_restore. `path` has room for `path_size` bytes, NUL
+ * included. */
+enum snap_status snap_run_source(struct snap_run *run, char *path, size_t path_size,
+                                 struct snap_error *err);
+
 /* The lines of `ledger` after the present step are expected: each must be equal, bit for bit, to
  * the line that the same step makes now. For replays; borrowed until close. The ledger must go
  * through the run's present chain head (SNAP_DIFFERS otherwise). */
@@ -221,6 +254,10 @@ enum snap_status snap_bytes_digest(const void *data, size_t size_bytes,
  * keeps streams and changes_in_forward tensors as they are, for a capsule. */
 enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *err);
 
+/* Take back a begin_step after which there was no step to make: the data ended. What was drawn
+ * since stands in no line. SNAP_INVALID: none was begun, or before_update was called. */
+enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *err);
+
 /* The fence: weights, moments and other tensors may change after it returns. */
 enum snap_status snap_run_before_update(struct snap_run *run, void *stream,
                                         struct snap_error *err);
@@ -240,6 +277,24 @@ struct snap_scalar snap_scalar_f32(const char *name, float value);
 struct snap_scalar snap_scalar_f64(const char *name, double value);
 struct snap_scalar snap_scalar_int(const char *name, uint64_t value);
 
+/* What a tensor of a step was: for ledgers that are to name the first one that differs. */
+enum snap_tensor_role {
+    SNAP_TENSOR_OUTPUT = 1,   /* of a module or operation, in the forward pass */
+    SNAP_TENSOR_GRADIENT = 2, /* of a parameter, before the update */
+    SNAP_TENSOR_WEIGHT = 3    /* a parameter or buffer, as it was at that place of the step */
+};
+struct snap_tensor_digest {
+    enum snap_tensor_role role;
+    const char *name; /* UTF-8; borrowed during the call */
+    unsigned char sha256[SNAP_DIGEST_BYTES];
+};
+/* The digest of a tensor's elements in C order (its tree hash: docs/format.md, 6), from host memory
+ * in its strides (NULL: C order). Dtype and shape are not in it. */
+enum snap_status snap_tensor_digest(const void *data, enum snap_dtype dtype, size_t ndim,
+                                    const uint64_t *shape, const uint64_t *strides,
+                                    unsigned char sha256[SNAP_DIGEST_BYTES],
+                                    struct snap_error *err);
+
 struct snap_step_record {
     size_t size_bytes; /* sizeof(struct snap_step_record) */
     uint64_t step;     /* the update just made: snap_run_steps_done() + 1 */
@@ -253,6 +308,9 @@ struct snap_step_record {
     const struct snap_scalar *float_scalars;
     size_t float_scalar_count;
     bool skipped; /* no update was made (a GradScaler's decision) */
+    /* In the order in which the step made them; none: the line has no such part. */
+    const struct snap_tensor_digest *tensor_digests;
+    size_t tensor_digest_count;
 };
 #define SNAP_STEP_RECORD_INIT { .size_bytes = sizeof(struct snap_step_record) }
 
@@ -298,6 +356,13 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
  * into `hash` (NULL: not wanted). The ticket is used up, whatever the answer. */
 enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
                                char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
+
+/* Save the state as it is now, after the last step done, as an archive at `path`. For a run in memory
+ * that restored nothing: it has kept its lines. What is at `path` is replaced, as a whole or not at all, and a failure leaves
+ * it as it was. `hash` (NULL: not wanted) receives the snapshot hash. SNAP_UNSUPPORTED for a run
+ * with a folder, or that was restored. */
+enum snap_status snap_run_save_as(struct snap_run *run, const char *path,
+                                  char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
 
 /* What a failed step leaves. */
 struct snap_attachment {

@@ -5,6 +5,11 @@
  * kind                 equal to                                  member bytes of rng/NAME
  * "python_random"      random.Random of CPython                  JSON: getstate(), in its terms
  * "numpy_random_state" numpy.random.RandomState                  JSON: get_state(legacy=False)
+ * "numpy_pcg64"        numpy.random.PCG64, as in default_rng    JSON: bit_generator.state, and
+ * "numpy_pcg64dxsm"    numpy.random.PCG64DXSM                    "seed_seq": the SeedSequence that
+ * "numpy_mt19937"      numpy.random.MT19937                      it was seeded from, where it is
+ * "numpy_philox"       numpy.random.Philox                       known
+ * "numpy_sfc64"        numpy.random.SFC64
  * "torch_cpu"          torch.get_rng_state()                     the 5056 raw bytes
  * "torch_cuda"         torch.cuda.get_rng_state()                16 bytes: u64 seed, i64 offset
  * "philox_dropout"     nothing: the trainer's own device stream  JSON: seed and counter
@@ -45,8 +50,9 @@ void snap_stream_free(struct snap_stream *stream);
 const char *snap_stream_kind(const struct snap_stream *stream);
 
 /* Seed as a user of that library would: random.seed(seed), np.random.seed(seed) (SNAP_INVALID past
- * 2^32-1, as there), torch.manual_seed(seed), torch.cuda.manual_seed(seed) (offset 0);
- * "philox_dropout" takes the seed and counter 0. SNAP_INVALID for "opaque". */
+ * 2^32-1, as there), np.random.PCG64(seed) and so on, torch.manual_seed(seed),
+ * torch.cuda.manual_seed(seed) (offset 0); "philox_dropout" takes the seed and counter 0.
+ * SNAP_INVALID for "opaque". */
 enum snap_status snap_stream_seed(struct snap_stream *stream, uint64_t seed,
                                   struct snap_error *err);
 
@@ -61,16 +67,20 @@ enum snap_status snap_stream_encode(const struct snap_stream *stream, void **byt
 enum snap_status snap_stream_decode(struct snap_stream *stream, const void *bytes,
                                     size_t size_bytes, struct snap_error *err);
 
-/* 32-bit words drawn since this object was made. Only grows; no part of the state: neither seeding
- * nor decoding changes it. "philox_dropout" counts the steps of its counter; "torch_cuda" and
- * "opaque" draw nothing here and stay at 0. */
+/* 32-bit words drawn since this object was made, here or by a generator that it follows
+ * (snap_stream_follow). Only grows; no part of the state: neither seeding nor decoding changes it.
+ * "philox_dropout" counts the steps of its counter; "torch_cuda" draws nothing here and counts what
+ * it follows; "opaque" stays at 0. */
 uint64_t snap_stream_words_drawn(const struct snap_stream *stream);
 
 /* How many 32-bit words the state `to` is ahead of the state `from` (negative: behind), both given
  * as member bytes of `kind`. Mersenne twisters are stepped both ways by at most `limit_words`;
- * counters are subtracted ("torch_cuda": words per thread; "philox_dropout": steps). *related is
- * false, and *words 0, when no such distance was found: another seed, or farther than the limit.
- * Cached normals are not compared. SNAP_CORRUPT when either state is not one. */
+ * counters are subtracted ("torch_cuda": words per thread; "philox_dropout": steps). "numpy_sfc64"
+ * holds its distance, and is stepped, with the same limit, to see that it is true; that of
+ * "numpy_pcg64" and "numpy_pcg64dxsm" is computed, however far it is. *related is false, and *words
+ * 0, when no such distance was found: another seed, or farther than the limit, or than an int64_t
+ * holds. Cached normals are not compared, nor half words that are left: these count as not drawn.
+ * SNAP_CORRUPT when either state is not one. */
 enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, size_t from_size,
                                       const void *to_bytes, size_t to_size, uint64_t limit_words,
                                       int64_t *words, bool *related, struct snap_error *err);
@@ -220,6 +230,50 @@ enum snap_status snap_philox_dropout_counter(const struct snap_stream *stream, u
 /* counter += steps. SNAP_UNSUPPORTED, and nothing changed, when it would pass 2^32-1. */
 enum snap_status snap_philox_dropout_advance(struct snap_stream *stream, uint32_t steps,
                                              struct snap_error *err);
+
+/* ---- Mirrors ----
+ * A stream can mirror a generator that lives in its own library, and count what is drawn there:
+ * take that generator's state now and then, and follow it. Cheap enough for every step: within a
+ * block of a twister it is a comparison, and a block of 624 words further on costs a fraction of a
+ * microsecond. */
+
+/* A Mersenne twister in the terms of Python and NumPy. The position stands behind the key as it
+ * does in random.getstate()[1]: 625 words in a row. */
+struct snap_mt19937_state {
+    size_t size_bytes; /* sizeof(struct snap_mt19937_state) */
+    uint32_t key[624];
+    uint32_t position; /* of the next word, 0..624; 624: the next block comes first */
+    bool has_gauss;    /* a cached normal; Python: gauss_next is not None */
+    double gauss;      /* RandomState: kept even when has_gauss is false */
+};
+#define SNAP_MT19937_STATE_INIT { .size_bytes = sizeof(struct snap_mt19937_state) }
+
+/* Put a stream of kind "python_random", "numpy_random_state" or "numpy_mt19937" into the state
+ * given, and read it from there. Nothing is counted. "numpy_mt19937" has no cached normal, and
+ * keeps its SeedSequence; where there is no normal to keep, `gauss` is not looked at, and given as
+ * 0. SNAP_CORRUPT, and the stream untouched, for a position past 624; SNAP_INVALID when the stream
+ * is of another kind. */
+enum snap_status snap_stream_set_mt19937(struct snap_stream *stream,
+                                         const struct snap_mt19937_state *state,
+                                         struct snap_error *err);
+enum snap_status snap_stream_get_mt19937(const struct snap_stream *stream,
+                                         struct snap_mt19937_state *state, struct snap_error *err);
+
+/* The same as set, and the words from the old state to the new one are added to the count of words
+ * drawn, when they are at most `limit_words` forward: *words, and *related is true. Otherwise (the
+ * generator was seeded, moved back, or moved further) the state is set all the same, nothing is
+ * counted, *words is 0 and *related false; that search takes the time of making `limit_words`
+ * words. Cached normals are not compared. */
+enum snap_status snap_stream_follow_mt19937(struct snap_stream *stream,
+                                            const struct snap_mt19937_state *state,
+                                            uint64_t limit_words, uint64_t *words, bool *related,
+                                            struct snap_error *err);
+/* The same for a stream of any kind, to the state that its member bytes give; the words are those
+ * of snap_stream_distance ("torch_cpu": not searched for when the seed is another one). What
+ * decode refuses is refused here, and the stream untouched. */
+enum snap_status snap_stream_follow(struct snap_stream *stream, const void *bytes,
+                                    size_t size_bytes, uint64_t limit_words, uint64_t *words,
+                                    bool *related, struct snap_error *err);
 
 /* ---- How a run reads and sets a stream, whoever owns it ---- */
 

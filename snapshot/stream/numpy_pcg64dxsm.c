@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PCG64DXSM of NumPy: a 64-bit multiplier and a stronger output, taken of the state before the
+ * step. It is seeded with the multiplier of PCG64. */
+#include "config.h"
+
+#include "stream/numpy_bit_generator.h"
+#include "stream/stream_family.h"
+
+#define KIND "numpy_pcg64dxsm"
+#define WHAT "stream " KIND
+
+#define MULTIPLIER 0xda942042e4dd58b5u
+
+/* Of the state before the step. */
+static uint64_t output(snap_uint128 state)
+{
+    uint64_t high = (uint64_t)(state >> 64);
+
+    high ^= high >> 32;
+    high *= MULTIPLIER;
+    high ^= high >> 48;
+    return high * ((uint64_t)state | 1);
+}
+
+static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
+{
+    snap_uint128 state = g->pcg.state;
+
+    for (size_t i = 0; i < n; i++) {
+        out[i] = output(state);
+        state = state * MULTIPLIER + g->pcg.inc;
+    }
+    g->pcg.state = state;
+}
+
+static void seed(struct snap_bit_generator *g, const uint32_t *words)
+{
+    snap_pcg128_seed(&g->pcg, words);
+}
+
+static void advance(struct snap_bit_generator *g, const uint64_t delta[4])
+{
+    snap_pcg128_advance(&g->pcg, MULTIPLIER, snap_make_uint128(delta[1], delta[0]));
+}
+
+static void jump(struct snap_bit_generator *g, uint64_t jumps)
+{
+    snap_pcg128_jump(&g->pcg, MULTIPLIER, jumps);
+}
+
+static enum snap_status put_state(const struct snap_bit_generator *g, struct snap_buffer *text,
+                                  struct snap_error *err)
+{
+    return snap_pcg128_put(&g->pcg, text, err);
+}
+
+static enum snap_status get_state(struct snap_bit_generator *g, const json_t *object,
+                                  const json_t *state, struct snap_error *err)
+{
+    (void)object; /* everything is in its "state" */
+    return snap_pcg128_get(WHAT, state, &g->pcg, err);
+}
+
+static bool distance(const struct snap_bit_generator *from, const struct snap_bit_generator *to,
+                     uint64_t limit_words, int64_t *words)
+{
+    (void)limit_words; /* nothing is stepped */
+    return snap_pcg128_distance(&from->pcg, &to->pcg, MULTIPLIER, words);
+}
+
+static const struct snap_bit_generator_ops ops = {
+    .name = "PCG64DXSM",
+    .kind = KIND,
+    .what = WHAT,
+    .has_halves = true,
+    .seed_words = 8,
+    .seed = seed,
+    .fill_u64 = fill_u64,
+    .advance = advance,
+    .jump = jump,
+    .put_state = put_state,
+    .keys = "bit_generator has_uint32 kind seed_seq? state uinteger",
+    .get_state = get_state,
+    .distance = distance,
+};
+
+static void init(void *state)
+{
+    snap_bit_generator_init(state, &ops);
+}
+
+const struct snap_stream_family snap_numpy_pcg64dxsm_family = {
+    .name = KIND,
+    .state_size_bytes = sizeof(struct snap_bit_generator),
+    .is_bit_generator = true,
+    .init = init,
+    .release = snap_bit_generator_release,
+    .seed = snap_bit_generator_seed,
+    .encode = snap_bit_generator_encode,
+    .decode = snap_bit_generator_decode,
+    .words_drawn = snap_bit_generator_words_drawn,
+    .distance = snap_bit_generator_distance,
+};
