@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A generator of cuRAND's host API (curand.h). No call reads its state, so the program tells what it
- * generated, and the count is the state: a new generator of the same type, ordering and seed, set to
- * that offset, goes on as the old one would have. What each call adds to the offset was found out
- * with the generators that curandCreateGeneratorHost makes (cuRAND 10.4). */
+/* A generator of cuRAND's host API (curand.h). No call reads its state, so the program tells what
+ * it generated, and the count is the state: a new generator of the same type, ordering and seed,
+ * set to that offset, goes on as the old one would have. What each call adds to the offset was
+ * found out with the generators that curandCreateGeneratorHost makes (cuRAND 10.4). */
 #include "config.h"
 
 #include <snapstate/stream.h>

@@ -170,7 +170,8 @@ static enum snap_status draw_u32x4(void *states, void *out, size_t n, struct sna
 
 static const struct snap_stream_draw_row draws[] = {
     SNAP_CURAND_DRAW_ROWS,
-    SNAP_DRAW_ROW("u32x4", "curand4(&states[i % count]), i < n / 4, four words each", SNAP_U32, false,
+    SNAP_DRAW_ROW("u32x4", "curand4(&states[i % count]), i < n / 4, four words each", SNAP_U32,
+                  false,
                   draw_u32x4),
     SNAP_DRAW_END,
 };

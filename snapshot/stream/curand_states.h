@@ -20,7 +20,7 @@
 struct snap_curand_engine {
     const char *what; /* "stream curand_philox", begins the messages */
     size_t state_bytes;
-    size_t flag, flag_double;   /* u32: a normal is left, f32 or f64 (1), a log-normal (2), none (0) */
+    size_t flag, flag_double;   /* u32: a normal is left (1), a log-normal (2), none (0) */
     size_t extra, extra_double; /* f32, f64: that normal */
     /* curand_init(seed, index of the state, 0) for all of them, in zeroed memory. */
     void (*init)(unsigned char *states, size_t count, uint64_t seed);

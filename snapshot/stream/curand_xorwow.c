@@ -72,9 +72,9 @@ static uint32_t word(unsigned char *state)
 }
 
 /* ---- distance ----
- * The sum tells how many steps it is mod 2^32; the words of the other state, that many steps on, say
- * whether that is true. States of one array have mostly moved alike, so the matrices of the last
- * two answers are kept. */
+ * The sum tells how many steps it is mod 2^32; the words of the other state, that many steps on,
+ * say whether that is true. States of one array have mostly moved alike, so the matrices of the
+ * last two answers are kept. */
 
 struct jump {
     bool is_made;

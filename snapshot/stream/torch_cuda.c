@@ -329,7 +329,8 @@ enum snap_status snap_torch_cuda_kernel(struct snap_stream *stream, enum snap_dt
     if (dtype != SNAP_U32 && dtype != SNAP_U64 && dtype != SNAP_I64 && dtype != SNAP_F32 &&
         dtype != SNAP_F64) {
         return snap_error_set(err, SNAP_INVALID,
-                              "stream " KIND ": kernel: the dtype is not u32, u64, i64, f32 or f64");
+                              "stream " KIND ": kernel: the dtype is not u32, u64, i64, f32 "
+                              "or f64");
     }
     return run_kernel(c, dtype, resident_threads, out, n, err);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every optimizer and schedule of torch, and the odd things that models hold: saved, trained on, put back
-into objects that were made anew, and trained on again: every bit must be the same."""
+"""Every optimizer and schedule of torch, and the odd things that models hold: saved, trained on,
+put back into objects that were made anew, and trained on again: every bit must be the same."""
 
 import collections
 import os
@@ -71,8 +71,8 @@ def factor(step):
 
 
 class Odd(nn.Module if torch is not None else object):
-    """Tied weights, a buffer that is not persistent, extra state, a part that stays in eval, strides
-    of channels last, and a parameter that never gets a gradient."""
+    """Tied weights, a buffer that is not persistent, extra state, a part that stays in eval,
+    strides of channels last, and a parameter that never gets a gradient."""
 
     def __init__(self):
         super().__init__()
@@ -238,7 +238,8 @@ def values(tap, work):
 
     def make(fill):
         array = np.full((3, 4), fill)
-        return {"count": fill, "array": array, "nested": {"list": [1.5, (fill, "x")], "array": array},
+        return {"count": fill, "array": array,
+                "nested": {"list": [1.5, (fill, "x")], "array": array},
                 "tensor": torch.full((2,), float(fill)), "order": collections.OrderedDict(a=fill),
                 "set": {fill, 99}, "none": None, "big": fill << 80, "function": factor}
     kept, live = make(5), make(8)

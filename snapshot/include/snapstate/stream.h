@@ -160,8 +160,9 @@ enum snap_status snap_torch_uniform_f32(struct snap_stream *stream, double from,
 
 /* What the elements of one kernel of torch.cuda get on a GPU that holds `resident_threads` at once
  * (multiprocessors times threads of each): of SNAP_U32 and SNAP_U64 the words, of SNAP_I64
- * random_(), of SNAP_F32 and SNAP_F64 rand(). The generator moves by what a thread took. SNAP_INVALID
- * for other dtypes, or fewer than 256 threads; SNAP_UNSUPPORTED for more than 2^31-1 elements. */
+ * random_(), of SNAP_F32 and SNAP_F64 rand(). The generator moves by what a thread took.
+ * SNAP_INVALID for other dtypes, or fewer than 256 threads; SNAP_UNSUPPORTED for more than 2^31-1
+ * elements. */
 enum snap_status snap_torch_cuda_kernel(struct snap_stream *stream, enum snap_dtype dtype,
                                         uint64_t resident_threads, void *out, size_t n,
                                         struct snap_error *err);
