@@ -223,15 +223,22 @@ static enum snap_status check_draw(const struct curand_host *h, struct snap_erro
     return SNAP_OK;
 }
 
-/* Word `index` of a number of Philox that takes `words` of them. */
-static uint32_t philox_word(const struct curand_host *h, uint64_t number, unsigned words,
-                            unsigned index)
+/* Words of number i of a call, of which each takes `words`. Sequences are dealt to in turns of four
+ * numbers. An offset counts each number of the turns before the call as one word, whatever it took;
+ * inside the call a sequence moves by what it takes, so that doubles of two calls can share words. */
+static void philox_words(const struct curand_host *h, uint64_t i, unsigned words, uint32_t *out)
 {
-    uint64_t turn = number / 4;
+    const uint64_t first = h->offset / 4; /* turn of the call's first number */
+    const uint64_t turn = (h->offset + i) / 4;
+    const uint64_t sequence = turn % PHILOX_SEQUENCES;
+    const uint64_t round = turn / PHILOX_SEQUENCES;
+    /* The sequence's first round in this call. */
+    const uint64_t start = first / PHILOX_SEQUENCES + (sequence < first % PHILOX_SEQUENCES);
+    const uint64_t at = 4 * start + 4 * words * (round - start) + (h->offset + i) % 4 * words;
 
-    return snap_curand_philox_word(h->seed, turn % PHILOX_SEQUENCES, 0,
-                                   turn / PHILOX_SEQUENCES * 4 * words + number % 4 * words +
-                                       index);
+    for (unsigned word = 0; word < words; word++) {
+        out[word] = snap_curand_philox_word(h->seed, sequence, 0, at + word);
+    }
 }
 
 /* n words of XORWOW, `per_turn` of them whenever a sequence is dealt to. */
@@ -279,7 +286,7 @@ static enum snap_status draw_u32(void *state, void *out, size_t n, struct snap_e
         return SNAP_OK;
     }
     for (size_t i = 0; i < n; i++) {
-        numbers[i] = philox_word(&before, before.offset + i, 1, 0);
+        philox_words(&before, i, 1, &numbers[i]);
     }
     return SNAP_OK;
 }
@@ -321,8 +328,7 @@ static enum snap_status draw_f64(void *state, void *out, size_t n, struct snap_e
         if (before.type == TYPE_XORWOW) {
             memcpy(words, &numbers[i], sizeof words); /* made where the numbers go */
         } else {
-            words[0] = philox_word(&before, before.offset + i, 2, 0);
-            words[1] = philox_word(&before, before.offset + i, 2, 1);
+            philox_words(&before, i, 2, words);
         }
         numbers[i] = snap_curand_uniform_f64(words[0], words[1]);
     }
