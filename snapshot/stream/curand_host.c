@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A generator of cuRAND's host API (curand.h). No call reads its state, so the program tells what it
- * generated, and the count is the state: a new generator of the same type, ordering and seed, set to
- * that offset, goes on as the old one would have. What each call adds to the offset was found out
- * with the generators that curandCreateGeneratorHost makes (cuRAND 10.4). */
+/* A generator of cuRAND's host API (curand.h). No call reads its state, so the program tells what
+ * it generated, and the count is the state: a new generator of the same type, ordering and seed,
+ * set to that offset, goes on as the old one would have. What each call adds to the offset was
+ * found out with the generators that curandCreateGeneratorHost makes (cuRAND 10.4). */
 #include "config.h"
 
 #include <snapstate/stream.h>
@@ -37,10 +37,15 @@ struct curand_host {
 static const struct name {
     const char *name;
     int number;
-} types[] = { { "xorwow", TYPE_XORWOW }, { "mrg32k3a", TYPE_MRG32K3A },
-              { "philox4_32_10", TYPE_PHILOX }, { NULL, 0 } },
-  orderings[] = { { "best", ORDERING_BEST }, { "default", ORDERING_DEFAULT },
-                  { "seeded", ORDERING_SEEDED }, { "legacy", ORDERING_LEGACY }, { "dynamic", 104 },
+} types[] = { { "xorwow", TYPE_XORWOW },
+              { "mrg32k3a", TYPE_MRG32K3A },
+              { "philox4_32_10", TYPE_PHILOX },
+              { NULL, 0 } },
+  orderings[] = { { "best", ORDERING_BEST },
+                  { "default", ORDERING_DEFAULT },
+                  { "seeded", ORDERING_SEEDED },
+                  { "legacy", ORDERING_LEGACY },
+                  { "dynamic", 104 },
                   { NULL, 0 } };
 
 static const char *name_of(const struct name *names, int number)
@@ -77,13 +82,12 @@ static enum snap_status encode(const void *state, void **bytes, size_t *size_byt
 {
     const struct curand_host *h = state;
 
-    return snap_stream_json_encode(WHAT,
-                                   json_pack("{s:s, s:o, s:s, s:o, s:s}", "kind", KIND, "offset",
-                                             snap_json_u64(h->offset), "ordering",
-                                             name_of(orderings, h->ordering), "seed",
-                                             snap_json_u64(h->seed), "type",
-                                             name_of(types, h->type)),
-                                   bytes, size_bytes, err);
+    return snap_stream_json_encode(
+        WHAT,
+        json_pack("{s:s, s:o, s:s, s:o, s:s}", "kind", KIND, "offset", snap_json_u64(h->offset),
+                  "ordering", name_of(orderings, h->ordering), "seed", snap_json_u64(h->seed),
+                  "type", name_of(types, h->type)),
+        bytes, size_bytes, err);
 }
 
 static enum snap_status decode(void *state, const void *bytes, size_t size_bytes,
@@ -200,8 +204,8 @@ static enum snap_status count(struct curand_host *h, enum snap_curand_call call,
         step = n / 2;
     }
     if (status == SNAP_OK && step > UINT64_MAX - h->offset) {
-        status = snap_error_set(err, SNAP_UNSUPPORTED,
-                                WHAT ": count: the offset would pass 2^64-1");
+        status =
+            snap_error_set(err, SNAP_UNSUPPORTED, WHAT ": count: the offset would pass 2^64-1");
     }
     if (status == SNAP_OK) {
         h->offset += step;
@@ -214,8 +218,8 @@ static enum snap_status count(struct curand_host *h, enum snap_curand_call call,
 
 static enum snap_status check_draw(const struct curand_host *h, struct snap_error *err)
 {
-    if (h->type == TYPE_MRG32K3A || h->ordering < ORDERING_BEST ||
-        h->ordering > ORDERING_LEGACY || h->ordering == ORDERING_SEEDED) {
+    if (h->type == TYPE_MRG32K3A || h->ordering < ORDERING_BEST || h->ordering > ORDERING_LEGACY ||
+        h->ordering == ORDERING_SEEDED) {
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               WHAT ": draw: only Philox and XORWOW, in the orderings best, default "
                                    "and legacy, are drawn here");
@@ -225,7 +229,8 @@ static enum snap_status check_draw(const struct curand_host *h, struct snap_erro
 
 /* Words of number i of a call, of which each takes `words`. Sequences are dealt to in turns of four
  * numbers. An offset counts each number of the turns before the call as one word, whatever it took;
- * inside the call a sequence moves by what it takes, so that doubles of two calls can share words. */
+ * inside the call a sequence moves by what it takes, so that doubles of two calls can share words.
+ */
 static void philox_words(const struct curand_host *h, uint64_t i, unsigned words, uint32_t *out)
 {
     const uint64_t first = h->offset / 4; /* turn of the call's first number */
@@ -389,8 +394,8 @@ enum snap_status snap_curand_host_get(const struct snap_stream *stream,
                                       struct snap_curand_host *host, struct snap_error *err)
 {
     /* Only reads; the cast undoes what a lookup that serves draws too had to leave out. */
-    const struct curand_host *h = snap_stream_state((struct snap_stream *)stream,
-                                                    &snap_curand_host_family, "get", err);
+    const struct curand_host *h =
+        snap_stream_state((struct snap_stream *)stream, &snap_curand_host_family, "get", err);
 
     if (h == NULL) {
         return SNAP_INVALID;

@@ -264,6 +264,7 @@ enum snap_status snap_stream_json_refuse_real(const char *what, double value,
         return SNAP_OK;
     }
     return snap_error_set(err, SNAP_UNSUPPORTED,
-                          "%s: encode: the cached normal is not finite, and JSON has no such number",
+                          "%s: encode: the cached normal is not finite, and JSON has no such "
+                          "number",
                           what);
 }

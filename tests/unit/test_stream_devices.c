@@ -80,9 +80,9 @@ static uint64_t run_threads(uint64_t seed, uint64_t offset, uint64_t threads, un
                 uint64_t word = snap_curand_philox_word(seed, thread, offset, at);
 
                 out[start + threads * i] =
-                    unroll == 4 ? word
-                                : word << 32 |
-                                      snap_curand_philox_word(seed, thread, offset, at + 1);
+                    unroll == 4
+                        ? word
+                        : word << 32 | snap_curand_philox_word(seed, thread, offset, at + 1);
             }
         }
         most = blocks > most ? blocks : most;
@@ -111,9 +111,8 @@ static void cuda_kernels(void **state)
 
             /* 32 bits an element, then 64 from where that left off. */
             offset = 4 * run_threads(seed, 0, threads, 4, expected, n);
-            assert_int_equal(snap_torch_cuda_kernel(stream, SNAP_U32, residents[r], narrow, n,
-                                                    &err),
-                             SNAP_OK);
+            assert_int_equal(
+                snap_torch_cuda_kernel(stream, SNAP_U32, residents[r], narrow, n, &err), SNAP_OK);
             for (size_t i = 0; i < n; i++) {
                 assert_true(narrow[i] == expected[i]);
             }
@@ -170,8 +169,8 @@ static void cuda_by_name(void **state)
 
 static void cuda_refuses(void **state)
 {
-    static const unsigned char last[16] = { 1, 0, 0, 0, 0, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff,
-                                            0xff, 0xff, 0xff, 0x7f };
+    static const unsigned char last[16] = { 1,    0,    0,    0,    0,    0,    0,    0,
+                                            0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f };
     struct snap_stream *stream = decoded("torch_cuda", last, sizeof last);
     uint32_t word = 17;
 
@@ -181,9 +180,9 @@ static void cuda_refuses(void **state)
     assert_int_equal(snap_torch_cuda_kernel(stream, SNAP_U32, 2048, &word, 0, &err), SNAP_OK);
     assert_int_equal(snap_torch_cuda_kernel(stream, SNAP_U32, 255, &word, 1, &err), SNAP_INVALID);
     assert_int_equal(snap_torch_cuda_kernel(stream, SNAP_U8, 2048, &word, 1, &err), SNAP_INVALID);
-    assert_int_equal(snap_torch_cuda_kernel(stream, SNAP_U32, 2048, &word,
-                                            (size_t)INT32_MAX + 1, &err),
-                     SNAP_UNSUPPORTED);
+    assert_int_equal(
+        snap_torch_cuda_kernel(stream, SNAP_U32, 2048, &word, (size_t)INT32_MAX + 1, &err),
+        SNAP_UNSUPPORTED);
     assert_int_equal(word, 17);
     assert_int_equal(cuda_offset(stream), 0x7ffffffffffffffc);
     snap_stream_free(stream);
@@ -213,9 +212,13 @@ static void arrays_are_seeded(void **state)
         uint32_t words[4];
         double doubles[4];
     } answers[] = {
-        { "curand_philox", 64, { 0x34c7256fu, 0xb0fef5f2u, 0xc779a702u, 0x0a8ebed6u },
+        { "curand_philox",
+          64,
+          { 0x34c7256fu, 0xb0fef5f2u, 0xc779a702u, 0x0a8ebed6u },
           { 0x1.1fd7adcp-2, 0x1.b939be7cp-1, 0x1.6e08211ap-1, 0x1.71acf3c8p-3 } },
-        { "curand_xorwow", 48, { 0x2d4d7899u, 0x4891f3edu, 0xd8c4ce76u, 0xab70ba90u },
+        { "curand_xorwow",
+          48,
+          { 0x2d4d7899u, 0x4891f3edu, 0xd8c4ce76u, 0xab70ba90u },
           { 0x1.ce4a5bc9ac00bp-2, 0x1.dd17132be3f16p-1, 0x1.7f90dee8823a6p-1,
             0x1.dac5728c572cdp-2 } },
     };
@@ -338,12 +341,13 @@ static void hosts_count(void **state)
         assert_int_equal(host.seed, 42);
         drawn += calls[i].step;
         assert_true(snap_stream_words_drawn(stream) == drawn);
-        assert_int_equal(snap_curand_host_generated(stream, calls[i].call, 0, &err),
-                         calls[i].type == 101 && (calls[i].call == SNAP_CURAND_POISSON ||
-                                                  calls[i].offset % 4096 != 0) &&
-                                 calls[i].call != SNAP_CURAND_UNIFORM
-                             ? SNAP_UNSUPPORTED
-                             : SNAP_OK);
+        assert_int_equal(
+            snap_curand_host_generated(stream, calls[i].call, 0, &err),
+            calls[i].type == 101 &&
+                    (calls[i].call == SNAP_CURAND_POISSON || calls[i].offset % 4096 != 0) &&
+                    calls[i].call != SNAP_CURAND_UNIFORM
+                ? SNAP_UNSUPPORTED
+                : SNAP_OK);
     }
     snap_stream_free(stream);
 }
@@ -365,8 +369,7 @@ static void hosts_refuse(void **state)
     assert_int_equal(snap_curand_host_set(stream, &host, &err), SNAP_INVALID);
     assert_int_equal(snap_curand_host_set(other, &host, &err), SNAP_INVALID);
     assert_int_equal(snap_curand_host_get(other, &host, &err), SNAP_INVALID);
-    assert_int_equal(snap_curand_host_generated(other, SNAP_CURAND_UNIFORM, 1, &err),
-                     SNAP_INVALID);
+    assert_int_equal(snap_curand_host_generated(other, SNAP_CURAND_UNIFORM, 1, &err), SNAP_INVALID);
     assert_int_equal(snap_curand_host_generated(stream, (enum snap_curand_call)6, 1, &err),
                      SNAP_INVALID);
     expect_member(stream, "{\"kind\":\"curand_host\",\"offset\":0,\"ordering\":\"default\","
@@ -375,8 +378,7 @@ static void hosts_refuse(void **state)
     set_host(stream, 100, 102, 0);
     expect_member(stream, "{\"kind\":\"curand_host\",\"offset\":0,\"ordering\":\"seeded\","
                           "\"seed\":42,\"type\":\"xorwow\"}\n");
-    assert_int_equal(snap_curand_host_generated(stream, SNAP_CURAND_NORMAL, 3, &err),
-                     SNAP_INVALID);
+    assert_int_equal(snap_curand_host_generated(stream, SNAP_CURAND_NORMAL, 3, &err), SNAP_INVALID);
     assert_int_equal(snap_stream_draw(stream, "u32", words, 1, &err), SNAP_UNSUPPORTED);
     set_host(stream, 121, 101, 0);
     assert_int_equal(snap_stream_draw(stream, "f32", words, 1, &err), SNAP_UNSUPPORTED);

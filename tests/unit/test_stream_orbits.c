@@ -38,8 +38,7 @@ static struct bytes encoded(const struct snap_stream *stream)
 {
     struct bytes bytes = { NULL, 0 };
 
-    assert_int_equal(snap_stream_encode(stream, (void **)&bytes.data, &bytes.size, &err),
-                     SNAP_OK);
+    assert_int_equal(snap_stream_encode(stream, (void **)&bytes.data, &bytes.size, &err), SNAP_OK);
     return bytes;
 }
 
@@ -234,8 +233,8 @@ static void arrays(void **state)
 /* XORWOW is jumped, not stepped: past 2^32 steps too, where its sum has come round. */
 static void far_xorwow(void **state)
 {
-    static const uint64_t distances[] = { 1, 12345, 99999999, 4294967295u, 4294967296u,
-                                          4294967297u, 3 * 4294967296u + 5 };
+    static const uint64_t distances[] = { 1,           12345,       99999999,           4294967295u,
+                                          4294967296u, 4294967297u, 3 * 4294967296u + 5 };
 
     (void)state;
     for (size_t i = 0; i < sizeof distances / sizeof distances[0]; i++) {
@@ -264,9 +263,9 @@ static void far_xorwow(void **state)
 static void small_congruential(void **state)
 {
     static const struct snap_lcg lcgs[] = {
-        { 5, 3, 6 },  { 29, 1, 6 },  /* full period */
-        { 3, 1, 6 },  { 5, 2, 6 },   /* shorter orbits */
-        { 4, 3, 6 },  { 1, 0, 6 },   /* one that runs into a state, one that stays */
+        { 5, 3, 6 }, { 29, 1, 6 }, /* full period */
+        { 3, 1, 6 }, { 5, 2, 6 },  /* shorter orbits */
+        { 4, 3, 6 }, { 1, 0, 6 },  /* one that runs into a state, one that stays */
     };
 
     (void)state;
@@ -331,11 +330,16 @@ static void drand48_constants(void **state)
 /* Tables of random_r with the rear elsewhere can hold the same numbers. */
 static void random_r_turned(void **state)
 {
-    struct bytes a = text("{\"kind\":\"random_r\",\"rear\":0,\"state\":[1,2,3,4,5,6,7],\"type\":1}\n");
-    struct bytes b = text("{\"kind\":\"random_r\",\"rear\":2,\"state\":[6,7,1,2,3,4,5],\"type\":1}\n");
-    struct bytes c = text("{\"kind\":\"random_r\",\"rear\":1,\"state\":[1,2,3,5,5,6,7],\"type\":1}\n");
-    struct bytes seed = text("{\"kind\":\"random_r\",\"rear\":0,\"state\":[4294967295],\"type\":0}\n");
-    struct bytes next = text("{\"kind\":\"random_r\",\"rear\":0,\"state\":[1043980748],\"type\":0}\n");
+    struct bytes a =
+        text("{\"kind\":\"random_r\",\"rear\":0,\"state\":[1,2,3,4,5,6,7],\"type\":1}\n");
+    struct bytes b =
+        text("{\"kind\":\"random_r\",\"rear\":2,\"state\":[6,7,1,2,3,4,5],\"type\":1}\n");
+    struct bytes c =
+        text("{\"kind\":\"random_r\",\"rear\":1,\"state\":[1,2,3,5,5,6,7],\"type\":1}\n");
+    struct bytes seed =
+        text("{\"kind\":\"random_r\",\"rear\":0,\"state\":[4294967295],\"type\":0}\n");
+    struct bytes next =
+        text("{\"kind\":\"random_r\",\"rear\":0,\"state\":[1043980748],\"type\":0}\n");
 
     (void)state;
     expect("random_r", a, b, 0, true, 0);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vectors of cuRAND: the functions of curand_kernel.h, compiled for the host, over arrays of states;
-and the generators that curandCreateGeneratorHost makes. Needs a CUDA toolkit ($CUDA_HOME, or
+"""Vectors of cuRAND: the functions of curand_kernel.h, compiled for the host, over arrays of
+states; and the generators that curandCreateGeneratorHost makes. Needs a CUDA toolkit ($CUDA_HOME, or
 /usr/local/cuda) and a C++ compiler ($CXX, or g++); no GPU."""
 
 import json
@@ -129,8 +129,8 @@ class Tool:
         libraries = next(folder for folder in (FOLDER + "/lib64", FOLDER + "/lib")
                          if os.path.exists(folder + "/libcurand.so"))
         compiler = os.environ.get("CXX") or "g++"
-        subprocess.check_call([*compiler.split(), "-std=c++17", "-O1", "-w", "-I", FOLDER + "/include",
-                               source, "-o", program, "-L", libraries,
+        subprocess.check_call([*compiler.split(), "-std=c++17", "-O1", "-w",
+                               "-I", FOLDER + "/include", source, "-o", program, "-L", libraries,
                                "-Wl,-rpath," + libraries, "-lcurand"])
         self.program = program
 
@@ -199,8 +199,8 @@ def host_cases(p, tool):
             ordering = list(orderings)[i % 3]
             seed = [0, 1, 2**64 - 1, p.u64(), p.u64()][i % 5]
             offset = [0, 1, 3, 4095, 4096, 4097, p.below(1 << 20), 4 * 65536 - 2,
-                      8192 * p.below(99), p.u64() >> 12, 4 * 65536 + 1, p.u64() >> 12, p.below(1 << 40),
-                      5 * 65536 - 1, p.below(1 << 30)][i]
+                      8192 * p.below(99), p.u64() >> 12, 4 * 65536 + 1, p.u64() >> 12,
+                      p.below(1 << 40), 5 * 65536 - 1, p.below(1 << 30)][i]
             fn = ["u32", "f32", "f64", "u32", "f64"][i % 5]
             n = [p.span(1, 30), p.span(1, 30), 300000][i // 5]
             step = n

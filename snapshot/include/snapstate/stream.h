@@ -90,11 +90,10 @@ uint64_t snap_stream_words_drawn(const struct snap_stream *stream);
  * as member bytes of `kind`. Mersenne twisters, "random_r" and "jax_key" are stepped both ways by at
  * most `limit_words`; counters are subtracted. Some kinds count in other units than words, which
  * snap_stream_distance_unit names. "drand48" and "curand_xorwow" are computed, and answered within
- * the limit. "numpy_sfc64"
- * holds its distance, and is stepped, with the same limit, to see that it is true; that of
- * "numpy_pcg64" and "numpy_pcg64dxsm" is computed, however far it is. *related is false, and *words
- * 0, when no such distance was found: another seed, or farther than the limit, or than an int64_t
- * holds. Cached normals are not compared, nor half words that are left: these count as not drawn.
+ * the limit. "numpy_sfc64" holds its distance, and is stepped, with the same limit, to see that it
+ * is true; that of "numpy_pcg64" and "numpy_pcg64dxsm" is computed, however far it is. *related is
+ * false, and *words 0, when no such distance was found: another seed, or farther than the limit, or
+ * than an int64_t holds. Cached normals are not compared, nor half words that are left: these count as not drawn.
  * SNAP_CORRUPT when either state is not one. */
 enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, size_t from_size,
                                       const void *to_bytes, size_t to_size, uint64_t limit_words,
