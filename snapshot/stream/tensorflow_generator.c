@@ -87,25 +87,25 @@ static enum snap_status decode(void *state, const void *bytes, size_t size_bytes
     algorithm = json_string_value(json_object_get(object, "algorithm"));
     if (algorithm == NULL ||
         (strcmp(algorithm, "philox") != 0 && strcmp(algorithm, "threefry") != 0)) {
-        status = snap_error_set(err, SNAP_CORRUPT,
-                                WHAT ": \"algorithm\": expected philox or threefry");
+        status =
+            snap_error_set(err, SNAP_CORRUPT, WHAT ": \"algorithm\": expected philox or threefry");
         goto out;
     }
     fresh.is_threefry = strcmp(algorithm, "threefry") == 0;
     list = json_object_get(object, "state");
     if (!json_is_array(list) || json_array_size(list) != state_words(&fresh)) {
-        status = snap_error_set(err, SNAP_CORRUPT,
-                                WHAT ": \"state\": expected a list of %zu integers",
-                                state_words(&fresh));
+        status =
+            snap_error_set(err, SNAP_CORRUPT, WHAT ": \"state\": expected a list of %zu integers",
+                           state_words(&fresh));
         goto out;
     }
     for (size_t i = 0; i < state_words(&fresh); i++) {
         int64_t word;
 
         if (!snap_json_get_i64(json_array_get(list, i), &word)) {
-            status = snap_error_set(err, SNAP_CORRUPT,
-                                    WHAT ": entry %zu of \"state\": expected an integer of 64 bits",
-                                    i);
+            status =
+                snap_error_set(err, SNAP_CORRUPT,
+                               WHAT ": entry %zu of \"state\": expected an integer of 64 bits", i);
             goto out;
         }
         words[i] = (uint64_t)word;
