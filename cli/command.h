@@ -60,7 +60,7 @@ struct cmd_command {
 };
 
 extern const struct cmd_command cmd_run, cmd_save, cmd_restore, cmd_replay, cmd_verify, cmd_hash,
-    cmd_show, cmd_cat, cmd_list, cmd_diff, cmd_check;
+    cmd_show, cmd_cat, cmd_list, cmd_diff, cmd_check, cmd_rng;
 
 /* All of them, in the order of the help; NULL ends it. */
 extern const struct cmd_command *const cmd_table[];
