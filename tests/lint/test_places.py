@@ -107,7 +107,8 @@ COMPLETE = {
     "schema/examples/invalid/cmd-look.b.json": "{}",
     "snapshot/stream/dice.c": '#define KIND "die"\nconst struct snap_stream_family '
                               "snap_dice_family = {}",
-    "snapshot/stream/stream_registry.c": "&snap_dice_family", "docs/format.md": "| `die` | document |",
+    "snapshot/stream/stream_registry.c": "&snap_dice_family",
+    "docs/format.md": "| `die` | document |",
     "tests/unit/test_stream_state.c": '"die"', "schema/stream-dice.schema.json": "{}",
     "schema/examples/valid/stream-dice.a.json": "",
     "schema/examples/invalid/stream-dice.b.json": "",
