@@ -67,6 +67,22 @@ class TrainerFeed(Feed):
             yield batch
 
 
+class LastCallback(TrainerCallback):
+    """Behind the other callbacks: at the end of an epoch that was made in an earlier process, what
+    they and the Trainer, who saw no batch, ask for is taken back."""
+
+    def __init__(self, snap: "SnapCallback") -> None:
+        self._snap = snap
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
+                     **kwargs: Any) -> None:
+        feed = self._snap.feed
+        assert feed is not None
+        if not feed.gave and feed.begun <= feed.first + 1:
+            control.should_training_stop = state.global_step >= state.max_steps
+            control.should_log = control.should_evaluate = control.should_save = False
+
+
 class SnapCallback(TrainerCallback):
     """
     trainer  to which it adds itself; its get_train_dataloader and training_step are wrapped
@@ -83,20 +99,21 @@ class SnapCallback(TrainerCallback):
         self._trainer = trainer
         self._dir = dir
         self._options = {"every": every, **options}
-        self._feed: Optional[TrainerFeed] = None
+        self.feed: Optional[TrainerFeed] = None
         self.run: Optional[LoopRun] = None
         self._make_loader = trainer.get_train_dataloader
         self._training_step = trainer.training_step
         trainer.get_train_dataloader = self._loader
         trainer.training_step = self._step
-        trainer.add_callback(self)
+        trainer.callback_handler.callbacks.insert(0, self)  # others see the epoch that it corrects
+        trainer.add_callback(LastCallback(self))
 
     def _loader(self) -> TrainerFeed:
         """Accelerate's loader takes a batch ahead of the step: what is in it is gone through."""
         prepared = self._make_loader()
         inner = getattr(prepared, "base_dataloader", prepared)
-        self._feed = TrainerFeed(inner, getattr(prepared, "set_epoch", None))
-        return self._feed
+        self.feed = TrainerFeed(inner, getattr(prepared, "set_epoch", None))
+        return self.feed
 
     def _step(self, *arguments: Any, **named: Any) -> Any:
         loss = self._training_step(*arguments, **named)
@@ -117,7 +134,7 @@ class SnapCallback(TrainerCallback):
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState,
                        control: TrainerControl, **kwargs: Any) -> None:
-        trainer, feed = self._trainer, self._feed
+        trainer, feed = self._trainer, self.feed
         assert feed is not None  # the Trainer has asked for it
         self._insist(args, feed)
         if state.global_step:
@@ -135,20 +152,13 @@ class SnapCallback(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
                     **kwargs: Any) -> None:
-        assert self.run is not None and self._feed is not None
+        assert self.run is not None and self.feed is not None
         self.run.step()
-        tracker = self._feed.tracker
+        tracker = self.feed.tracker
         try:  # the Trainer counts from the batch that it began with
             state.epoch = tracker.epoch + tracker.batches / len(tracker)
         except TypeError:
             pass
-
-    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
-                     **kwargs: Any) -> None:
-        assert self._feed is not None
-        if not self._feed.gave and self._feed.begun <= self._feed.first + 1:
-            control.should_training_stop = state.global_step >= state.max_steps
-            control.should_log = control.should_evaluate = control.should_save = False
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
                      **kwargs: Any) -> None:
