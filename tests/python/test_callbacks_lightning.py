@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The callback for Lightning: trainings by `Trainer.fit`, killed and gone on with. No distribution
-packages Lightning: where it is not installed, this is skipped, also in CI."""
+"""The callback for Lightning: trainings by `Trainer.fit`, killed and gone on with."""
 
 import os
-import re
 import shutil
 import signal
 import sys
@@ -15,10 +13,12 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests" / "support"), str(TOP / "python")]
 
+from callback_setting import may_go_on  # noqa: E402
 from raises import fails  # noqa: E402
 from tap import Tap  # noqa: E402
 
 try:
+    import logging
     import torch
     import lightning.pytorch as lightning
     from lightning.pytorch.callbacks import Callback, EarlyStopping
@@ -58,25 +58,29 @@ if not MISSING:
             optimizer = torch.optim.Adam(self.parameters(), 0.01)
             if not self.automatic_optimization:
                 return optimizer
+            kinds = torch.optim.lr_scheduler
             schedulers = [
-                {"scheduler": torch.optim.lr_scheduler.LinearLR(optimizer, 0.2), "interval": "step"},
-                {"scheduler": torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1),
-                 "interval": "step", "monitor": "watched", "strict": False},
-                {"scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.9),
-                 "interval": "epoch"}]
+                {"scheduler": kinds.LinearLR(optimizer, 0.2), "interval": "step"},
+                {"scheduler": kinds.ReduceLROnPlateau(optimizer, patience=1), "interval": "step",
+                 "monitor": "watched", "strict": False},
+                {"scheduler": kinds.StepLR(optimizer, 1, 0.9), "interval": "epoch"}]
             return [optimizer], schedulers
 
 
-class Late(Callback if not MISSING else object):
-    """Draws and changes weights behind the ledger line."""
+    class Endless(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(())
 
-    def on_train_batch_end(self, trainer, module, *rest):
-        with torch.no_grad():
-            module.net[0].bias.add_(torch.rand(()) * 1e-3)
+    class Late(Callback):
+        """Draws and changes weights behind the ledger line."""
+
+        def on_train_batch_end(self, trainer, module, *rest):
+            with torch.no_grad():
+                module.net[0].bias.add_(torch.rand(()) * 1e-3)
 
 
 def fit(folder, kill_at, workers=0, persistent=False, accumulate=1, manual=False, epochs=EPOCHS,
-        limit=1.0, steps=-1, bare=False):
+        limit=1.0, steps=-1, bare=False, lasting=False):
     seed()
     module = Module(Bomb(kill_at), manual)
     snap = SnapCallback(folder, every=EVERY, state_every=1, read_back=False)
@@ -88,8 +92,10 @@ def fit(folder, kill_at, workers=0, persistent=False, accumulate=1, manual=False
         max_epochs=epochs, max_steps=steps, accelerator="cpu", callbacks=callbacks, logger=False,
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         val_check_interval=4, accumulate_grad_batches=accumulate, limit_train_batches=limit)
-    trainer.fit(module, train if bare else snap.loader(train), DataLoader(Noisy(8), batch_size=4))
-    assert module.trainer.global_step == trainer.global_step > 0
+    validation = DataLoader(Noisy(8), batch_size=4, num_workers=2 * lasting,
+                            persistent_workers=lasting)
+    trainer.fit(module, train if bare else snap.loader(train), validation)
+    assert trainer.global_step > 0
     return snap
 
 
@@ -105,15 +111,9 @@ def stopping(folder):
 
 def main():
     tap = Tap()
-    if MISSING:
-        # No distribution packages it: where all else must run, it is not asked for.
-        if os.environ.get("SNAP_CI") == "1" and MISSING != "torch":
-            print(f"# the callback for Lightning is not tested: {MISSING} is not installed")
-        else:
-            tap.skip("the callback for Lightning", f"{MISSING} is not installed")
+    if not may_go_on(tap, "lightning", MISSING):
         return tap.done()
     warnings.filterwarnings("ignore")
-
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -152,6 +152,10 @@ def looked_at(tap, work):
     tap.ok("lightning.logged" in told, "what Lightning keeps to itself is in the coverage", told)
     fails(tap, snapstate.InvalidError, r"snap\.loader\(loader\)", "a loader that was not wrapped",
           fit, work / "bare", None, 0, False, 1, False, EPOCHS, 1.0, -1, True)
+    fails(tap, snapstate.UnsupportedError, "persistent_workers=False",
+          "a validation whose workers live on", fit, work / "lasting", None, 0, False, 1, False, EPOCHS, 1.0, -1, False, True)
+    fails(tap, snapstate.UnsupportedError, "no length", "data without a length",
+          SnapCallback(work / "stream").loader, DataLoader(Endless()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests" / "support"), str(TOP / "python")]
 
+from callback_setting import may_go_on  # noqa: E402
 from raises import fails  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -102,12 +103,7 @@ def stopping(folder):
 
 def main():
     tap = Tap()
-    if MISSING:
-        # No distribution packages it: where all else must run, it is not asked for.
-        if os.environ.get("SNAP_CI") == "1" and MISSING != "torch":
-            print(f"# the callback for Transformers is not tested: {MISSING} is not installed")
-        else:
-            tap.skip("the callback for Transformers", f"{MISSING} is not installed")
+    if not may_go_on(tap, "transformers", MISSING):
         return tap.done()
     warnings.filterwarnings("ignore")
     transformers.logging.set_verbosity_error()
@@ -116,7 +112,8 @@ def main():
         edges = [0, 2, 3, 4, 7, 8, 9, 13, 16, 17, 23]
         plain = journeys(tap, "no workers", train, work, edges)
         journeys(tap, "2 workers", train, work, [5, 9], 2)
-        journeys(tap, "2 persistent workers", train, work, [5, 10], 2, True)
+        journeys(tap, "2 persistent workers", train, work, [5, 10], 2, True, 1, EPOCHS, -1,
+                 "no")
         journeys(tap, "accumulation of 2", train, work, [1, 4, 5, 7], 0, False, 2)
         journeys(tap, "11 steps", train, work, [4, 8], 0, False, 1, EPOCHS, 11)
         journeys(tap, "evaluation every 4 steps", train, work, [4, 10], 0, False, 1, EPOCHS, -1,
@@ -127,6 +124,13 @@ def main():
                "stopped by SIGTERM, and gone on with", stopped, again)
         tap.ok(in_child(train, folder, None) == 0 and results(folder)[0] == plain[0],
                "started again at its end: nothing is left to do")
+        more = [in_child(train, work / "grown", None, 0, False, 1, epochs, -1, "epoch", "constant")
+                for epochs in (2, EPOCHS)]
+        straight = in_child(train, work / "straight", None, 0, False, 1, EPOCHS, -1, "epoch",
+                            "constant")
+        tap.ok(more == [0, 0] and straight == 0 and
+               results(work / "grown")[0] == results(work / "straight")[0],
+               "2 epochs, and then a third", more)
         looked_at(tap, work)
     return tap.done()
 
@@ -150,6 +154,8 @@ def looked_at(tap, work):
     with snapstate.Archive(folder / "snapshots" / results(folder)[1]) as archive:
         told = [gap["name"] for gap in archive.coverage["not_captured"]]
     tap.ok("transformers.logs" in told, "what the Trainer keeps to itself is in the coverage", told)
+    fails(tap, snapstate.UnsupportedError, "persistent_workers=False",
+          "an evaluation whose workers live on", train, work / "lasting", None, 2, True)
     fails(tap, snapstate.UnsupportedError, "divide 8", "accumulation that does not fit", train,
           work / "three", None, 0, False, 3)
 

@@ -13,9 +13,10 @@ from typing import Any, Dict, Optional, Union
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.utilities import CombinedLoader
 
 from .. import errors
-from .loop_run import ROOT, Feed, LoopRun, insist_on_one_process
+from .loop_run import ROOT, Feed, LoopRun, insist_on_one_process, refuse_lasting_workers
 
 GAPS = {"lightning.logged": "means that self.log(on_epoch=True) gathers over an epoch begin anew "
                             "when a training goes on in the middle of one",
@@ -120,6 +121,12 @@ class SnapCallback(Callback):
         archived = self.run.archived(ROOT)
         if archived is not None:
             trainer.fit_loop.load_state_dict(archived[ROOT]["loops"])
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for loader in CombinedLoader(trainer.val_dataloaders or []).flattened:
+            if getattr(loader, "persistent_workers", False):
+                refuse_lasting_workers("fit: a loader of the validation",
+                                       "make it with persistent_workers=False")
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any,
                            batch: Any, batch_idx: int) -> None:

@@ -27,6 +27,14 @@ def insist_on_one_process(framework: str, processes: int) -> None:
             f"one, or keep the checkpoints of {framework}")
 
 
+def refuse_lasting_workers(what: str, advice: str) -> None:
+    """For loaders of a validation: they are in no state, and what a loader draws when its first
+    iterator is made, one whose workers live on draws once in a process."""
+    raise errors.UnsupportedError(
+        f"{what}: its workers live on from one validation to the next, and draw no seed for the "
+        f"later ones: a training that is gone on with would draw another one: {advice}")
+
+
 class Feed:
     """Gives a framework's loop the batches of a DataLoader, an epoch for each iter(). Nothing
     happens before the first batch is asked for.

@@ -16,7 +16,7 @@ from transformers import (Trainer, TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_callback import ExportableState
 
 from .. import errors
-from .loop_run import Feed, LoopRun, ROOT, insist_on_one_process
+from .loop_run import ROOT, Feed, LoopRun, insist_on_one_process, refuse_lasting_workers
 
 FIELDS = ("global_step", "epoch", "best_metric", "best_global_step", "num_input_tokens_seen",
           "total_flos")
@@ -122,6 +122,10 @@ class SnapCallback(TrainerCallback):
         return loss
 
     def _insist(self, args: TrainingArguments, feed: TrainerFeed) -> None:
+        if args.dataloader_persistent_workers and args.eval_strategy != "no":
+            refuse_lasting_workers("train: the loader of the evaluation",
+                                   "set dataloader_persistent_workers=False, or eval_strategy="
+                                   '"no"')
         try:
             left = len(feed) % args.gradient_accumulation_steps
         except TypeError:
