@@ -21,7 +21,7 @@ ROOMS = {
     "trainer/optim": {"trainer/ops"},
     "examples": set(),
 }
-MIDDLE = ["stream", "device", "store", "group", "ledger"]
+MIDDLE = ["stream", "device", "store", "group", "ledger", "foreign"]
 for room in MIDDLE:
     ROOMS[f"snapshot/{room}"] = {"snapshot/core", "snapshot/digest", "snapshot/format"}
 ROOMS["snapshot"] = {f"snapshot/{room}" for room in MIDDLE + ["core", "digest", "format"]}
