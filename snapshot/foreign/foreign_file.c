@@ -154,7 +154,7 @@ static enum snap_status take_text(struct file *file, bool json, const char **lay
 static bool may_be_old_pickle(const struct file *file)
 {
     return file->head_size > 0 && file->head[0] != '\0' &&
-           strchr("(]})cILFSVNKMJXGiTU", file->head[0]) != NULL;
+           strchr("(]})cILFSVNKMJXGiTUP", file->head[0]) != NULL;
 }
 
 static bool begins_with(const struct file *file, const char *magic, size_t size)

@@ -161,18 +161,15 @@ static enum snap_status encode_device(struct snap_foreign_tree *tree,
                                       const struct snap_pickle_value *arguments, json_t **node,
                                       struct snap_error *err)
 {
-    char *type = snap_pickle_text(snap_pickle_item(arguments, 0));
+    char type[40];
     int64_t index;
     char text[80];
-    if (type == NULL || strlen(type) > 40) {
-        free(type);
+    if (!snap_pickle_copy_text(snap_pickle_item(arguments, 0), type, sizeof type))
         return snap_foreign_leave_out(tree, "a torch.device without a name", node, err);
-    }
     if (snap_pickle_get_i64(snap_pickle_item(arguments, 1), &index))
         snprintf(text, sizeof text, "%s:%" PRId64, type, index);
     else
         snprintf(text, sizeof text, "%s", type);
-    free(type);
     return encode_string_of(tree, "~device", text, node, err);
 }
 

@@ -138,9 +138,9 @@ static enum snap_status take_devices(struct snap_foreign_source *source, const s
         if (!one)
             state = value->as.children.items[i + step - 1];
         if (step == 2) {
-            char *own = snap_pickle_text(value->as.children.items[i]);
-            snprintf(text, sizeof text, "%s.%.100s", key->stream, own != NULL ? own : "");
-            free(own);
+            char own[100] = "";
+            snap_pickle_copy_text(value->as.children.items[i], own, sizeof own);
+            snprintf(text, sizeof text, "%s.%s", key->stream, own);
         }
         snap_foreign_key_place(source, text, place, sizeof place);
         snap_foreign_stream_name(text, name);
@@ -208,9 +208,9 @@ enum snap_status snap_foreign_tell_rest(struct snap_foreign_source *source,
         const struct snap_pickle_value *key = dict->as.children.items[i];
         if (snap_foreign_is_taken(taken, key))
             continue;
-        char *text = snap_pickle_text(key);
-        snap_foreign_key_place(source, text != NULL ? text : "(a key)", place, sizeof place);
-        free(text);
+        char text[100] = "(a key)";
+        snap_pickle_copy_text(key, text, sizeof text);
+        snap_foreign_key_place(source, text, place, sizeof place);
         status = snap_foreign_state_add_gap(source->state, place,
                                             "it is no random state that is known", err);
     }

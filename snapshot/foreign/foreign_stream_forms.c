@@ -236,13 +236,12 @@ static enum snap_status object_json(struct snap_foreign_source *source,
     *made = json_object();
     for (size_t i = 0; status == SNAP_OK && i < dict->count; i += 2) {
         json_t *inner = NULL;
-        char *key = snap_pickle_text(dict->as.children.items[i]);
-        if (key == NULL)
+        char key[64];
+        if (!snap_pickle_copy_text(dict->as.children.items[i], key, sizeof key))
             return corrupt(what, "a state with a key that is no text", err);
         status = number_json(source, dict->as.children.items[i + 1], what, depth + 1, &inner, err);
         if (status == SNAP_OK)
             status = snap_json_set(*made, key, inner, err);
-        free(key);
     }
     return status;
 }
@@ -269,10 +268,11 @@ static enum snap_status any_json(struct snap_foreign_source *source,
         return status;
     }
     if (snap_pickle_is(value, SNAP_PICKLE_STR)) {
-        char *text = snap_pickle_text(value);
-        *made = text != NULL ? json_string(text) : NULL;
-        free(text);
-        return *made != NULL ? SNAP_OK : corrupt(what, "a state with odd text", err);
+        char text[64];
+        if (!snap_pickle_copy_text(value, text, sizeof text))
+            return corrupt(what, "a state with odd text", err);
+        *made = json_string(text);
+        return *made != NULL ? SNAP_OK : no_memory(what, err);
     }
     if (snap_pickle_is(value, SNAP_PICKLE_INT) || snap_pickle_is(value, SNAP_PICKLE_LONG) ||
         snap_pickle_is(value, SNAP_PICKLE_BOOL))

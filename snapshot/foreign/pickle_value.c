@@ -308,15 +308,17 @@ bool snap_pickle_is_text(const struct snap_pickle_value *value, const char *text
            memcmp(value->as.bytes.data, text, value->as.bytes.size) == 0;
 }
 
-char *snap_pickle_text(const struct snap_pickle_value *value)
+bool snap_pickle_copy_text(const struct snap_pickle_value *value, char *out, size_t out_bytes)
 {
     if (!snap_pickle_is(value, SNAP_PICKLE_STR))
-        return NULL;
+        return false;
     const char *data = (const char *)value->as.bytes.data;
     size_t size = value->as.bytes.size;
-    if (memchr(data, '\0', size) != NULL || !snap_utf8_is_valid(data, size))
-        return NULL;
-    return strndup(data, size);
+    if (size >= out_bytes || memchr(data, '\0', size) != NULL || !snap_utf8_is_valid(data, size))
+        return false;
+    memcpy(out, data, size);
+    out[size] = '\0';
+    return true;
 }
 
 size_t snap_pickle_count(const struct snap_pickle_value *value)

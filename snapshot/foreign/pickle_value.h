@@ -85,9 +85,9 @@ enum snap_status snap_pickle_digits(const struct snap_pickle_value *value, size_
                                     struct snap_buffer *out, struct snap_error *err);
 /* Is it exactly this text? */
 bool snap_pickle_is_text(const struct snap_pickle_value *value, const char *text);
-/* STR as a string of C, copied; NULL when it is none, has a NUL, is no plain UTF-8, or memory is
- * out. Freed with free(). */
-char *snap_pickle_text(const struct snap_pickle_value *value);
+/* Copy a STR as a string of C. False when it is none, has a NUL, is no plain UTF-8, or does not
+ * fit. */
+bool snap_pickle_copy_text(const struct snap_pickle_value *value, char *out, size_t out_bytes);
 /* Items of a list or tuple; 0 of anything else. */
 size_t snap_pickle_count(const struct snap_pickle_value *value);
 const struct snap_pickle_value *snap_pickle_item(const struct snap_pickle_value *value,
