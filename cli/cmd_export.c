@@ -110,8 +110,7 @@ static const struct cmd_option options[] = {
     { "shard", "N", CMD_OPTION_NUMBER, AT(shard), false,
       "accelerate and hf-trainer: the random states of shard N" },
     { "numpy", "1|2", CMD_OPTION_NUMBER, AT(numpy), false,
-      "how arrays name NumPy: 1 (the default) is read by both, 2 by NumPy 1.26 and later, without "
-      "a warning" },
+      "write arrays as NumPy 1 or 2 does; by default so that both read them, read only" },
     { .name = NULL },
 };
 

@@ -198,7 +198,7 @@ static enum snap_status check_options(const struct snap_export_options *options,
     bool root_only = options->form == SNAP_EXPORT_SAFETENSORS || options->form == SNAP_EXPORT_NPZ;
     if (options->form < SNAP_EXPORT_PICKLE || options->form > SNAP_EXPORT_NPY)
         return snap_error_set(err, SNAP_INVALID, "export: no form");
-    if (options->numpy != 1 && options->numpy != 2)
+    if (options->numpy < 0 || options->numpy > 2)
         return snap_error_set(err, SNAP_INVALID, "export: NumPy %d: 1 and 2 are known",
                               options->numpy);
     if (states && (options->stream != NULL || options->root != NULL))
@@ -239,7 +239,8 @@ enum snap_status snap_export(const struct snap_archive *archive,
                               "export: no archive or path, or options that are not "
                               "SNAP_EXPORT_OPTIONS_INIT");
     enum snap_status status = check_options(options, err);
-    job.pickle.numpy = options->numpy == 2 ? "numpy._core" : "numpy.core";
+    if (options->numpy != 0)
+        job.pickle.numpy = options->numpy == 2 ? "numpy._core" : "numpy.core";
     if (status == SNAP_OK)
         status = snap_zip_writer_new(&job.zip, err);
     if (status == SNAP_OK && options->root != NULL)

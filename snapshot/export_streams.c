@@ -134,7 +134,7 @@ static enum snap_status put_bit_generator(struct snap_pickle_writer *writer, con
                                           const char *dtype, struct snap_error *err)
 {
     json_t *at = (json_t *)(uintptr_t)object; /* for the iterator, which changes nothing */
-    enum snap_status status = snap_pickle_put_mark(writer, err);
+    enum snap_status status = snap_pickle_put_dict(writer, err);
     for (void *it = json_object_iter(at); status == SNAP_OK && it != NULL;
          it = json_object_iter_next(at, it)) {
         const char *key = json_object_iter_key(it);
@@ -153,7 +153,7 @@ static enum snap_status put_bit_generator(struct snap_pickle_writer *writer, con
         else
             status = put_number(writer, value, err);
     }
-    return status == SNAP_OK ? snap_pickle_put_dict(writer, err) : status;
+    return status == SNAP_OK ? snap_pickle_put_dict_end(writer, err) : status;
 }
 
 /* What the stream's library hands out. */
@@ -385,7 +385,7 @@ static enum snap_status put_slot(struct snap_export_job *job, const struct slot 
     /* Accelerate wants a list of them; HF Trainer one state where there is one device. */
     bool list = slot->devices && (accelerate || devices > 1);
     if (status == SNAP_OK && list)
-        status = snap_pickle_put_mark(&job->pickle, err);
+        status = snap_pickle_put_list(&job->pickle, err);
     if (status == SNAP_OK && devices > 0) {
         status = put_devices(job, slot, key, &devices, err);
     } else if (status == SNAP_OK) {
@@ -395,7 +395,7 @@ static enum snap_status put_slot(struct snap_export_job *job, const struct slot 
         else if (status == SNAP_OK)
             status = put_state(job, &state, err);
     }
-    return status == SNAP_OK && list ? snap_pickle_put_list(&job->pickle, err) : status;
+    return status == SNAP_OK && list ? snap_pickle_put_list_end(&job->pickle, err) : status;
 }
 
 /* What the form has no key for. */
@@ -425,7 +425,7 @@ enum snap_status snap_export_random_states(struct snap_export_job *job, struct s
     size_t found = 0;
     enum snap_status status = snap_pickle_put_begin(writer, err);
     if (status == SNAP_OK)
-        status = snap_pickle_put_mark(writer, err);
+        status = snap_pickle_put_dict(writer, err);
     if (status == SNAP_OK && job->options->form == SNAP_EXPORT_ACCELERATE) {
         status = snap_pickle_put_string(writer, "step", err);
         if (status == SNAP_OK)
@@ -438,6 +438,6 @@ enum snap_status snap_export_random_states(struct snap_export_job *job, struct s
     if (status == SNAP_OK)
         status = tell_others(job, err);
     if (status == SNAP_OK)
-        status = snap_pickle_put_dict(writer, err);
+        status = snap_pickle_put_dict_end(writer, err);
     return status == SNAP_OK ? snap_export_torch(job, err) : status;
 }

@@ -118,7 +118,7 @@ static bool is_object(const struct snap_pickle_value *value, enum snap_pickle_ro
 bool snap_numpy_is_array(const struct snap_pickle_value *value)
 {
     return is_object(value, SNAP_ROLE_NDARRAY_RECONSTRUCT) ||
-           is_object(value, SNAP_ROLE_FROMBUFFER);
+           is_object(value, SNAP_ROLE_FROMBUFFER) || is_object(value, SNAP_ROLE_NDARRAY);
 }
 
 bool snap_numpy_is_scalar(const struct snap_pickle_value *value)
@@ -131,10 +131,25 @@ static enum snap_status corrupt(const char *what, const char *text, struct snap_
     return snap_error_set(err, SNAP_CORRUPT, "%s: %s", what, text);
 }
 
-/* dtype("f4", False, True), state (3, "<", None, None, None, -1, -1, 0). */
+static enum snap_status no_such_dtype(const char *what, const struct snap_pickle_value *text,
+                                      struct snap_error *err)
+{
+    return snap_error_set(
+        err, SNAP_UNSUPPORTED,
+        "%s: an array of dtype %.*s, which is no number: the format has none such", what,
+        (int)(text->as.bytes.size < 40 ? text->as.bytes.size : 40),
+        (const char *)text->as.bytes.data);
+}
+
+/* dtype("f4", False, True), state (3, "<", None, None, None, -1, -1, 0); or just "<f4". */
 static enum snap_status read_dtype(const struct snap_pickle_value *value, const char *what,
                                    enum snap_dtype *dtype, bool *big_endian, struct snap_error *err)
 {
+    if (snap_pickle_is(value, SNAP_PICKLE_STR))
+        return snap_numpy_dtype_from_text((const char *)value->as.bytes.data, value->as.bytes.size,
+                                          dtype, big_endian)
+                   ? SNAP_OK
+                   : no_such_dtype(what, value, err);
     if (!is_object(value, SNAP_ROLE_DTYPE))
         return corrupt(what, "an array whose dtype is none", err);
     const struct snap_pickle_value *text = snap_pickle_item(value->as.object.arguments, 0);
@@ -147,11 +162,7 @@ static enum snap_status read_dtype(const struct snap_pickle_value *value, const 
         return corrupt(what, "an array whose dtype is none", err);
     else if (!snap_numpy_dtype_from_text((const char *)text->as.bytes.data, text->as.bytes.size,
                                          dtype, &ignored))
-        return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "%s: an array of dtype %.*s, which is no number: the format has none "
-                              "such",
-                              what, (int)(text->as.bytes.size < 40 ? text->as.bytes.size : 40),
-                              (const char *)text->as.bytes.data);
+        return no_such_dtype(what, text, err);
     if (state != NULL && (!snap_pickle_is(snap_pickle_item(state, 2), SNAP_PICKLE_NONE) ||
                           !snap_pickle_is(snap_pickle_item(state, 3), SNAP_PICKLE_NONE) ||
                           !snap_pickle_is(snap_pickle_item(state, 4), SNAP_PICKLE_NONE)))
@@ -217,6 +228,9 @@ enum snap_status snap_numpy_array(const struct snap_pickle_value *value, const c
     *tensor = (struct snap_foreign_tensor)SNAP_FOREIGN_TENSOR_INIT;
     const struct snap_pickle_value *arguments = value->as.object.arguments;
     const struct snap_pickle_value *state = value->as.object.state;
+    if (is_object(value, SNAP_ROLE_NDARRAY))
+        return read_array(snap_pickle_item(arguments, 1), snap_pickle_item(arguments, 0),
+                          snap_pickle_item(arguments, 2), false, what, tensor, err);
     if (is_object(value, SNAP_ROLE_FROMBUFFER)) {
         const struct snap_pickle_value *order = snap_pickle_item(arguments, 3);
         bool fortran = snap_pickle_is_text(order, "F");

@@ -146,7 +146,6 @@ bool snap_pickle_name_is_callable(const struct snap_pickle_name *name)
 {
     switch (name->role) {
     case SNAP_ROLE_BUILTIN:
-    case SNAP_ROLE_NDARRAY:
     case SNAP_ROLE_ELEMENT:
     case SNAP_ROLE_BIT_GENERATOR_CLASS:
     case SNAP_ROLE_SEED_SEQUENCE_CLASS:

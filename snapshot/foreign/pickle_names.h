@@ -27,7 +27,7 @@ enum snap_pickle_role {
     SNAP_ROLE_TIMEDELTA, /* datetime.timedelta(days, seconds, microseconds) */
     SNAP_ROLE_ENUM,      /* a class of integers or text with names, called with one of them */
     /* NumPy */
-    SNAP_ROLE_NDARRAY,             /* the class */
+    SNAP_ROLE_NDARRAY, /* the class; called, ndarray(shape, dtype, bytes): what we write */
     SNAP_ROLE_NDARRAY_RECONSTRUCT, /* _reconstruct(ndarray, (0,), b"b"), state */
     SNAP_ROLE_FROMBUFFER,          /* _frombuffer(bytes, dtype, shape, order): protocol 5 */
     SNAP_ROLE_DTYPE,

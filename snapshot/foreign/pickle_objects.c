@@ -208,6 +208,17 @@ static enum snap_status push_reconstructed(struct snap_pickle_machine *machine,
     return push_object(machine, made->as.name, none, err);
 }
 
+/* ndarray(shape, dtype, bytes): without the bytes it would be memory that is not written. */
+static enum snap_status push_array(struct snap_pickle_machine *machine,
+                                   const struct snap_pickle_name *name,
+                                   struct snap_pickle_value *arguments, struct snap_error *err)
+{
+    if (snap_pickle_count(arguments) != 3 ||
+        !snap_pickle_is(argument(arguments, 2), SNAP_PICKLE_BYTES))
+        return wrong_arguments(machine, name, err);
+    return push_object(machine, name, arguments, err);
+}
+
 enum snap_status snap_pickle_call(struct snap_pickle_machine *machine,
                                   struct snap_pickle_value *callable,
                                   struct snap_pickle_value *arguments, struct snap_error *err)
@@ -234,6 +245,8 @@ enum snap_status snap_pickle_call(struct snap_pickle_machine *machine,
     case SNAP_ROLE_DEFAULT_DICT:
     case SNAP_ROLE_COUNTER:
         return push_dict(machine, name, arguments, err);
+    case SNAP_ROLE_NDARRAY:
+        return push_array(machine, name, arguments, err);
     case SNAP_ROLE_RECONSTRUCTOR:
         return push_reconstructed(machine, name, arguments, err);
     default:

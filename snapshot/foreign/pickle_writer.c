@@ -182,12 +182,22 @@ enum snap_status snap_pickle_put_tuple(struct snap_pickle_writer *writer, struct
 
 enum snap_status snap_pickle_put_list(struct snap_pickle_writer *writer, struct snap_error *err)
 {
-    return put_opcode(writer, 'l', err);
+    return put(writer, "](", 2, err);
+}
+
+enum snap_status snap_pickle_put_list_end(struct snap_pickle_writer *writer, struct snap_error *err)
+{
+    return put_opcode(writer, 'e', err);
 }
 
 enum snap_status snap_pickle_put_dict(struct snap_pickle_writer *writer, struct snap_error *err)
 {
-    return put_opcode(writer, 'd', err);
+    return put(writer, "}(", 2, err);
+}
+
+enum snap_status snap_pickle_put_dict_end(struct snap_pickle_writer *writer, struct snap_error *err)
+{
+    return put_opcode(writer, 'u', err);
 }
 
 enum snap_status snap_pickle_put_call(struct snap_pickle_writer *writer, struct snap_error *err)
@@ -227,14 +237,41 @@ static enum snap_status put_core(struct snap_pickle_writer *writer, const char *
                                  struct snap_error *err)
 {
     char module[40];
-    snprintf(module, sizeof module, "%s.multiarray", writer->numpy);
+    snprintf(module, sizeof module, "%s.multiarray",
+             writer->numpy != NULL ? writer->numpy : "numpy.core");
     return snap_pickle_put_name(writer, module, name, err);
+}
+
+static enum snap_status put_shape(struct snap_pickle_writer *writer, size_t ndim,
+                                  const uint64_t *shape, struct snap_error *err)
+{
+    enum snap_status status = snap_pickle_put_mark(writer, err);
+    for (size_t i = 0; status == SNAP_OK && i < ndim; i++)
+        status = snap_pickle_put_int(writer, (int64_t)shape[i], err);
+    return status == SNAP_OK ? snap_pickle_put_tuple(writer, err) : status;
+}
+
+/* ndarray(shape, "<u4", bytes) */
+static enum snap_status put_plain_array(struct snap_pickle_writer *writer, const char *dtype,
+                                        size_t ndim, const uint64_t *shape, const void *data,
+                                        size_t size, struct snap_error *err)
+{
+    enum snap_status status = snap_pickle_put_name(writer, "numpy", "ndarray", err);
+    if (status == SNAP_OK)
+        status = put_shape(writer, ndim, shape, err);
+    if (status == SNAP_OK)
+        status = snap_pickle_put_string(writer, dtype, err);
+    if (status == SNAP_OK)
+        status = snap_pickle_put_bytes(writer, data, size, err);
+    return status == SNAP_OK ? put(writer, "\x87R", 2, err) : status;
 }
 
 enum snap_status snap_pickle_put_array(struct snap_pickle_writer *writer, const char *dtype,
                                        size_t ndim, const uint64_t *shape, const void *data,
                                        size_t size, struct snap_error *err)
 {
+    if (writer->numpy == NULL)
+        return put_plain_array(writer, dtype, ndim, shape, data, size, err);
     enum snap_status status = put_core(writer, "_reconstruct", err);
     if (status == SNAP_OK)
         status = snap_pickle_put_name(writer, "numpy", "ndarray", err);
@@ -243,11 +280,9 @@ enum snap_status snap_pickle_put_array(struct snap_pickle_writer *writer, const 
     if (status == SNAP_OK)
         status = snap_pickle_put_bytes(writer, "b", 1, err);
     if (status == SNAP_OK)
-        status = put(writer, "\x87R(K\x01(", 6, err);
-    for (size_t i = 0; status == SNAP_OK && i < ndim; i++)
-        status = snap_pickle_put_int(writer, (int64_t)shape[i], err);
+        status = put(writer, "\x87R(K\x01", 5, err);
     if (status == SNAP_OK)
-        status = snap_pickle_put_tuple(writer, err);
+        status = put_shape(writer, ndim, shape, err);
     if (status == SNAP_OK)
         status = put_dtype(writer, dtype, err);
     if (status == SNAP_OK)

@@ -15,7 +15,10 @@
 
 struct snap_pickle_writer {
     struct snap_buffer out;
-    const char *numpy; /* the module of NumPy's internals: "numpy.core", "numpy._core" */
+    /* The module of NumPy's internals, "numpy.core" or "numpy._core", whose functions make arrays
+     * that can be written to. NULL: by the class alone, which every NumPy has under one name, and
+     * which makes arrays that are read only. */
+    const char *numpy;
 };
 
 enum snap_status snap_pickle_put_begin(struct snap_pickle_writer *writer, struct snap_error *err);
@@ -42,12 +45,17 @@ enum snap_status snap_pickle_put_bytes(struct snap_pickle_writer *writer, const 
 enum snap_status snap_pickle_put_name(struct snap_pickle_writer *writer, const char *module,
                                       const char *name, struct snap_error *err);
 
-/* A mark, and a container of what was pushed since it. */
+/* A tuple of what is pushed between the two. */
 enum snap_status snap_pickle_put_mark(struct snap_pickle_writer *writer, struct snap_error *err);
 enum snap_status snap_pickle_put_tuple(struct snap_pickle_writer *writer, struct snap_error *err);
+/* A list; a dict, of keys and values in turn. In opcodes that torch's reader for weights alone
+ * takes. */
 enum snap_status snap_pickle_put_list(struct snap_pickle_writer *writer, struct snap_error *err);
-/* Keys and values, in turn. */
+enum snap_status snap_pickle_put_list_end(struct snap_pickle_writer *writer,
+                                          struct snap_error *err);
 enum snap_status snap_pickle_put_dict(struct snap_pickle_writer *writer, struct snap_error *err);
+enum snap_status snap_pickle_put_dict_end(struct snap_pickle_writer *writer,
+                                          struct snap_error *err);
 /* What the name below it gives when it is called with the tuple on top. */
 enum snap_status snap_pickle_put_call(struct snap_pickle_writer *writer, struct snap_error *err);
 /* The object below gets the state on top. */

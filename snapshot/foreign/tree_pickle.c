@@ -54,11 +54,11 @@ static enum snap_status put_nothing(struct snap_tree_pickle *tree, const char *r
 
 /* ---- containers ---- */
 
-/* The items of a list, behind a mark. */
+/* The items of a list. */
 static enum snap_status put_items(struct snap_tree_pickle *tree, const struct snap_node *list,
                                   struct snap_error *err)
 {
-    enum snap_status status = snap_pickle_put_mark(tree->writer, err);
+    enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < snap_node_count(list); i++) {
         size_t before;
         status = enter(tree, NULL, (int64_t)i, &before, err);
@@ -72,14 +72,18 @@ static enum snap_status put_items(struct snap_tree_pickle *tree, const struct sn
 static enum snap_status put_list(struct snap_tree_pickle *tree, const struct snap_node *list,
                                  struct snap_error *err)
 {
-    enum snap_status status = put_items(tree, list, err);
-    return status == SNAP_OK ? snap_pickle_put_list(tree->writer, err) : status;
+    enum snap_status status = snap_pickle_put_list(tree->writer, err);
+    if (status == SNAP_OK)
+        status = put_items(tree, list, err);
+    return status == SNAP_OK ? snap_pickle_put_list_end(tree->writer, err) : status;
 }
 
 static enum snap_status put_tuple(struct snap_tree_pickle *tree, const struct snap_node *list,
                                   struct snap_error *err)
 {
-    enum snap_status status = put_items(tree, list, err);
+    enum snap_status status = snap_pickle_put_mark(tree->writer, err);
+    if (status == SNAP_OK)
+        status = put_items(tree, list, err);
     return status == SNAP_OK ? snap_pickle_put_tuple(tree->writer, err) : status;
 }
 
@@ -87,7 +91,7 @@ static enum snap_status put_tuple(struct snap_tree_pickle *tree, const struct sn
 static enum snap_status put_dict(struct snap_tree_pickle *tree, const struct snap_node *node,
                                  struct snap_error *err)
 {
-    enum snap_status status = snap_pickle_put_mark(tree->writer, err);
+    enum snap_status status = snap_pickle_put_dict(tree->writer, err);
     bool is_map = snap_node_type(node) == SNAP_NODE_MAP;
     for (size_t i = 0; status == SNAP_OK && i < snap_node_count(node); i++) {
         const struct snap_node *item = snap_node_at(node, i);
@@ -107,7 +111,7 @@ static enum snap_status put_dict(struct snap_tree_pickle *tree, const struct sna
             status = put_node(tree, item, err);
         leave(tree, before);
     }
-    return status == SNAP_OK ? snap_pickle_put_dict(tree->writer, err) : status;
+    return status == SNAP_OK ? snap_pickle_put_dict_end(tree->writer, err) : status;
 }
 
 /* module.name(inner), where inner is one argument. */
@@ -187,12 +191,24 @@ static enum snap_status put_array(struct snap_tree_pickle *tree, const struct sn
     return tree->put_tensor(tree->arg, view, true, err);
 }
 
+/* The value of a key; NULL when it is not there. (snap_node_get takes memory for the question.) */
+static const struct snap_node *find_key(const struct snap_node *map, const char *key)
+{
+    for (size_t i = 0; i < snap_node_count(map); i++) {
+        int64_t ignored;
+        const char *name = snap_node_key_at(map, i, &ignored);
+        if (name != NULL && strcmp(name, key) == 0)
+            return snap_node_at(map, i);
+    }
+    return NULL;
+}
+
 /* collections.deque(items, maxlen). */
 static enum snap_status put_deque(struct snap_tree_pickle *tree, const struct snap_node *node,
                                   struct snap_error *err)
 {
-    const struct snap_node *items = snap_node_get(node, "items");
-    const struct snap_node *most = snap_node_get(node, "maxlen");
+    const struct snap_node *items = find_key(node, "items");
+    const struct snap_node *most = find_key(node, "maxlen");
     if (items == NULL || most == NULL)
         return put_nothing(tree, "a deque without items", err);
     enum snap_status status = snap_pickle_put_name(tree->writer, "collections", "deque", err);
@@ -212,7 +228,7 @@ static enum snap_status put_deque(struct snap_tree_pickle *tree, const struct sn
 static enum snap_status put_default(struct snap_tree_pickle *tree, const struct snap_node *node,
                                     struct snap_error *err)
 {
-    const struct snap_node *items = snap_node_get(node, "items");
+    const struct snap_node *items = find_key(node, "items");
     return items != NULL ? put_dict(tree, items, err)
                          : put_nothing(tree, "a defaultdict without items", err);
 }

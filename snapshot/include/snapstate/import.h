@@ -89,10 +89,14 @@ struct snap_export_options {
     const char *stream; /* its name ("python", "shard-001/python"); or NULL */
     const char *root;   /* the root whose tensors are written; or NULL */
     int shard;          /* whose streams ACCELERATE and HF_TRAINER take; -1: those of no shard */
-    int numpy;          /* 1, or 2: how modules of NumPy are named; 2's cannot be read by 1.24 */
+    /* How arrays of NumPy are written. 0: so that every NumPy reads them, and torch's reader for
+     * weights alone where it allows ndarray; they come out read only. 1, 2: as NumPy 1, 2 writes
+     * them; 2's cannot be read by NumPy before 1.26, and 1's not by torch's reader for weights
+     * beside NumPy 2. */
+    int numpy;
 };
 #define SNAP_EXPORT_OPTIONS_INIT \
-    { .size_bytes = sizeof(struct snap_export_options), .shard = -1, .numpy = 1 }
+    { .size_bytes = sizeof(struct snap_export_options), .shard = -1 }
 
 /* Write a file at `path`, which replaces what is there, as a whole or not at all. *left_out (NULL:
  * not wanted) receives what the form cannot hold, a line each, NULL when there is nothing; freed
