@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking the state for a save, and the requests that ask for one. The copy and the writing are two
- * halves: here the second follows the first at once. */
+/* Taking the state for a save, and the requests that ask for one. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -58,7 +57,7 @@ static void answer_request(struct snap_run *run)
     atomic_compare_exchange_strong(&run->requested, &told, SNAP_WANTED_NOTHING);
 }
 
-/* ---- the copy ---- */
+/* ---- the state ---- */
 
 static enum snap_status fill_coverage(const struct snap_inventory *inventory, json_t *coverage,
                                       struct snap_error *err)
@@ -175,7 +174,7 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
         return snap_error_set(err, SNAP_NO_MEMORY, "capture: out of memory");
     made->error = (struct snap_error)SNAP_ERROR_INIT;
     snap_snapshot_name("snapshots", step, job.name);
-    status = snap_save_job_take(run, SNAP_IMAGE_COPY, &job, err);
+    status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE, &job, err);
     if (status == SNAP_OK) {
         save(run, &job, made);
         made->next = run->tickets;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "digest/sha256.h"
+#include "format/archive_read.h"
 #include "format/archive_write.h"
 #include "format/json_canonical.h"
 #include "format/member_name.h"
@@ -77,77 +78,41 @@ static enum snap_status place_packed(struct snap_restore *restore, size_t index,
     return status;
 }
 
-/* Members to be read into memory of the trainer's. */
-struct reading {
-    const struct snap_archive *archive;
-    size_t *members; /* their indices */
-    unsigned char **places;
-    enum snap_status *statuses;
-    size_t count;
-};
-
-static void read_one(void *arg, size_t index, unsigned worker)
-{
-    struct reading *reading = arg;
-    const struct snap_member *member =
-        snap_archive_member(reading->archive, reading->members[index]);
-    (void)worker;
-    reading->statuses[index] =
-        snap_archive_read(reading->archive, member, reading->places[index], NULL);
-}
-
-/* Read them all, in parallel; the first that fails is told, by reading it again. */
-static enum snap_status read_all(struct snap_run *run, struct reading *reading,
-                                 struct snap_error *err)
-{
-    snap_pool_run(run->pool, reading->count, read_one, reading);
-    for (size_t i = 0; i < reading->count; i++) {
-        const struct snap_member *member =
-            snap_archive_member(reading->archive, reading->members[i]);
-        if (reading->statuses[i] == SNAP_OK)
-            continue;
-        enum snap_status status =
-            snap_archive_read(reading->archive, member, reading->places[i], err);
-        if (status != SNAP_OK)
-            return status;
-    }
-    return SNAP_OK;
-}
-
 /* At tiers exact and streams storages are the same on both sides, index by index. */
 static enum snap_status place_storages(struct snap_restore *restore, struct snap_error *err)
 {
     const struct snap_inventory *inventory = &restore->run->inventory;
     size_t capacity = snap_archive_member_count(restore->archive);
-    struct reading reading = { .archive = restore->archive };
+    size_t *members = calloc(capacity + 1, sizeof *members);
+    unsigned char **places = calloc(capacity + 1, sizeof *places);
+    size_t wanted = 0;
     enum snap_status status = SNAP_OK;
-    reading.members = calloc(capacity + 1, sizeof *reading.members);
-    reading.places = calloc(capacity + 1, sizeof *reading.places);
-    reading.statuses = calloc(capacity + 1, sizeof *reading.statuses);
-    if (reading.members == NULL || reading.places == NULL || reading.statuses == NULL)
+    if (members == NULL || places == NULL)
         status = no_memory(err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++) {
-        const struct snap_inventory_storage *storage = &inventory->storages[i];
+        const struct snap_inventory_storage *storage =
+            &inventory->storages[inventory->storage_order[i]];
         size_t first;
         size_t count;
         if (storage->packed || storage->size == 0)
             continue;
-        status = snap_archive_storage_members(restore->archive, i, &first, &count, err);
+        status = snap_archive_storage_members(restore->archive, inventory->storage_order[i], &first,
+                                              &count, err);
         unsigned char *place = storage->base;
         for (size_t part = 0; status == SNAP_OK && part < count; part++) {
-            reading.members[reading.count] = first + part;
-            reading.places[reading.count++] = place;
+            members[wanted] = first + part;
+            places[wanted++] = place;
             place += snap_storage_part_bytes(storage->size, part);
         }
     }
     if (status == SNAP_OK)
-        status = read_all(restore->run, &reading, err);
+        status = snap_archive_read_into(restore->archive, members, places, wanted,
+                                        restore->run->pool, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++)
         if (inventory->storages[i].packed)
             status = place_packed(restore, i, err);
-    free(reading.members);
-    free(reading.places);
-    free(reading.statuses);
+    free(members);
+    free(places);
     return status;
 }
 
@@ -263,6 +228,25 @@ static enum snap_status tell_trees(struct snap_restore *restore, struct snap_err
     return status;
 }
 
+/* Storages were digested where they lie, when they had been read there, and nothing but packed ones
+ * was written after: those digests stand. Packed ones are gathered again. */
+static void know_storages(const struct snap_restore *restore, struct snap_write_member *members)
+{
+    const struct snap_inventory *inventory = &restore->run->inventory;
+    size_t at = 2 + inventory->stream_count; /* state.json, data.json and the streams */
+    for (size_t i = 0; i < inventory->storage_count; i++) {
+        const struct snap_inventory_storage *storage = &inventory->storages[i];
+        for (size_t part = 0; part < storage->part_count; part++, at++) {
+            struct snap_write_member *made = &members[at];
+            const struct snap_member *member = snap_archive_find(restore->archive, made->name);
+            if (member == NULL || storage->packed || storage->size == 0)
+                continue;
+            memcpy(made->sha256, member->sha256, SNAP_DIGEST_BYTES);
+            made->digest_known = true;
+        }
+    }
+}
+
 static enum snap_status read_back(struct snap_restore *restore, struct snap_error *err)
 {
     struct snap_run *run = restore->run;
@@ -274,6 +258,8 @@ static enum snap_status read_back(struct snap_restore *restore, struct snap_erro
     enum snap_status status = snap_state_image_take(run, 0, &image, err);
     if (status == SNAP_OK)
         status = snap_state_image_members(run, &image, 0, &members, &count, err);
+    if (status == SNAP_OK)
+        know_storages(restore, members);
     if (status == SNAP_OK)
         status = snap_archive_state_digest(members, count, run->pool, state, err);
     if (status == SNAP_OK)
@@ -375,13 +361,13 @@ enum snap_status snap_restore_place(struct snap_restore *restore, struct snap_er
         status = place_streams(restore, err);
         if (status != SNAP_OK)
             return status;
-        status = place_storages(restore, &cause);
-        if (status == SNAP_OK)
-            status = place_position(restore, &cause);
+        status = place_position(restore, &cause);
         if (status == SNAP_OK) {
             place_small(restore);
-            status = read_back(restore, &cause);
+            status = place_storages(restore, &cause); /* the last: see know_storages */
         }
+        if (status == SNAP_OK)
+            status = read_back(restore, &cause);
     }
     return status == SNAP_OK ? SNAP_OK : snap_restore_unusable(&cause, err);
 }

@@ -375,6 +375,16 @@ enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err)
     return status;
 }
 
+void snap_run_after_fork(struct snap_run *run)
+{
+    if (run == NULL)
+        return;
+    if (run->lock != NULL)
+        snap_store_unlock(run->store, run->lock); /* the parent has it still */
+    run->lock = NULL;
+    snap_ledger_file_close(&run->ledger_file, NULL); /* nothing was written through it here */
+}
+
 const char *snap_run_dir(const struct snap_run *run)
 {
     return run == NULL ? NULL : run->dir;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "digest/sha256.h"
 #include "format/archive_write.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
@@ -51,12 +52,12 @@ static enum snap_status job_members(const struct snap_run *run, const struct sna
     return SNAP_OK;
 }
 
-/* Does the intact archive hold what the plan holds? A capsule's failure is part of that. */
-static bool same_content(const struct snap_archive *archive, const struct snap_archive_plan *plan,
+/* Does the intact archive hold what is to be saved? A capsule's failure is part of that. */
+static bool same_content(const struct snap_archive *archive, const char *state,
                          const struct snap_save_job *job)
 {
     const struct snap_manifest *manifest = snap_archive_manifest(archive);
-    return strcmp(snap_archive_state_hash(archive), snap_archive_plan_state_hash(plan)) == 0 &&
+    return strcmp(snap_archive_state_hash(archive), state) == 0 &&
            memcmp(&manifest->after, &job->manifest.after, sizeof manifest->after) == 0 &&
            manifest->step == job->manifest.step && manifest->capsule == job->capsule &&
            (!job->capsule || json_equal(manifest->failure, job->manifest.failure));
@@ -87,11 +88,13 @@ static enum snap_status meet_same(struct snap_run *run, const struct snap_save_j
 /* A file of this name may be there. *mode: how to write; *was_there: nothing is to be written, and
  * its hash is in `hash`. */
 static enum snap_status meet_existing(struct snap_run *run, const struct snap_save_job *job,
-                                      const struct snap_archive_plan *plan,
+                                      struct snap_write_member *members, size_t count,
                                       enum snap_put_mode *mode, bool *was_there,
                                       char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
 {
     struct snap_error cause = SNAP_ERROR_INIT;
+    unsigned char digest[SNAP_DIGEST_BYTES] = { 0 };
+    char state[SNAP_HASH_TEXT_BYTES];
     struct snap_archive *archive = NULL;
     *mode = SNAP_PUT_CREATE;
     *was_there = false;
@@ -100,7 +103,10 @@ static enum snap_status meet_existing(struct snap_run *run, const struct snap_sa
         return SNAP_OK;
     if (status == SNAP_OK)
         status = snap_archive_check(archive, run->pool, &cause);
-    bool same = status == SNAP_OK && same_content(archive, plan, job);
+    if (status == SNAP_OK)
+        status = snap_archive_state_digest(members, count, run->pool, digest, &cause);
+    snap_hash_text("state1", digest, state);
+    bool same = status == SNAP_OK && same_content(archive, state, job);
     if (same)
         status = meet_same(run, job, archive, was_there, hash, &cause);
     else if (status == SNAP_OK && job->capsule)
@@ -109,8 +115,7 @@ static enum snap_status meet_existing(struct snap_run *run, const struct snap_sa
         status = snap_error_set(&cause, SNAP_DIFFERS,
                                 "%s/%s: is there already with another state "
                                 "(%.23s... there, %.23s... now)",
-                                run->dir, job->name, snap_archive_state_hash(archive),
-                                snap_archive_plan_state_hash(plan));
+                                run->dir, job->name, snap_archive_state_hash(archive), state);
     if (status != SNAP_OK && status != SNAP_CORRUPT && err != NULL)
         *err = cause;
     snap_archive_close(archive);
@@ -158,7 +163,7 @@ static enum snap_status saved_event(struct snap_run *run, const struct snap_save
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
                                      struct snap_save_result *result, struct snap_error *err)
 {
-    struct snap_put_options put = { .no_read_back = run->no_read_back };
+    struct snap_put_options put = { .no_read_back = run->no_read_back, .pool = run->pool };
     struct snap_write_member *members = NULL;
     snap_member_name *names = NULL;
     struct snap_archive_plan *plan = NULL;
@@ -166,18 +171,17 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
     size_t count = 0;
     enum snap_status status = job_members(run, job, &members, &count, &names, err);
     if (status == SNAP_OK)
-        status = snap_archive_plan_new(&job->manifest, members, count, run->pool, &plan, err);
+        status = snap_archive_plan_new(&job->manifest, members, count, &plan, err);
     if (status == SNAP_OK)
         status = snap_ledger_file_sync(&run->ledger_file, err);
     if (status == SNAP_OK)
-        status = meet_existing(run, job, plan, &put.mode, &result->was_there, result->snapshot_hash,
-                               err);
+        status = meet_existing(run, job, members, count, &put.mode, &result->was_there,
+                               result->snapshot_hash, err);
     if (status == SNAP_OK && !result->was_there) {
-        size_t segment_count;
-        const struct snap_segment *segments = snap_archive_plan_segments(plan, &segment_count);
+        struct snap_content content = snap_archive_plan_content(plan);
+        status = snap_store_put(run->store, job->name, &content, &put, err);
         snprintf(result->snapshot_hash, sizeof result->snapshot_hash, "%s",
                  snap_archive_plan_snapshot_hash(plan));
-        status = snap_store_put(run->store, job->name, segments, segment_count, &put, err);
     }
     if (status == SNAP_OK && !job->capsule)
         status = move_latest(run, job, result->snapshot_hash, err);

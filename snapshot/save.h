@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A save in two halves: the job is a copy of everything that the archive needs, taken at once;
- * writing it needs nothing of the trainer's memory. */
+/* A save in two halves: the job is everything that the archive needs, taken at once; writing it
+ * looks at the trainer's tensors and values where they lie, once. */
 #ifndef SNAP_SAVE_H
 #define SNAP_SAVE_H
 
@@ -25,8 +25,8 @@ struct snap_save_result {
     bool was_there; /* the same state was saved already */
 };
 
-/* Take the copy (capture.c). `flags` as for snap_state_image_take. *job must be zeroed; it is to be
- * released whatever the answer. */
+/* Take the state (capture.c). `flags` as for snap_state_image_take. *job must be zeroed; it is to
+ * be released whatever the answer. */
 enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags, struct snap_save_job *job,
                                     struct snap_error *err);
 void snap_save_job_release(struct snap_save_job *job);

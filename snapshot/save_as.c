@@ -49,7 +49,8 @@ static enum snap_status put(const struct snap_run *run, const struct snap_save_j
                             struct snap_error *err)
 {
     struct snap_publish_options options = { .mode = SNAP_PUT_REPLACE,
-                                            .no_read_back = run->no_read_back };
+                                            .no_read_back = run->no_read_back,
+                                            .write = { .pool = run->pool } };
     struct snap_write_member *members = NULL;
     struct snap_archive_plan *plan = NULL;
     int dirfd = -1;
@@ -62,16 +63,15 @@ static enum snap_status put(const struct snap_run *run, const struct snap_save_j
         members[count++] = (struct snap_write_member){ .name = SNAP_LEDGER_FILE,
                                                        .data = job->lines.data,
                                                        .size = job->lines.size };
-        status = snap_archive_plan_new(&job->manifest, members, count, run->pool, &plan, err);
+        status = snap_archive_plan_new(&job->manifest, members, count, &plan, err);
     }
     if (status == SNAP_OK)
         status = snap_file_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0, &dirfd, err);
     if (status == SNAP_NOT_FOUND) /* that status means a fresh run */
         status = snap_error_set(err, SNAP_IO, "%s: save %s there: no such folder", folder, name);
     if (status == SNAP_OK) {
-        size_t segment_count;
-        const struct snap_segment *segments = snap_archive_plan_segments(plan, &segment_count);
-        status = snap_publish(dirfd, name, segments, segment_count, &options, err);
+        struct snap_content content = snap_archive_plan_content(plan);
+        status = snap_publish(dirfd, name, &content, &options, err);
     }
     if (status == SNAP_OK && hash != NULL)
         snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", snap_archive_plan_snapshot_hash(plan));
@@ -95,9 +95,8 @@ enum snap_status snap_run_save_as(struct snap_run *run, const char *path,
         status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
         status = snap_run_begin(run, err);
-    /* The caller waits until the file is there: nothing need be copied. */
     if (status == SNAP_OK)
-        status = snap_save_job_take(run, 0, &job, err);
+        status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE, &job, err);
     if (status == SNAP_OK)
         status = put(run, &job, folder, name, hash, err);
     snap_save_job_release(&job);

@@ -132,7 +132,7 @@ static void restore_before(const struct snap_inventory_tensor *tensor, unsigned 
 }
 
 static enum snap_status take_storage(const struct snap_inventory *inventory, size_t index,
-                                     unsigned flags, bool changed, struct snap_image_piece *piece,
+                                     bool changed, struct snap_image_piece *piece,
                                      struct snap_error *err)
 {
     const struct snap_inventory_storage *storage = &inventory->storages[index];
@@ -143,7 +143,7 @@ static enum snap_status take_storage(const struct snap_inventory *inventory, siz
         if (status == SNAP_OK)
             snap_gather(piece->owned, tensor->data, snap_dtype_size_bytes(tensor->dtype),
                         tensor->ndim, tensor->shape, tensor->strides);
-    } else if ((flags & SNAP_IMAGE_COPY) != 0 || changed) {
+    } else if (changed) {
         status = copy_piece(piece, storage->base, storage->size, err);
     } else {
         piece->data = storage->base;
@@ -158,7 +158,7 @@ static enum snap_status take_storages(const struct snap_inventory *inventory, un
     bool before = (flags & SNAP_IMAGE_BEFORE_STEP) != 0;
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++)
-        status = take_storage(inventory, i, flags, before, &image->storages[i], err);
+        status = take_storage(inventory, i, before, &image->storages[i], err);
     for (size_t i = 0; status == SNAP_OK && before && i < inventory->tensor_count; i++) {
         const struct snap_inventory_tensor *tensor = &inventory->tensors[i];
         if (tensor->before != NULL)
@@ -177,25 +177,18 @@ static enum snap_status take_streams(const struct snap_inventory *inventory, uns
         if ((flags & SNAP_IMAGE_BEFORE_STEP) != 0)
             status = copy_piece(&image->streams[i], stream->before, stream->before_size, err);
         else
-            status = get_stream(stream, (flags & SNAP_IMAGE_COPY) != 0, &image->streams[i], err);
+            status =
+                get_stream(stream, (flags & SNAP_IMAGE_FOR_SAVE) != 0, &image->streams[i], err);
     }
     return status;
 }
 
-static enum snap_status take_values(const struct snap_inventory *inventory, unsigned flags,
-                                    struct snap_state_image *image, struct snap_error *err)
+static void take_values(const struct snap_inventory *inventory, struct snap_state_image *image)
 {
-    enum snap_status status = SNAP_OK;
-    for (size_t i = 0; status == SNAP_OK && i < inventory->value_count; i++) {
-        const struct snap_inventory_value *value = &inventory->values[i];
-        if ((flags & SNAP_IMAGE_COPY) != 0) {
-            status = copy_piece(&image->values[i], value->data, value->size, err);
-        } else {
-            image->values[i].data = value->data;
-            image->values[i].size = value->size;
-        }
+    for (size_t i = 0; i < inventory->value_count; i++) {
+        image->values[i].data = inventory->values[i].data;
+        image->values[i].size = inventory->values[i].size;
     }
-    return status;
 }
 
 static enum snap_status new_pieces(size_t count, struct snap_image_piece **pieces,
@@ -241,7 +234,7 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
     else if (status == SNAP_OK)
         status = snap_data_doc_encode(&run->data, &image->data_json, err);
     if (status == SNAP_OK && whole)
-        status = take_values(inventory, flags, image, err);
+        take_values(inventory, image);
     if (status == SNAP_OK && whole)
         status = take_state_json(run, image, err);
     if (status != SNAP_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of a run as members: looked at where it lies, or copied into staging memory. */
+/* The state of a run as members, looked at where it lies. What cannot be told from there is copied:
+ * tensors whose elements lie apart, and those that are wanted as they were before a step. */
 #ifndef SNAP_STATE_IMAGE_H
 #define SNAP_STATE_IMAGE_H
 
@@ -10,9 +11,8 @@
 #include "run_internal.h"
 
 enum snap_image_flags {
-    /* For a save: copy tensors and values, so that the caller may change them, and check what the
-     * streams give. Else they are borrowed and must stay as they are while the image is used. */
-    SNAP_IMAGE_COPY = 1,
+    /* Check what the streams give: a restore must be able to read it. */
+    SNAP_IMAGE_FOR_SAVE = 1,
     /* Streams, the place in the data and changes_in_forward tensors as the last begin_step found
      * them. */
     SNAP_IMAGE_BEFORE_STEP = 2,
@@ -48,7 +48,8 @@ enum snap_status snap_stream_form_check(const struct snap_inventory_stream *stre
 /* Ask every stream for its state once. SNAP_INVALID: one gives what no restore takes. */
 enum snap_status snap_streams_check(const struct snap_inventory *inventory, struct snap_error *err);
 
-/* The inventory must be frozen. *image must be empty; on failure it is. */
+/* The inventory must be frozen. Tensors and values are borrowed, and must stay as they are while
+ * the image is used. *image must be empty; on failure it is. */
 enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
                                        struct snap_state_image *image, struct snap_error *err);
 void snap_state_image_release(struct snap_state_image *image);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file as a list of pieces of memory, and a place that takes bytes in order. */
+/* A file as a list of pieces of memory. */
 #ifndef SNAP_CORE_SEGMENT_H
 #define SNAP_CORE_SEGMENT_H
 
@@ -14,12 +14,21 @@ struct snap_segment {
     uint64_t offset;
     const void *data; /* borrowed */
     size_t size_bytes;
+    /* Where the SHA-256 of the bytes goes, as they are written: memory that somebody changes
+     * meanwhile gives a digest of what is in the file. NULL: not wanted; then `data` must stay as
+     * it is. */
+    unsigned char *sha256;
 };
 
-/* Takes the bytes of a file from first to last. */
-struct snap_sink {
-    enum snap_status (*write)(void *arg, const void *data, size_t size_bytes,
-                              struct snap_error *err);
+/* A file to be written: segments that are there, and others that depend on the digests of those. */
+struct snap_content {
+    const struct snap_segment *segments;
+    size_t count;
+    uint64_t size_bytes; /* of the whole file */
+    /* (optional) Give the segments that follow, when all digests of the first are known. Called
+     * once for each time that the file is written. NULL: nothing follows. */
+    enum snap_status (*finish)(void *arg, const struct snap_segment **segments, size_t *count,
+                               struct snap_error *err);
     void *arg;
 };
 

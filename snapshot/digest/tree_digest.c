@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "core/bytes.h"
@@ -38,33 +39,26 @@ static void note_failure(struct job *job, enum snap_status status)
         atomic_compare_exchange_strong(&job->status, &expected, (int)status);
 }
 
-/* The digests of the leaves of `data`, one after the other. */
-static enum snap_status hash_leaves(const unsigned char *data, size_t size_bytes,
-                                    unsigned char *digests, struct snap_error *err)
+/* The leaves of a task that are not hashed yet. */
+static bool next_leaf(void *arg, struct snap_sha256_work *work)
 {
-    struct snap_sha256_context context = SNAP_SHA256_CONTEXT_INIT;
-    enum snap_status status = SNAP_OK;
-    while (size_bytes > 0 && status == SNAP_OK) {
-        size_t leaf = size_bytes < SNAP_TREE_LEAF_BYTES ? size_bytes : SNAP_TREE_LEAF_BYTES;
-        status = snap_sha256_begin(&context, err);
-        if (status == SNAP_OK)
-            status = snap_sha256_update(&context, data, leaf, err);
-        if (status == SNAP_OK)
-            status = snap_sha256_finish(&context, digests, err);
-        data += leaf;
-        size_bytes -= leaf;
-        digests += SNAP_DIGEST_BYTES;
-    }
-    snap_sha256_release(&context);
-    return status;
+    struct task *left = arg;
+    if (left->size_bytes == 0)
+        return false;
+    size_t leaf = left->size_bytes < SNAP_TREE_LEAF_BYTES ? left->size_bytes : SNAP_TREE_LEAF_BYTES;
+    *work = (struct snap_sha256_work){ left->data, leaf, left->digests };
+    left->data += leaf;
+    left->size_bytes -= leaf;
+    left->digests += SNAP_DIGEST_BYTES;
+    return true;
 }
 
 static void hash_task(void *arg, size_t index, unsigned worker)
 {
     struct job *job = arg;
-    struct task *task = &job->tasks[index];
+    struct task left = job->tasks[index];
     (void)worker;
-    note_failure(job, hash_leaves(task->data, task->size_bytes, task->digests, NULL));
+    note_failure(job, snap_sha256_all(next_leaf, &left, NULL));
 }
 
 static void hash_root(void *arg, size_t index, unsigned worker)

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,86 +9,87 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "core/file.h"
-#include "digest/sha256.h"
 #include "format/archive_object.h"
+#include "format/archive_read.h"
 #include "format/tar_layout.h"
+#include "io/read_file.h"
 
-/* Read at once by each thread. */
-#define PIECE_BYTES ((size_t)1 << 18)
-
-struct job {
-    const struct snap_archive *archive;
-    unsigned char *pieces; /* PIECE_BYTES for each worker */
-    pthread_mutex_t lock;  /* of what follows */
-    size_t worst;          /* the first member that failed, member_count: none */
-    struct snap_error error;
+/* What is to be read of an archive, by index; `places` NULL: nowhere. */
+struct reading {
+    const size_t *members;
+    unsigned char *const *places;
+    size_t count;
 };
 
-static enum snap_status digest_member(const struct snap_archive *archive,
-                                      const struct snap_member *member, unsigned char *piece,
-                                      struct snap_error *err)
+static enum snap_status compare_digest(const struct snap_archive *archive,
+                                       const struct snap_member *member,
+                                       const unsigned char sha256[SNAP_DIGEST_BYTES],
+                                       struct snap_error *err)
 {
-    struct snap_sha256_context context = SNAP_SHA256_CONTEXT_INIT;
-    unsigned char sha256[SNAP_DIGEST_BYTES];
-    uint64_t done = 0;
-    enum snap_status status = snap_sha256_begin(&context, err);
-    while (status == SNAP_OK && done < member->data_size) {
-        uint64_t left = member->data_size - done;
-        size_t bytes = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
-        status = snap_file_pread(archive->fd, piece, bytes, member->data_offset + done,
-                                 archive->label, err);
-        if (status == SNAP_OK)
-            status = snap_sha256_update(&context, piece, bytes, err);
-        done += bytes;
-    }
-    if (status == SNAP_OK)
-        status = snap_sha256_finish(&context, sha256, err);
-    snap_sha256_release(&context);
-    if (status == SNAP_OK && memcmp(sha256, member->sha256, sizeof sha256) != 0)
-        status = snap_archive_digest_differs(archive, member->name, err);
-    return status;
+    if (memcmp(sha256, member->sha256, SNAP_DIGEST_BYTES) != 0)
+        return snap_archive_digest_differs(archive, member->name, err);
+    return SNAP_OK;
 }
 
-static void check_member(void *arg, size_t index, unsigned worker)
+/* Read them, in the order of the file, and compare digests; the first that fails is told. */
+static enum snap_status read_members(const struct snap_archive *archive,
+                                     const struct reading *reading, struct snap_pool *pool,
+                                     struct snap_error *err)
 {
-    struct job *job = arg;
-    const struct snap_member *member = &job->archive->members[index];
-    struct snap_error error = SNAP_ERROR_INIT;
-    if (member->withheld || digest_member(job->archive, member, job->pieces + worker * PIECE_BYTES,
-                                          &error) == SNAP_OK)
-        return;
-    pthread_mutex_lock(&job->lock);
-    if (index < job->worst) {
-        job->worst = index;
-        job->error = error;
-    }
-    pthread_mutex_unlock(&job->lock);
-}
-
-static enum snap_status check_digests(const struct snap_archive *archive, struct snap_pool *pool,
-                                      struct snap_error *err)
-{
-    struct job job = { .archive = archive, .worst = archive->member_count };
-    size_t workers = pool != NULL ? snap_pool_threads(pool) : 1;
+    size_t count = reading->count;
+    size_t done = 0;
+    struct snap_error cause = SNAP_ERROR_INIT;
+    struct snap_span *spans = calloc(count + 1, sizeof *spans);
+    unsigned char(*digests)[SNAP_DIGEST_BYTES] = calloc(count + 1, sizeof *digests);
     enum snap_status status = SNAP_OK;
-    job.pieces = calloc(workers, PIECE_BYTES);
-    if (job.pieces == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
-    pthread_mutex_init(&job.lock, NULL);
-    if (pool != NULL)
-        snap_pool_run(pool, archive->member_count, check_member, &job);
-    else
-        for (size_t i = 0; i < archive->member_count; i++)
-            check_member(&job, i, 0);
-    pthread_mutex_destroy(&job.lock);
-    free(job.pieces);
-    if (job.worst < archive->member_count) {
-        status = job.error.status;
-        if (err != NULL)
-            *err = job.error;
+    if (spans == NULL || digests == NULL) {
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
+        goto out;
     }
+    for (size_t i = 0; i < count; i++) {
+        const struct snap_member *member = &archive->members[reading->members[i]];
+        spans[i] = (struct snap_span){ .offset = member->data_offset,
+                                       .size_bytes = (size_t)member->data_size,
+                                       .place = reading->places != NULL ? reading->places[i] : NULL,
+                                       .sha256 = digests[i] };
+    }
+    enum snap_status reading_status =
+        snap_read_spans(archive->fd, spans, count, SNAP_READ_FASTEST, pool, archive->label, &done,
+                        &cause);
+    for (size_t i = 0; i < done && status == SNAP_OK; i++)
+        status = compare_digest(archive, &archive->members[reading->members[i]], digests[i], err);
+    if (status == SNAP_OK && reading_status != SNAP_OK) {
+        status = reading_status;
+        if (err != NULL)
+            *err = cause;
+    }
+out:
+    free(digests);
+    free(spans);
     return status;
+}
+
+enum snap_status snap_archive_check_digests(const struct snap_archive *archive,
+                                            struct snap_pool *pool, struct snap_error *err)
+{
+    size_t *members = calloc(archive->member_count + 1, sizeof *members);
+    struct reading reading = { .members = members };
+    if (members == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
+    for (size_t i = 0; i < archive->member_count; i++)
+        if (!archive->members[i].withheld)
+            members[reading.count++] = i;
+    enum snap_status status = read_members(archive, &reading, pool, err);
+    free(members);
+    return status;
+}
+
+enum snap_status snap_archive_read_into(const struct snap_archive *archive, const size_t *members,
+                                        unsigned char *const *places, size_t count,
+                                        struct snap_pool *pool, struct snap_error *err)
+{
+    const struct reading reading = { members, places, count };
+    return read_members(archive, &reading, pool, err);
 }
 
 /* libarchive's view of the file, by pread, so that the archive's descriptor can be shared. */
@@ -204,6 +204,6 @@ out:
 enum snap_status snap_archive_check(const struct snap_archive *archive, struct snap_pool *pool,
                                     struct snap_error *err)
 {
-    enum snap_status status = check_digests(archive, pool, err);
+    enum snap_status status = snap_archive_check_digests(archive, pool, err);
     return status == SNAP_OK ? check_second_reader(archive, err) : status;
 }

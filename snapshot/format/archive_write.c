@@ -28,8 +28,12 @@ struct snap_archive_plan {
     struct snap_buffer state_listing;
     struct snap_buffer listing;
     unsigned char (*headers)[SNAP_TAR_BLOCK_BYTES];
+    unsigned char (*written)[SNAP_DIGEST_BYTES]; /* of each member, as a store wrote it */
     struct snap_segment *segments;
     size_t segment_count;
+    size_t first_count; /* segments before STATE, which depend on no digest */
+    size_t state_data;  /* the segments of the listings */
+    size_t listing_data;
     uint64_t file_size;
     char snapshot_hash[SNAP_HASH_TEXT_BYTES];
     char state_hash[SNAP_HASH_TEXT_BYTES];
@@ -87,23 +91,22 @@ static enum snap_status order_members(struct snap_write_member *members, size_t 
     return SNAP_OK;
 }
 
-/* Take the digests that are not known, of members that have their data (`all`), or of those in
- * STATE alone. */
-static enum snap_status digest_members(struct snap_write_member *members, size_t count, bool all,
-                                       struct snap_pool *pool, struct snap_error *err)
+/* Take the digests that are not known, of the members in STATE. */
+static enum snap_status digest_state(struct snap_write_member *members, size_t count,
+                                     struct snap_pool *pool, struct snap_error *err)
 {
     size_t wanted = 0;
     struct snap_digest_item *items = calloc(count + 1, sizeof *items);
     if (items == NULL)
         return out_of_memory(err);
     for (size_t i = 0; i < count; i++)
-        if (!members[i].digest_known && (all || members[i].in_state))
+        if (!members[i].digest_known && members[i].in_state)
             items[wanted++] = (struct snap_digest_item){ .data = members[i].data,
                                                          .size_bytes = members[i].size };
     enum snap_status status = snap_member_digests(pool, items, wanted, err);
     wanted = 0;
     for (size_t i = 0; i < count && status == SNAP_OK; i++)
-        if (!members[i].digest_known && (all || members[i].in_state)) {
+        if (!members[i].digest_known && members[i].in_state) {
             memcpy(members[i].sha256, items[wanted++].sha256, SNAP_DIGEST_BYTES);
             members[i].digest_known = true;
         }
@@ -139,7 +142,7 @@ enum snap_status snap_archive_state_digest(struct snap_write_member *members, si
     struct snap_buffer listing = SNAP_BUFFER_INIT;
     enum snap_status status = order_members(members, count, err);
     if (status == SNAP_OK)
-        status = digest_members(members, count, false, pool, err);
+        status = digest_state(members, count, pool, err);
     if (status == SNAP_OK)
         status = list_members(members, count, false, &listing, err);
     if (status == SNAP_OK)
@@ -188,49 +191,83 @@ static enum snap_status make_manifest(struct snap_archive_plan *plan,
     return status;
 }
 
-/* The two listings and the hashes. */
-static enum snap_status make_listings(struct snap_archive_plan *plan, struct snap_pool *pool,
-                                      struct snap_error *err)
+/* The two listings and the hashes, when the digests of the other members are there. */
+static enum snap_status make_listings(struct snap_archive_plan *plan, struct snap_error *err)
 {
-    size_t state = plan->member_count - 2;
     size_t last = plan->member_count - 1;
+    size_t state = last - 1;
     struct snap_write_member *members = plan->members;
-    enum snap_status status = digest_members(members, state, true, pool, err);
+    plan->state_listing.size = 0;
+    plan->listing.size = 0;
+    enum snap_status status = list_members(members, state, false, &plan->state_listing, err);
     if (status == SNAP_OK)
-        status = list_members(members, state, false, &plan->state_listing, err);
-    if (status != SNAP_OK)
-        return status;
-    members[state].data = plan->state_listing.data;
-    members[state].size = plan->state_listing.size;
-    status = digest_members(members, last, true, NULL, err);
+        status = snap_sha256(plan->state_listing.data, plan->state_listing.size,
+                             members[state].sha256, err);
     if (status == SNAP_OK)
         status = list_members(members, last, true, &plan->listing, err);
+    if (status == SNAP_OK)
+        status =
+            snap_sha256(plan->listing.data, plan->listing.size, members[last].sha256, err);
     if (status != SNAP_OK)
         return status;
-    members[last].data = plan->listing.data;
-    members[last].size = plan->listing.size;
-    status = digest_members(members, plan->member_count, true, NULL, err);
-    if (status != SNAP_OK)
-        return status;
+    plan->segments[plan->state_data].data = plan->state_listing.data;
+    plan->segments[plan->listing_data].data = plan->listing.data;
     snap_hash_text("state1", members[state].sha256, plan->state_hash);
     snap_hash_text("snap1", members[last].sha256, plan->snapshot_hash);
     return SNAP_OK;
 }
 
-static void add_segment(struct snap_archive_plan *plan, const void *data, size_t size_bytes)
+/* The store has written the members: list what it wrote. */
+static enum snap_status finish_content(void *arg, const struct snap_segment **segments,
+                                       size_t *count, struct snap_error *err)
 {
-    if (size_bytes == 0)
+    struct snap_archive_plan *plan = arg;
+    for (size_t i = 0; i < plan->member_count - AFTER; i++) {
+        struct snap_write_member *member = &plan->members[i];
+        if (member->withheld)
+            continue;
+        if (member->digest_known &&
+            memcmp(member->sha256, plan->written[i], SNAP_DIGEST_BYTES) != 0)
+            return snap_error_set(err, SNAP_INVALID,
+                                  "archive: member \"%s\": its data do not have the digest given",
+                                  member->name);
+        memcpy(member->sha256, plan->written[i], SNAP_DIGEST_BYTES);
+    }
+    enum snap_status status = make_listings(plan, err);
+    if (status != SNAP_OK)
+        return status;
+    *segments = plan->segments + plan->first_count;
+    *count = plan->segment_count - plan->first_count;
+    return SNAP_OK;
+}
+
+struct snap_content snap_archive_plan_content(struct snap_archive_plan *plan)
+{
+    return (struct snap_content){ .segments = plan->segments,
+                                  .count = plan->first_count,
+                                  .size_bytes = plan->file_size,
+                                  .finish = finish_content,
+                                  .arg = plan };
+}
+
+static void add_segment(struct snap_archive_plan *plan, const void *data, size_t size_bytes,
+                        unsigned char *sha256)
+{
+    if (size_bytes == 0 && sha256 == NULL)
         return;
     plan->segments[plan->segment_count++] =
-        (struct snap_segment){ plan->file_size, data, size_bytes };
+        (struct snap_segment){ plan->file_size, data, size_bytes, sha256 };
     plan->file_size += size_bytes;
 }
 
+/* The listings have their places and sizes, and no data yet. */
 static enum snap_status make_segments(struct snap_archive_plan *plan, struct snap_error *err)
 {
+    size_t state = plan->member_count - 2;
     plan->headers = calloc(plan->member_count, sizeof *plan->headers);
+    plan->written = calloc(plan->member_count, sizeof *plan->written);
     plan->segments = calloc(3 * plan->member_count + 1, sizeof *plan->segments);
-    if (plan->headers == NULL || plan->segments == NULL)
+    if (plan->headers == NULL || plan->written == NULL || plan->segments == NULL)
         return out_of_memory(err);
     for (size_t i = 0; i < plan->member_count; i++) {
         const struct snap_write_member *member = &plan->members[i];
@@ -240,18 +277,23 @@ static enum snap_status make_segments(struct snap_archive_plan *plan, struct sna
             snap_tar_header(member->name, member->size, plan->headers[i], err);
         if (status != SNAP_OK)
             return status;
-        add_segment(plan, plan->headers[i], SNAP_TAR_BLOCK_BYTES);
-        add_segment(plan, member->data, member->size);
-        add_segment(plan, zeros, snap_tar_padding(member->size));
+        if (i == state)
+            plan->first_count = plan->segment_count;
+        add_segment(plan, plan->headers[i], SNAP_TAR_BLOCK_BYTES, NULL);
+        if (i == state)
+            plan->state_data = plan->segment_count;
+        else if (i > state)
+            plan->listing_data = plan->segment_count;
+        add_segment(plan, member->data, member->size, i < state ? plan->written[i] : NULL);
+        add_segment(plan, zeros, snap_tar_padding(member->size), NULL);
     }
-    add_segment(plan, zeros, SNAP_TAR_END_BYTES);
+    add_segment(plan, zeros, SNAP_TAR_END_BYTES, NULL);
     return SNAP_OK;
 }
 
 enum snap_status snap_archive_plan_new(const struct snap_manifest *manifest,
                                        struct snap_write_member *members, size_t count,
-                                       struct snap_pool *pool, struct snap_archive_plan **plan,
-                                       struct snap_error *err)
+                                       struct snap_archive_plan **plan, struct snap_error *err)
 {
     if (count > SNAP_MAX_MEMBERS - BEFORE - AFTER)
         return snap_error_set(err, SNAP_INVALID, "archive: %zu members: at most %u", count,
@@ -266,8 +308,6 @@ enum snap_status snap_archive_plan_new(const struct snap_manifest *manifest,
         return out_of_memory(err);
     }
     enum snap_status status = order_members(members, count, err);
-    if (status == SNAP_OK)
-        status = digest_members(members, count, true, pool, err);
     if (status == SNAP_OK) {
         const char *readme = snap_readme_text();
         made->members[0] = (struct snap_write_member){ .name = "README",
@@ -280,8 +320,6 @@ enum snap_status snap_archive_plan_new(const struct snap_manifest *manifest,
         made->members[made->member_count - 1].name = "SHA256SUMS";
         status = make_manifest(made, manifest, err);
     }
-    if (status == SNAP_OK)
-        status = make_listings(made, pool, err);
     if (status == SNAP_OK)
         status = make_segments(made, err);
     if (status == SNAP_OK)
@@ -296,6 +334,7 @@ void snap_archive_plan_free(struct snap_archive_plan *plan)
     if (plan == NULL)
         return;
     free(plan->segments);
+    free(plan->written);
     free(plan->headers);
     snap_buffer_release(&plan->listing);
     snap_buffer_release(&plan->state_listing);
@@ -314,23 +353,7 @@ const char *snap_archive_plan_state_hash(const struct snap_archive_plan *plan)
     return plan->state_hash;
 }
 
-const struct snap_segment *snap_archive_plan_segments(const struct snap_archive_plan *plan,
-                                                      size_t *count)
-{
-    *count = plan->segment_count;
-    return plan->segments;
-}
-
 uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan)
 {
     return plan->file_size;
-}
-
-enum snap_status snap_archive_plan_write(const struct snap_archive_plan *plan,
-                                         const struct snap_sink *sink, struct snap_error *err)
-{
-    enum snap_status status = SNAP_OK;
-    for (size_t i = 0; i < plan->segment_count && status == SNAP_OK; i++)
-        status = sink->write(sink->arg, plan->segments[i].data, plan->segments[i].size_bytes, err);
-    return status;
 }

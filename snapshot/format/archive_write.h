@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing an archive: from members in memory to the bytes of the file. Nothing is copied: the file
- * is a list of segments, most of which are the caller's memory. */
+/* Writing an archive: from members in memory to the content of a file, a list of segments, most of
+ * which are the caller's memory. */
 #ifndef SNAP_FORMAT_ARCHIVE_WRITE_H
 #define SNAP_FORMAT_ARCHIVE_WRITE_H
 
@@ -23,34 +23,32 @@ struct snap_write_member {
     uint64_t size;
     bool in_state;      /* of an extra; for others it follows from the kind */
     bool withheld;      /* listed, but left out of the file; needs digest_known */
-    bool digest_known;  /* sha256 is given; else it is taken from the data */
+    bool digest_known;  /* sha256 is given, and must be that of the data; else it is taken */
     unsigned char sha256[SNAP_DIGEST_BYTES];
 };
 
-/* An archive ready to be written. */
+/* An archive to be written: where everything goes is known, digests are not yet. */
 struct snap_archive_plan;
 
-/* Check and order the members, make the four others, take the digests. `manifest` says everything
- * but the members (its `members` must be empty) and is borrowed for the call. `members` may come in
- * any order; the array is sorted into file order, and digests are filled in. `pool` may be NULL.
- * SNAP_INVALID: a name that is not legal, is there twice, or is missing (state.json, data.json,
- * env.json, ledger.jsonl must be there). *plan is owned by the caller. */
+/* Check and order the members, and lay the file out. `manifest` says everything but the members
+ * (its `members` must be empty) and is borrowed for the call. `members` may come in any order; the
+ * array is sorted into file order. SNAP_INVALID: a name that is not legal, is there twice, or is
+ * missing (state.json, data.json, env.json, ledger.jsonl must be there). *plan is owned by the
+ * caller. */
 enum snap_status snap_archive_plan_new(const struct snap_manifest *manifest,
                                        struct snap_write_member *members, size_t count,
-                                       struct snap_pool *pool, struct snap_archive_plan **plan,
-                                       struct snap_error *err);
+                                       struct snap_archive_plan **plan, struct snap_error *err);
 void snap_archive_plan_free(struct snap_archive_plan *plan);
+uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan);
 
-/* "snap1:..." and "state1:..."; borrowed. */
+/* The file, for a store: members are digested as they are written, and with the digests the two
+ * listings are made. SNAP_INVALID from there: a member's data do not have the digest that was
+ * given. Borrowed from the plan and the caller's members. */
+struct snap_content snap_archive_plan_content(struct snap_archive_plan *plan);
+
+/* "snap1:..." and "state1:..."; borrowed; empty until the file was written. */
 const char *snap_archive_plan_snapshot_hash(const struct snap_archive_plan *plan);
 const char *snap_archive_plan_state_hash(const struct snap_archive_plan *plan);
-/* The exact bytes of the file, in order; borrowed from the plan and the caller's members. */
-const struct snap_segment *snap_archive_plan_segments(const struct snap_archive_plan *plan,
-                                                      size_t *count);
-uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan);
-/* Send the same bytes to a sink. */
-enum snap_status snap_archive_plan_write(const struct snap_archive_plan *plan,
-                                         const struct snap_sink *sink, struct snap_error *err);
 
 /* Only the state hash: SHA-256 of the member STATE that these members give. Members outside STATE
  * (env.json, ledger.jsonl, extras) are left alone and may be missing. The array is sorted, digests

@@ -14,7 +14,7 @@
 
 #include "core/file.h"
 #include "core/hex.h"
-#include "store/io_plain.h"
+#include "io/read_file.h"
 #include "store/publish.h"
 
 /* A temporary is ".NAME.tmp-" and 16 hex digits. */
@@ -27,11 +27,9 @@
 struct publication {
     int dirfd;
     const char *name;
-    const struct snap_segment *segments;
-    size_t count;
+    const struct snap_content *content;
+    struct snap_rest rest;
     const struct snap_publish_options *options;
-    unsigned char sha256[SNAP_DIGEST_BYTES]; /* of the bytes given */
-    uint64_t size;
     bool published; /* the name is there */
 };
 
@@ -40,28 +38,86 @@ static void proc_path(int fd, char path[64])
     snprintf(path, 64, "/proc/self/fd/%d", fd);
 }
 
+/* Segments to be read back: those that were digested by their digest, into `digests`, the others by
+ * their bytes. */
+static void expect_segments(const struct snap_segment *segments, size_t count,
+                            struct snap_span *spans, unsigned char (*digests)[SNAP_DIGEST_BYTES])
+{
+    for (size_t i = 0; i < count; i++) {
+        bool digested = segments[i].sha256 != NULL;
+        spans[i] = (struct snap_span){ .offset = segments[i].offset,
+                                       .size_bytes = segments[i].size_bytes,
+                                       .data = digested ? NULL : segments[i].data,
+                                       .sha256 = digested ? digests[i] : NULL };
+    }
+}
+
+static bool same_segments(const struct snap_segment *segments, size_t count,
+                          const struct snap_span *spans)
+{
+    for (size_t i = 0; i < count; i++)
+        if (spans[i].sha256 == NULL
+                ? spans[i].differs
+                : memcmp(spans[i].sha256, segments[i].sha256, SNAP_DIGEST_BYTES) != 0)
+            return false;
+    return true;
+}
+
+/* Does the disk give the bytes that were written? */
+static enum snap_status compare(const struct publication *file, int fd, bool *same,
+                                struct snap_error *err)
+{
+    const struct snap_content *content = file->content;
+    size_t count = content->count + file->rest.count;
+    struct stat info;
+    enum snap_status status = SNAP_OK;
+    struct snap_span *spans = calloc(count + 1, sizeof *spans);
+    unsigned char(*digests)[SNAP_DIGEST_BYTES] = calloc(count + 1, sizeof *digests);
+    *same = false;
+    if (spans == NULL || digests == NULL) {
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: reading it back: out of memory",
+                                file->name);
+        goto out;
+    }
+    if (fstat(fd, &info) != 0) {
+        status = snap_error_set_os(err, SNAP_IO, errno, "%s: reading it back: looking at it",
+                                   file->name);
+        goto out;
+    }
+    if (info.st_size < 0 || (uint64_t)info.st_size != content->size_bytes)
+        goto out;
+    expect_segments(content->segments, content->count, spans, digests);
+    expect_segments(file->rest.segments, file->rest.count, spans + content->count,
+                    digests + content->count);
+    status = snap_read_spans(fd, spans, count, SNAP_READ_DISK, file->options->write.pool,
+                             file->name, NULL, err);
+    *same = status == SNAP_OK && same_segments(content->segments, content->count, spans) &&
+            same_segments(file->rest.segments, file->rest.count, spans + content->count);
+out:
+    free(digests);
+    free(spans);
+    return status;
+}
+
 /* What is on the disk must be what was given. */
 static enum snap_status read_back(const struct publication *file, int fd, struct snap_error *err)
 {
-    unsigned char sha256[SNAP_DIGEST_BYTES];
-    uint64_t size = 0;
-    enum snap_status status = snap_io_read_back(fd, file->name, sha256, &size, err);
-    if (status != SNAP_OK)
-        return status;
-    if (size != file->size || memcmp(sha256, file->sha256, sizeof sha256) != 0)
-        return snap_error_set(err, SNAP_CORRUPT,
-                              "%s: reading it back: the disk does not give the bytes that were "
-                              "written; nothing was saved",
-                              file->name);
-    return SNAP_OK;
+    bool same;
+    enum snap_status status = compare(file, fd, &same, err);
+    if (status == SNAP_OK && !same)
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "%s: reading it back: the disk does not give the bytes that were "
+                                "written; nothing was saved",
+                                file->name);
+    return status;
 }
 
 /* Write to `fd`, which is consumed, make it durable, and read it back by `back`, another descriptor
  * of the file. */
 static enum snap_status fill(struct publication *file, int fd, int back, struct snap_error *err)
 {
-    enum snap_status status =
-        snap_io_write(fd, file->segments, file->count, file->name, file->sha256, err);
+    enum snap_status status = snap_write_file(fd, file->content, &file->options->write, &file->rest,
+                                              file->name, err);
     if (status == SNAP_OK)
         status = snap_file_sync(fd, file->name, err);
     if (status != SNAP_OK) {
@@ -77,9 +133,8 @@ static enum snap_status fill(struct publication *file, int fd, int back, struct 
 /* The name is taken: by the same bytes, made durable now, or by others. */
 static enum snap_status compare_existing(struct publication *file, struct snap_error *err)
 {
-    unsigned char sha256[SNAP_DIGEST_BYTES];
-    uint64_t size = 0;
     struct stat info;
+    bool same = true;
     int fd;
     enum snap_status status =
         snap_file_open(file->dirfd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, &fd, err);
@@ -93,9 +148,8 @@ static enum snap_status compare_existing(struct publication *file, struct snap_e
     if (status == SNAP_OK)
         status = snap_file_sync(fd, file->name, err);
     if (status == SNAP_OK)
-        status = snap_io_read_back(fd, file->name, sha256, &size, err);
-    if (status == SNAP_OK &&
-        (size != file->size || memcmp(sha256, file->sha256, sizeof sha256) != 0))
+        status = compare(file, fd, &same, err);
+    if (status == SNAP_OK && !same)
         status = snap_error_set(err, SNAP_DIFFERS, "%s: is there already, with other content",
                                 file->name);
     close(fd); /* only read: nothing can be lost */
@@ -213,15 +267,12 @@ static enum snap_status publish_named(struct publication *file, struct snap_erro
     return status;
 }
 
-enum snap_status snap_publish(int dirfd, const char *name, const struct snap_segment *segments,
-                              size_t count, const struct snap_publish_options *options,
-                              struct snap_error *err)
+enum snap_status snap_publish(int dirfd, const char *name, const struct snap_content *content,
+                              const struct snap_publish_options *options, struct snap_error *err)
 {
     struct publication file = {
-        .dirfd = dirfd, .name = name, .segments = segments, .count = count, .options = options
+        .dirfd = dirfd, .name = name, .content = content, .options = options
     };
-    for (size_t i = 0; i < count; i++)
-        file.size += segments[i].size_bytes;
     bool other_way = options->named_temporary || options->mode == SNAP_PUT_REPLACE;
     enum snap_status status = SNAP_OK;
     if (!other_way)

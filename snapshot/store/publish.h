@@ -4,30 +4,31 @@
 #define SNAP_STORE_PUBLISH_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include <snapstate/status.h>
 
 #include "core/segment.h"
+#include "io/write_file.h"
 #include "store/store_ops.h"
 
 struct snap_publish_options {
     enum snap_put_mode mode;
     bool no_read_back;
+    struct snap_write_options write;
     /* Write under a temporary name from the start: for hosts that share a folder, and for tests of
      * that way. Else a file without a name is tried first, which leaves nothing when killed. */
     bool named_temporary;
 };
 
-/* Write the segments as file `name` of the folder `dirfd`: into a temporary, fsync, read back past
- * the page cache and compare SHA-256, give it the name, fsync the folder. After SNAP_OK the content
- * survives a power cut. On failure the old file, if any, is still there and no temporary is left;
- * when only the last fsync of the folder failed the text says "written, durability unknown", and
- * the caller must not report the file as saved. SNAP_DIFFERS: mode is create, and a file with other
- * bytes has the name. SNAP_CORRUPT: what was read back is not what was written. */
-enum snap_status snap_publish(int dirfd, const char *name, const struct snap_segment *segments,
-                              size_t count, const struct snap_publish_options *options,
-                              struct snap_error *err);
+/* Write the content as file `name` of the folder `dirfd`: into a temporary, fsync, read back past
+ * the page cache and compare bytes or their SHA-256, give it the name, fsync the folder. After
+ * SNAP_OK the content survives a power cut. On failure the old file, if any, is still there and no
+ * temporary is left; when only the last fsync of the folder failed the text says "written,
+ * durability unknown", and the caller must not report the file as saved. SNAP_DIFFERS: mode is
+ * create, and a file with other bytes has the name. SNAP_CORRUPT: what was read back is not what
+ * was written. */
+enum snap_status snap_publish(int dirfd, const char *name, const struct snap_content *content,
+                              const struct snap_publish_options *options, struct snap_error *err);
 
 /* Remove temporaries that a killed process left in the folder. Only under the lock of the run. */
 enum snap_status snap_publish_sweep(int dirfd, struct snap_error *err);

@@ -28,12 +28,11 @@ static enum snap_status check_name(const char *name, struct snap_error *err)
 }
 
 enum snap_status snap_store_put(struct snap_store *store, const char *name,
-                                const struct snap_segment *segments, size_t count,
+                                const struct snap_content *content,
                                 const struct snap_put_options *options, struct snap_error *err)
 {
     enum snap_status status = check_name(name, err);
-    return status != SNAP_OK ? status
-                             : store->ops->put(store, name, segments, count, options, err);
+    return status != SNAP_OK ? status : store->ops->put(store, name, content, options, err);
 }
 
 enum snap_status snap_store_put_bytes(struct snap_store *store, const char *name,
@@ -42,7 +41,8 @@ enum snap_status snap_store_put_bytes(struct snap_store *store, const char *name
                                       struct snap_error *err)
 {
     struct snap_segment segment = { .data = data, .size_bytes = size_bytes };
-    return snap_store_put(store, name, &segment, 1, options, err);
+    struct snap_content content = { .segments = &segment, .count = 1, .size_bytes = size_bytes };
+    return snap_store_put(store, name, &content, options, err);
 }
 
 enum snap_status snap_store_append(struct snap_store *store, const char *name, const void *data,

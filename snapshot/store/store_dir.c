@@ -87,18 +87,19 @@ static enum snap_status open_folder(struct dir_store *dir, const char *name, boo
 }
 
 static enum snap_status dir_put(struct snap_store *store, const char *name,
-                                const struct snap_segment *segments, size_t count,
+                                const struct snap_content *content,
                                 const struct snap_put_options *options, struct snap_error *err)
 {
     struct snap_publish_options publish = { .mode = options->mode,
-                                            .no_read_back = options->no_read_back };
+                                            .no_read_back = options->no_read_back,
+                                            .write = { .pool = options->pool } };
     struct snap_error cause = SNAP_ERROR_INIT;
     const char *leaf;
     int fd;
     enum snap_status status = open_folder(as_dir(store), name, true, &fd, &leaf, err);
     if (status != SNAP_OK)
         return status;
-    status = snap_publish(fd, leaf, segments, count, &publish, &cause);
+    status = snap_publish(fd, leaf, content, &publish, &cause);
     close(fd); /* only read: nothing can be lost */
     if (status != SNAP_OK && err != NULL) {
         /* Publishing knows the file's name alone; the folder stands before it. */

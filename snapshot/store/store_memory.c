@@ -10,6 +10,7 @@
 
 #include "core/array.h"
 #include "core/file.h"
+#include "digest/sha256.h"
 #include "store/store_ops.h"
 
 struct memory_file {
@@ -102,21 +103,41 @@ static enum snap_status put_locked(struct memory_store *memory, const char *name
     return SNAP_OK;
 }
 
+/* Copy segments, and take the digests that they ask for of the copy. */
+static enum snap_status copy_segments(const struct snap_segment *segments, size_t count,
+                                      struct snap_buffer *content, struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; i < count && status == SNAP_OK; i++) {
+        const struct snap_segment *segment = &segments[i];
+        size_t place = content->size;
+        status = snap_buffer_append(content, segment->data, segment->size_bytes, err);
+        const void *copy = segment->size_bytes > 0 ? content->data + place : NULL;
+        if (status == SNAP_OK && segment->sha256 != NULL)
+            status = snap_sha256(copy, segment->size_bytes, segment->sha256, err);
+    }
+    return status;
+}
+
 static enum snap_status memory_put(struct snap_store *store, const char *name,
-                                   const struct snap_segment *segments, size_t count,
+                                   const struct snap_content *content,
                                    const struct snap_put_options *options, struct snap_error *err)
 {
     struct memory_store *memory = as_memory(store);
-    struct snap_buffer content = SNAP_BUFFER_INIT;
-    enum snap_status status = SNAP_OK;
-    for (size_t i = 0; i < count && status == SNAP_OK; i++)
-        status = snap_buffer_append(&content, segments[i].data, segments[i].size_bytes, err);
+    struct snap_buffer copy = SNAP_BUFFER_INIT;
+    const struct snap_segment *rest = NULL;
+    size_t rest_count = 0;
+    enum snap_status status = copy_segments(content->segments, content->count, &copy, err);
+    if (status == SNAP_OK && content->finish != NULL)
+        status = content->finish(content->arg, &rest, &rest_count, err);
+    if (status == SNAP_OK)
+        status = copy_segments(rest, rest_count, &copy, err);
     if (status == SNAP_OK) {
         pthread_mutex_lock(&memory->lock);
-        status = put_locked(memory, name, &content, options->mode, err);
+        status = put_locked(memory, name, &copy, options->mode, err);
         pthread_mutex_unlock(&memory->lock);
     }
-    snap_buffer_release(&content);
+    snap_buffer_release(&copy);
     return status;
 }
 

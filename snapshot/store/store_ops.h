@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <snapstate/pool.h>
 #include <snapstate/status.h>
 
 #include "core/buffer.h"
@@ -24,6 +25,7 @@ enum snap_put_mode {
 struct snap_put_options {
     enum snap_put_mode mode;
     bool no_read_back; /* do not read the bytes back from the disk before they get their name */
+    struct snap_pool *pool; /* (optional) how many threads; NULL: the caller's alone */
 };
 
 struct snap_store;
@@ -34,11 +36,11 @@ struct snap_store_lock;
 struct snap_store_ops {
     /* A word for messages ("folder"). */
     const char *kind;
-    /* Write a file. After SNAP_OK it survives a power cut. On failure the old content is there
-     * and nothing else is left, unless the text says "written, durability unknown". Folders in
-     * the name are made. */
+    /* Write a file. After SNAP_OK it survives a power cut, and the digests that the content asks
+     * for are of the bytes in it. On failure the old content is there and nothing else is left,
+     * unless the text says "written, durability unknown". Folders in the name are made. */
     enum snap_status (*put)(struct snap_store *store, const char *name,
-                            const struct snap_segment *segments, size_t count,
+                            const struct snap_content *content,
                             const struct snap_put_options *options, struct snap_error *err);
     /* Add bytes at the end of a file, made when it is not there, and make them durable. After a
      * failure the file may end in a part of them. */
@@ -86,7 +88,7 @@ enum snap_status snap_store_memory_open(struct snap_store **store, struct snap_e
 
 /* Calls through the table. */
 enum snap_status snap_store_put(struct snap_store *store, const char *name,
-                                const struct snap_segment *segments, size_t count,
+                                const struct snap_content *content,
                                 const struct snap_put_options *options, struct snap_error *err);
 /* The same for one piece of memory. */
 enum snap_status snap_store_put_bytes(struct snap_store *store, const char *name,

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "format/json_fields.h"
+#include "stream/numpy_word_reader.h"
 #include "stream/stream_family.h"
 #include "stream/stream_json.h"
+#include "stream/uniform_lanes.h"
 
 #define MOST_SEED_WORDS SNAP_MT19937_WORDS
 /* Of a twister: 624 numbers of ten digits and a comma, and the names; a hint, no limit. */
@@ -52,6 +54,48 @@ void snap_bit_generator_fill_u32(struct snap_bit_generator *g, uint32_t *out, si
     } else {
         fill_halves(g, out, n);
     }
+}
+
+static void fill_high_bits(struct snap_bit_generator *g, double *out, size_t n)
+{
+    uint64_t block[256];
+
+    for (size_t count; n > 0; n -= count, out += count) {
+        count = n < 256 ? n : 256;
+        g->ops->fill_u64(g, block, count);
+        snap_words_to_f64(block, out, count);
+    }
+}
+
+void snap_bit_generator_fill_f64(struct snap_bit_generator *g, double *out, size_t n)
+{
+    g->words_drawn += 2 * (uint64_t)n;
+    if (g->ops->fill_f64 != NULL) {
+        g->ops->fill_f64(g, out, n);
+    } else {
+        fill_high_bits(g, out, n);
+    }
+}
+
+static size_t next_block(size_t left)
+{
+    return left < 1                          ? 1
+           : left < SNAP_WORD_READER_BLOCK ? left
+                                             : SNAP_WORD_READER_BLOCK;
+}
+
+void snap_reader_u64_refill(struct snap_reader_u64 *r)
+{
+    r->count = next_block(r->left);
+    r->at = 0;
+    snap_bit_generator_fill_u64(r->g, r->block, r->count);
+}
+
+void snap_reader_u32_refill(struct snap_reader_u32 *r)
+{
+    r->count = next_block(r->left);
+    r->at = 0;
+    snap_bit_generator_fill_u32(r->g, r->block, r->count);
 }
 
 void snap_bit_generator_drop_half(struct snap_bit_generator *g)

@@ -53,6 +53,8 @@ struct snap_bit_generator_ops {
     const char *kind; /* of the stream: "numpy_pcg64" */
     const char *what; /* begins messages: "stream numpy_pcg64" */
     bool has_halves;  /* has_uint32 and uinteger are part of the state */
+    /* A double is made of two 32-bit words apart, not of the high bits of a 64-bit one. */
+    bool has_twister_doubles;
 
     size_t seed_words; /* of 32 bits that seed() wants from generate_state */
     void (*seed)(struct snap_bit_generator *g, const uint32_t *words);
@@ -60,6 +62,8 @@ struct snap_bit_generator_ops {
     void (*fill_u64)(struct snap_bit_generator *g, uint64_t *out, size_t n);
     /* (optional) NULL: halves of 64-bit words, low first. */
     void (*fill_u32)(struct snap_bit_generator *g, uint32_t *out, size_t n);
+    /* (optional) NULL: the high 53 bits of 64-bit words, times 2^-53. */
+    void (*fill_f64)(struct snap_bit_generator *g, double *out, size_t n);
 
     /* (optional) Jump as after `delta` 64-bit words, or blocks of them, 256 bits, least significant
      * word first. NULL: there is no such call. */
@@ -90,6 +94,17 @@ struct snap_bit_generator_ops {
 /* The next words. A 32-bit word takes the half that is left, or leaves one. */
 void snap_bit_generator_fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n);
 void snap_bit_generator_fill_u32(struct snap_bit_generator *g, uint32_t *out, size_t n);
+/* The next doubles, each of a 64-bit word. */
+void snap_bit_generator_fill_f64(struct snap_bit_generator *g, double *out, size_t n);
+
+/* next_double of a 64-bit word: a multiple of 2^-53 in [0, 1). */
+static inline double snap_bit_generator_to_double(const struct snap_bit_generator *g, uint64_t word)
+{
+    uint64_t bits = g->ops->has_twister_doubles ? word >> 37 << 26 | (uint32_t)word >> 6
+                                                : word >> 11;
+
+    return (double)(int64_t)bits * 0x1p-53;
+}
 
 /* ---- seeding ---- */
 

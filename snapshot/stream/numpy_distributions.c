@@ -7,9 +7,32 @@
 
 #include "stream/numpy_random_state.h"
 
+#define BLOCK 256u /* points on the stack at once */
+
 static double next(struct snap_numpy_random_state *r)
 {
     return snap_mt19937_double(&r->mt);
+}
+
+/* Of a point inside the unit circle, not its centre: what both coordinates are multiplied by. */
+static double polar_factor(double r2)
+{
+    return sqrt(-2.0 * log(r2) / r2);
+}
+
+static double take_kept(struct snap_numpy_random_state *r)
+{
+    double kept = r->gauss;
+
+    r->has_gauss = false;
+    r->gauss = 0.0;
+    return kept;
+}
+
+static void keep(struct snap_numpy_random_state *r, double normal)
+{
+    r->has_gauss = true;
+    r->gauss = normal;
 }
 
 /* Marsaglia's polar method: the second coordinate is returned, the first one kept. */
@@ -18,21 +41,56 @@ double snap_numpy_standard_normal(struct snap_numpy_random_state *r)
     double x1, x2, r2, f;
 
     if (r->has_gauss) {
-        double kept = r->gauss;
-
-        r->has_gauss = false;
-        r->gauss = 0.0;
-        return kept;
+        return take_kept(r);
     }
     do {
         x1 = 2.0 * next(r) - 1.0;
         x2 = 2.0 * next(r) - 1.0;
         r2 = x1 * x1 + x2 * x2;
     } while (r2 >= 1.0 || r2 == 0.0);
-    f = sqrt(-2.0 * log(r2) / r2);
-    r->gauss = f * x1;
-    r->has_gauss = true;
+    f = polar_factor(r2);
+    keep(r, f * x1);
     return f * x2;
+}
+
+/* No more points are made at once than pairs of normals are left, so all are used. A point outside
+ * the circle is written over by the next one. */
+void snap_numpy_standard_normals(struct snap_numpy_random_state *r, double *out, size_t n)
+{
+    double points[2 * BLOCK];
+    double squares[BLOCK];
+    size_t i = 0;
+
+    if (n > 0 && r->has_gauss) {
+        out[i++] = take_kept(r);
+    }
+    while (i < n) {
+        size_t pairs = (n - i + 1) / 2;
+        size_t count = pairs < BLOCK ? pairs : BLOCK;
+        size_t inside = 0;
+
+        snap_mt19937_fill_double(&r->mt, points, 2 * count);
+        for (size_t p = 0; p < count; p++) {
+            double x1 = 2.0 * points[2 * p] - 1.0;
+            double x2 = 2.0 * points[2 * p + 1] - 1.0;
+            double r2 = x1 * x1 + x2 * x2;
+
+            points[2 * inside] = x1;
+            points[2 * inside + 1] = x2;
+            squares[inside] = r2;
+            inside += (r2 < 1.0) & (r2 != 0.0);
+        }
+        for (size_t p = 0; p < inside; p++) {
+            double f = polar_factor(squares[p]);
+
+            out[i++] = f * points[2 * p + 1];
+            if (i < n) {
+                out[i++] = f * points[2 * p];
+            } else {
+                keep(r, f * points[2 * p]);
+            }
+        }
+    }
 }
 
 double snap_numpy_normal(struct snap_numpy_random_state *r, double loc, double scale)

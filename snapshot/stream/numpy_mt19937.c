@@ -16,16 +16,17 @@
 
 static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        out[i] = snap_mt19937_u64(&g->mt);
-    }
+    snap_mt19937_fill_u64(&g->mt, out, n);
 }
 
 static void fill_u32(struct snap_bit_generator *g, uint32_t *out, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        out[i] = snap_mt19937_u32(&g->mt);
-    }
+    snap_mt19937_fill_u32(&g->mt, out, n);
+}
+
+static void fill_f64(struct snap_bit_generator *g, double *out, size_t n)
+{
+    snap_mt19937_fill_double(&g->mt, out, n);
 }
 
 static void seed(struct snap_bit_generator *g, const uint32_t *words)
@@ -33,6 +34,13 @@ static void seed(struct snap_bit_generator *g, const uint32_t *words)
     memcpy(g->mt.key, words, sizeof g->mt.key);
     g->mt.key[0] = 0x80000000u; /* so that the state cannot be all zero */
     g->mt.pos = WORDS - 1;      /* what NumPy's loop variable has when the loop ends */
+}
+
+static void jump(struct snap_bit_generator *g, uint64_t jumps)
+{
+    for (uint64_t i = 0; i < jumps; i++) {
+        snap_mt19937_jump(&g->mt);
+    }
 }
 
 static enum snap_status put_state(const struct snap_bit_generator *g, struct snap_buffer *text,
@@ -67,14 +75,25 @@ static bool distance(const struct snap_bit_generator *from, const struct snap_bi
     return snap_mt19937_distance(&from->mt, &to->mt, limit_words, words);
 }
 
+static bool forward(const void *from, const void *to, uint64_t limit_words, uint64_t *words)
+{
+    const struct snap_bit_generator *a = from;
+    const struct snap_bit_generator *b = to;
+
+    return snap_mt19937_forward(&a->mt, &b->mt, limit_words, words);
+}
+
 static const struct snap_bit_generator_ops ops = {
     .name = "MT19937",
     .kind = KIND,
     .what = WHAT,
+    .has_twister_doubles = true,
     .seed_words = SNAP_MT19937_WORDS,
     .seed = seed,
     .fill_u64 = fill_u64,
     .fill_u32 = fill_u32,
+    .fill_f64 = fill_f64,
+    .jump = jump,
     .put_state = put_state,
     .keys = "bit_generator kind seed_seq? state",
     .get_state = get_state,
@@ -97,4 +116,7 @@ const struct snap_stream_family snap_numpy_mt19937_family = {
     .decode = snap_bit_generator_decode,
     .words_drawn = snap_bit_generator_words_drawn,
     .distance = snap_bit_generator_distance,
+    .forward = forward,
+    .draws = snap_numpy_generator_draws,
+    .forms = snap_numpy_generator_forms,
 };

@@ -7,9 +7,10 @@
 
 #define KIND "numpy_pcg64"
 #define WHAT "stream " KIND
+#define LEAST_FOR_LEAPS 16u /* words, with which making four states pays */
 
 /* Of the state after the step. */
-static uint64_t output(snap_uint128 state)
+static inline uint64_t output(snap_uint128 state)
 {
     uint64_t x = (uint64_t)(state >> 64) ^ (uint64_t)state;
     unsigned turn = (unsigned)(state >> 122);
@@ -17,13 +18,36 @@ static uint64_t output(snap_uint128 state)
     return x >> turn | x << (-turn & 63);
 }
 
+/* A step waits for the one before it. Four states that leap over each other do not. */
 static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
 {
     const snap_uint128 multiplier = snap_pcg128_multiplier();
+    const snap_uint128 inc = g->pcg.inc;
     snap_uint128 state = g->pcg.state;
+    snap_uint128 factor, term;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        state = state * multiplier + g->pcg.inc;
+    if (n >= LEAST_FOR_LEAPS) {
+        snap_uint128 a = state * multiplier + inc;
+        snap_uint128 b = a * multiplier + inc;
+        snap_uint128 c = b * multiplier + inc;
+        snap_uint128 d = c * multiplier + inc;
+
+        snap_pcg128_leap(multiplier, inc, 4, &factor, &term);
+        for (; i + 4 <= n; i += 4) {
+            out[i] = output(a);
+            out[i + 1] = output(b);
+            out[i + 2] = output(c);
+            out[i + 3] = output(d);
+            state = d;
+            a = a * factor + term;
+            b = b * factor + term;
+            c = c * factor + term;
+            d = d * factor + term;
+        }
+    }
+    for (; i < n; i++) {
+        state = state * multiplier + inc;
         out[i] = output(state);
     }
     g->pcg.state = state;
@@ -96,4 +120,6 @@ const struct snap_stream_family snap_numpy_pcg64_family = {
     .decode = snap_bit_generator_decode,
     .words_drawn = snap_bit_generator_words_drawn,
     .distance = snap_bit_generator_distance,
+    .draws = snap_numpy_generator_draws,
+    .forms = snap_numpy_generator_forms,
 };

@@ -12,7 +12,7 @@
 
 #define KIND "numpy_philox"
 #define WHAT "stream " KIND
-#define BLOCK 4u
+#define BLOCK 4u /* words */
 
 /* counter += delta, over 256 bits. */
 static void add(uint64_t counter[4], const uint64_t delta[4])
@@ -33,25 +33,43 @@ static void make_block(const struct snap_numpy_philox *p, uint64_t block[BLOCK])
     snap_philox4x64(SNAP_PHILOX_ROUNDS, p->key, block);
 }
 
+static inline void count_up(struct snap_numpy_philox *p)
+{
+    for (unsigned i = 0; i < 4 && ++p->counter[i] == 0; i++) {
+    }
+}
+
 /* The counter goes up before a block is made: the first one of a seeded stream is block 1. */
 static void next_block(struct snap_numpy_philox *p, uint64_t block[BLOCK])
 {
-    const uint64_t one[4] = { 1, 0, 0, 0 };
-
-    add(p->counter, one);
+    count_up(p);
     make_block(p, block);
 }
 
 static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
 {
     struct snap_numpy_philox *p = &g->philox;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        if (p->buffer_pos >= BLOCK) {
-            next_block(p, p->buffer);
-            p->buffer_pos = 0;
-        }
+    for (; i < n && p->buffer_pos < BLOCK; i++) {
         out[i] = p->buffer[p->buffer_pos++];
+    }
+    /* The last block that is begun stays in the buffer, used up or not. */
+    if (n - i > 3 * BLOCK) {
+        size_t triples = (n - i - 1) / (3 * BLOCK);
+
+        if (p->counter[0] < UINT64_MAX - 3 * triples) {
+            p->counter[0]++;
+            snap_philox4x64_blocks(p->key, p->counter, out + i, triples);
+            p->counter[0] += 3 * triples - 1;
+            i += 3 * BLOCK * triples;
+        }
+    }
+    while (i < n) {
+        next_block(p, p->buffer);
+        for (p->buffer_pos = 0; i < n && p->buffer_pos < BLOCK; i++) {
+            out[i] = p->buffer[p->buffer_pos++];
+        }
     }
 }
 
@@ -208,4 +226,6 @@ const struct snap_stream_family snap_numpy_philox_family = {
     .decode = snap_bit_generator_decode,
     .words_drawn = snap_bit_generator_words_drawn,
     .distance = snap_bit_generator_distance,
+    .draws = snap_numpy_generator_draws,
+    .forms = snap_numpy_generator_forms,
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/json_fields.h"
+#include "stream/masked_shuffle.h"
 #include "stream/seed_sequence.h"
 #include "stream/stream_family.h"
 #include "stream/stream_json.h"
@@ -16,6 +17,8 @@
 #define WORDS SNAP_MT19937_WORDS
 /* 624 numbers of ten digits and a comma, and the names; a hint, no limit. */
 #define ENCODED_BYTES 7168u
+/* Words on the stack at once. */
+#define BLOCK 512u
 
 /* ---- seeding and state ---- */
 
@@ -166,6 +169,8 @@ const struct snap_stream_family snap_numpy_random_state_family = {
     .words_drawn = words_drawn,
     .distance = distance,
     .forward = forward,
+    .draws = snap_numpy_random_state_draws,
+    .forms = snap_numpy_random_state_forms,
 };
 
 /* ---- integers ---- */
@@ -212,18 +217,61 @@ uint64_t snap_numpy_bounded(struct snap_numpy_random_state *r, unsigned width, u
     return value;
 }
 
+/* No more words are made at once than results are left, so all are used. A refused result is
+ * written over by the next one. */
+static void fill_narrow(struct snap_numpy_random_state *r, uint64_t low, uint32_t range,
+                        int64_t *out, size_t n)
+{
+    const uint32_t mask = (uint32_t)mask_of(range);
+    uint32_t words[BLOCK];
+    size_t i = 0;
+
+    while (i < n) {
+        size_t count = n - i < BLOCK ? n - i : BLOCK;
+
+        snap_mt19937_fill_u32(&r->mt, words, count);
+        for (size_t w = 0; w < count; w++) {
+            out[i] = (int64_t)(low + (words[w] & mask));
+            i += (words[w] & mask) <= range;
+        }
+    }
+}
+
+static void fill_wide(struct snap_numpy_random_state *r, uint64_t low, uint64_t range,
+                      int64_t *out, size_t n)
+{
+    const uint64_t mask = mask_of(range);
+    uint64_t words[BLOCK];
+    size_t i = 0;
+
+    while (i < n) {
+        size_t count = n - i < BLOCK ? n - i : BLOCK;
+
+        snap_mt19937_fill_u64(&r->mt, words, count);
+        for (size_t w = 0; w < count; w++) {
+            out[i] = (int64_t)(low + (words[w] & mask));
+            i += (words[w] & mask) <= range;
+        }
+    }
+}
+
 enum snap_status snap_numpy_randint_int64(struct snap_numpy_random_state *r, int64_t low,
                                           int64_t high, int64_t *out, size_t n,
                                           struct snap_error *err)
 {
-    struct snap_numpy_pieces pieces = { 0, 0 };
     uint64_t range = (uint64_t)high - 1 - (uint64_t)low;
 
     if (low >= high) {
         return snap_error_set(err, SNAP_INVALID, WHAT ": randint: low >= high");
     }
-    for (size_t i = 0; i < n; i++) {
-        out[i] = (int64_t)((uint64_t)low + snap_numpy_bounded(r, 64, range, &pieces));
+    if (range == 0) {
+        for (size_t i = 0; i < n; i++) {
+            out[i] = low;
+        }
+    } else if (range <= UINT32_MAX) {
+        fill_narrow(r, (uint64_t)low, (uint32_t)range, out, n);
+    } else {
+        fill_wide(r, (uint64_t)low, range, out, n);
     }
     return SNAP_OK;
 }
@@ -268,15 +316,22 @@ double snap_numpy_uniform(struct snap_numpy_random_state *r, double low, double 
 
 /* ---- shuffles ---- */
 
+static void fill_u32(void *arg, uint32_t *out, size_t n)
+{
+    snap_mt19937_fill_u32(arg, out, n);
+}
+
+static void fill_u64(void *arg, uint64_t *out, size_t n)
+{
+    snap_mt19937_fill_u64(arg, out, n);
+}
+
 void snap_numpy_shuffle(struct snap_numpy_random_state *r, uint64_t *items, size_t n)
 {
-    for (size_t i = n; i-- > 1;) {
-        size_t j = (size_t)snap_numpy_interval(r, i);
-        uint64_t item = items[i];
+    const struct snap_word_source source = { fill_u32, fill_u64, &r->mt };
+    const struct snap_shuffle_line line = { (unsigned char *)items, sizeof *items, sizeof *items };
 
-        items[i] = items[j];
-        items[j] = item;
-    }
+    snap_masked_shuffle(&source, &line, n);
 }
 
 void snap_numpy_permutation(struct snap_numpy_random_state *r, uint64_t *out, size_t n)

@@ -72,6 +72,8 @@ enum snap_status snap_numpy_choice_weighted(struct snap_numpy_random_state *r, c
 /* ---- floats: numpy_distributions.c ---- */
 
 double snap_numpy_standard_normal(struct snap_numpy_random_state *r);
+/* The same n times. */
+void snap_numpy_standard_normals(struct snap_numpy_random_state *r, double *out, size_t n);
 double snap_numpy_normal(struct snap_numpy_random_state *r, double loc, double scale);
 double snap_numpy_lognormal(struct snap_numpy_random_state *r, double mean, double sigma);
 double snap_numpy_standard_exponential(struct snap_numpy_random_state *r);

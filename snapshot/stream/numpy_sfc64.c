@@ -123,4 +123,6 @@ const struct snap_stream_family snap_numpy_sfc64_family = {
     .decode = snap_bit_generator_decode,
     .words_drawn = snap_bit_generator_words_drawn,
     .distance = snap_bit_generator_distance,
+    .draws = snap_numpy_generator_draws,
+    .forms = snap_numpy_generator_forms,
 };

@@ -5,6 +5,7 @@
 #ifndef SNAP_STREAM_PHILOX_H
 #define SNAP_STREAM_PHILOX_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define SNAP_PHILOX_ROUNDS 10u
@@ -14,6 +15,11 @@ void snap_philox2x32(unsigned rounds, uint32_t key, uint32_t words[2]);
 void snap_philox4x32(unsigned rounds, const uint32_t key[2], uint32_t words[4]);
 void snap_philox2x64(unsigned rounds, uint64_t key, uint64_t words[2]);
 void snap_philox4x64(unsigned rounds, const uint64_t key[2], uint64_t words[4]);
+
+/* Many blocks of Philox4x64 with SNAP_PHILOX_ROUNDS: of `counter` and those after it, three times
+ * four words each. The low word of the counter must not overflow on the way. */
+void snap_philox4x64_blocks(const uint64_t key[2], const uint64_t counter[4], uint64_t *out,
+                            size_t triples);
 
 /* at::Philox4_32 (ATen/core/PhiloxRNGEngine.h): a stream of words; `offset` counts blocks of four
  * words. */

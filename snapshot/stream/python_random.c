@@ -160,6 +160,8 @@ const struct snap_stream_family snap_python_random_family = {
     .words_drawn = words_drawn,
     .distance = distance,
     .forward = forward,
+    .draws = snap_python_random_draws,
+    .forms = snap_python_random_forms,
 };
 
 /* ---- integers ---- */

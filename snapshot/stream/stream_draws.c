@@ -73,9 +73,7 @@ enum snap_status snap_numpy_random_sample(struct snap_stream *stream, double *ou
     if (r == NULL) {
         return SNAP_INVALID;
     }
-    for (size_t i = 0; i < n; i++) {
-        out[i] = snap_numpy_random_double(r);
-    }
+    snap_mt19937_fill_double(&r->mt, out, n);
     return SNAP_OK;
 }
 

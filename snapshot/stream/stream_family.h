@@ -16,6 +16,28 @@ struct snap_stream {
     uint64_t words_followed; /* counted by snap_stream_follow*, beside what the family counts */
 };
 
+/* A draw by name: a row of a family's table, which ends with a row of zeros. */
+struct snap_stream_draw_row {
+    struct snap_draw_info info;
+    /* n > 0 numbers in one call. On failure nothing was drawn. */
+    enum snap_status (*draw)(void *state, void *out, size_t n, struct snap_error *err);
+};
+#define SNAP_DRAW_ROW(name, equals, dtype, same_libm, draw) \
+    { { sizeof(struct snap_draw_info), name, equals, dtype, same_libm }, draw }
+#define SNAP_DRAW_END { .draw = NULL }
+
+/* A form of the state beside the member bytes, likewise. Its callbacks are as in the family. */
+struct snap_stream_form_row {
+    struct snap_form_info info;
+    enum snap_status (*encode)(const void *state, void **bytes, size_t *size_bytes,
+                               struct snap_error *err);
+    enum snap_status (*decode)(void *state, const void *bytes, size_t size_bytes,
+                               struct snap_error *err);
+};
+#define SNAP_FORM_ROW(name, equals, encode, decode) \
+    { { sizeof(struct snap_form_info), name, equals }, encode, decode }
+#define SNAP_FORM_END { .encode = NULL }
+
 struct snap_stream_family {
     const char *name;
     size_t state_size_bytes;
@@ -39,6 +61,12 @@ struct snap_stream_family {
     /* (optional) The same, forward only, for kinds that must be stepped to find a distance; NULL:
      * distance serves. *words has no meaning when it is false. */
     bool (*forward)(const void *from, const void *to, uint64_t limit_words, uint64_t *words);
+    /* (optional) What `distance` counts, and its plural; NULL: "word", "words". */
+    const char *unit;
+    const char *units;
+    /* (optional) NULL: it has no draw by name, no form beside its member. */
+    const struct snap_stream_draw_row *draws;
+    const struct snap_stream_form_row *forms;
 };
 
 extern const struct snap_stream_family snap_python_random_family;
@@ -53,8 +81,21 @@ extern const struct snap_stream_family snap_torch_cuda_family;
 extern const struct snap_stream_family snap_philox_dropout_family;
 extern const struct snap_stream_family snap_opaque_stream_family;
 
+/* Tables of kinds whose engine has a file of its own. */
+extern const struct snap_stream_draw_row snap_python_random_draws[];
+extern const struct snap_stream_form_row snap_python_random_forms[];
+extern const struct snap_stream_draw_row snap_numpy_random_state_draws[];
+extern const struct snap_stream_form_row snap_numpy_random_state_forms[];
+extern const struct snap_stream_draw_row snap_numpy_generator_draws[];
+extern const struct snap_stream_form_row snap_numpy_generator_forms[];
+extern const struct snap_stream_draw_row snap_torch_cpu_draws[];
+extern const struct snap_stream_form_row snap_torch_cpu_forms[];
+
 /* The family of a kind, NULL when there is none. */
 const struct snap_stream_family *snap_stream_family_find(const char *kind);
+/* The family of a stream; *state (unless NULL) receives its state. */
+const struct snap_stream_family *snap_stream_family_of(const struct snap_stream *stream,
+                                                       void **state);
 
 /* Storage for a state, as seed 0 gives it, and its release (NULL is fine). */
 enum snap_status snap_stream_state_new(const struct snap_stream_family *family, void **state,

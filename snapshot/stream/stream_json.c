@@ -4,6 +4,8 @@
 #include "stream/stream_json.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/hex.h"
@@ -186,4 +188,83 @@ enum snap_status snap_stream_json_get_name(const char *what, const json_t *objec
                               expected);
     }
     return SNAP_OK;
+}
+
+enum snap_status snap_stream_json_load(const char *what, const void *bytes, size_t size_bytes,
+                                       json_t **value, struct snap_error *err)
+{
+    json_error_t problem;
+    json_t *loaded;
+
+    if (size_bytes > SNAP_MAX_STREAM_JSON_BYTES) {
+        return snap_error_set(err, SNAP_CORRUPT, "%s: decode: %zu bytes are more than a state has",
+                              what, size_bytes);
+    }
+    loaded = json_loadb(bytes, size_bytes, JSON_REJECT_DUPLICATES, &problem);
+    if (loaded == NULL) {
+        /* Not every place in Jansson that has no memory says so; all others say something. */
+        if (problem.text[0] == '\0' || json_error_code(&problem) == json_error_out_of_memory) {
+            return snap_error_set(err, SNAP_NO_MEMORY, "%s: decode: no memory", what);
+        }
+        return snap_error_set(err, SNAP_CORRUPT, "%s: decode: no JSON: line %d, column %d: %s",
+                              what, problem.line, problem.column, problem.text);
+    }
+    *value = loaded;
+    return SNAP_OK;
+}
+
+struct dump {
+    struct snap_buffer text;
+    bool failed; /* Jansson goes on after some failures */
+};
+
+static int append_text(const char *text, size_t size_bytes, void *arg)
+{
+    struct dump *dump = arg;
+
+    dump->failed = dump->failed ||
+                   snap_buffer_append(&dump->text, text, size_bytes, NULL) != SNAP_OK;
+    return dump->failed ? -1 : 0;
+}
+
+enum snap_status snap_stream_json_dump(const char *what, json_t *value, void **bytes,
+                                       size_t *size_bytes, struct snap_error *err)
+{
+    struct dump dump = { SNAP_BUFFER_INIT, false };
+    enum snap_status status = SNAP_OK;
+
+    if (value == NULL || json_dump_callback(value, append_text, &dump, 0) != 0 || dump.failed ||
+        append_text("\n", 1, &dump) != 0) {
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: encode: no memory", what);
+    } else {
+        *bytes = snap_buffer_steal(&dump.text, size_bytes);
+    }
+    json_decref(value);
+    snap_buffer_release(&dump.text);
+    return status;
+}
+
+json_t *snap_stream_json_words(const uint32_t *words, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        if (json_array_append_new(list, json_integer(words[i])) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+enum snap_status snap_stream_json_refuse_real(const char *what, double value,
+                                              struct snap_error *err)
+{
+    if (isfinite(value)) {
+        return SNAP_OK;
+    }
+    return snap_error_set(err, SNAP_UNSUPPORTED,
+                          "%s: encode: the cached normal is not finite, and JSON has no such "
+                          "number",
+                          what);
 }

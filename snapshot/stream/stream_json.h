@@ -52,4 +52,21 @@ enum snap_status snap_stream_json_get_u64s(const char *what, const json_t *objec
 enum snap_status snap_stream_json_get_name(const char *what, const json_t *object, const char *key,
                                            const char *expected, struct snap_error *err);
 
+/* ---- Forms that are JSON as the library's users write it: spaces, order of keys, reals and any
+ * integers are free. ---- */
+
+/* Read such a text; SNAP_CORRUPT when it is no JSON, or longer than a state's. *value is owned by
+ * the caller. */
+enum snap_status snap_stream_json_load(const char *what, const void *bytes, size_t size_bytes,
+                                       json_t **value, struct snap_error *err);
+/* Write one line of it; `value` is consumed (NULL: SNAP_NO_MEMORY). *bytes is malloc'd, owned by
+ * the caller. */
+enum snap_status snap_stream_json_dump(const char *what, json_t *value, void **bytes,
+                                       size_t *size_bytes, struct snap_error *err);
+/* A list of words; NULL when memory is out. */
+json_t *snap_stream_json_words(const uint32_t *words, size_t count);
+/* SNAP_UNSUPPORTED when a cached normal is NaN or infinite, which JSON cannot say. */
+enum snap_status snap_stream_json_refuse_real(const char *what, double value,
+                                              struct snap_error *err);
+
 #endif

@@ -4,73 +4,78 @@
 
 #include <string.h>
 
+#include "stream/numpy_bit_generator.h"
 #include "stream/numpy_random_state.h"
 #include "stream/python_random.h"
 #include "stream/stream_family.h"
 
-/* A state of either kind that snap_mt19937_state can hold. */
-union twister {
-    struct snap_python_random python;
-    struct snap_numpy_random_state numpy;
-};
+/* The engine of a stream that has a twister; NULL for another one. */
+static struct snap_mt19937 *twister(const struct snap_stream *stream)
+{
+    if (stream->family == &snap_python_random_family) {
+        return &((struct snap_python_random *)stream->state)->mt;
+    }
+    if (stream->family == &snap_numpy_random_state_family) {
+        return &((struct snap_numpy_random_state *)stream->state)->mt;
+    }
+    if (stream->family == &snap_numpy_mt19937_family) {
+        return &((struct snap_bit_generator *)stream->state)->mt;
+    }
+    return NULL;
+}
 
 static enum snap_status no_twister(const struct snap_stream *stream, const char *what,
                                    struct snap_error *err)
 {
-    return snap_error_set(
-        err, SNAP_INVALID,
-        "stream %s: %s: a twister's state needs a stream of kind python_random or "
-        "numpy_random_state",
-        stream->family->name, what);
+    return snap_error_set(err, SNAP_INVALID,
+                          "stream %s: %s: a twister's state needs a stream of kind "
+                          "python_random, numpy_random_state or numpy_mt19937",
+                          stream->family->name, what);
 }
 
-/* The family's state that `given` describes, after all checks. The count of words drawn is that of
- * the stream. */
-static enum snap_status read_twister(const struct snap_stream *stream, const char *what,
-                                     const struct snap_mt19937_state *given, union twister *state,
-                                     struct snap_error *err)
+static enum snap_status check_state(const struct snap_stream *stream, const char *what,
+                                    const struct snap_mt19937_state *state, struct snap_error *err)
 {
-    struct snap_mt19937 *mt;
-    const struct snap_mt19937 *old;
-
-    if (given == NULL || given->size_bytes != sizeof *given) {
+    if (state == NULL || state->size_bytes != sizeof *state) {
         return snap_error_set(err, SNAP_INVALID,
-                              "stream %s: %s: no state, or its size_bytes is "
-                              "not set",
+                              "stream %s: %s: no state, or its size_bytes is not set",
                               stream->family->name, what);
     }
-    if (given->position > SNAP_MT19937_WORDS) {
+    if (state->position > SNAP_MT19937_WORDS) {
         return snap_error_set(err, SNAP_CORRUPT, "stream %s: %s: the position is %lu, past 624",
-                              stream->family->name, what, (unsigned long)given->position);
+                              stream->family->name, what, (unsigned long)state->position);
     }
+    return twister(stream) != NULL ? SNAP_OK : no_twister(stream, what, err);
+}
+
+/* Put a state that was checked into a stream that has a twister. */
+static void put_state(struct snap_stream *stream, const struct snap_mt19937_state *state)
+{
+    struct snap_mt19937 *mt = twister(stream);
+
+    memcpy(mt->key, state->key, sizeof mt->key);
+    mt->pos = state->position;
     if (stream->family == &snap_python_random_family) {
-        mt = &state->python.mt;
-        old = &((const struct snap_python_random *)stream->state)->mt;
-        state->python.has_gauss_next = given->has_gauss;
-        state->python.gauss_next = given->has_gauss ? given->gauss : 0.0;
+        struct snap_python_random *r = stream->state;
+
+        r->has_gauss_next = state->has_gauss;
+        r->gauss_next = state->has_gauss ? state->gauss : 0.0;
     } else if (stream->family == &snap_numpy_random_state_family) {
-        mt = &state->numpy.mt;
-        old = &((const struct snap_numpy_random_state *)stream->state)->mt;
-        state->numpy.has_gauss = given->has_gauss;
-        state->numpy.gauss = given->gauss;
-    } else {
-        return no_twister(stream, what, err);
+        struct snap_numpy_random_state *r = stream->state;
+
+        r->has_gauss = state->has_gauss;
+        r->gauss = state->gauss;
     }
-    memcpy(mt->key, given->key, sizeof mt->key);
-    mt->pos = given->position;
-    mt->words_drawn = old->words_drawn;
-    return SNAP_OK;
 }
 
 enum snap_status snap_stream_set_mt19937(struct snap_stream *stream,
                                          const struct snap_mt19937_state *state,
                                          struct snap_error *err)
 {
-    union twister fresh;
-    enum snap_status status = read_twister(stream, "set", state, &fresh, err);
+    enum snap_status status = check_state(stream, "set", state, err);
 
     if (status == SNAP_OK) {
-        memcpy(stream->state, &fresh, stream->family->state_size_bytes);
+        put_state(stream, state);
     }
     return status;
 }
@@ -78,31 +83,32 @@ enum snap_status snap_stream_set_mt19937(struct snap_stream *stream,
 enum snap_status snap_stream_get_mt19937(const struct snap_stream *stream,
                                          struct snap_mt19937_state *state, struct snap_error *err)
 {
-    const struct snap_mt19937 *mt;
+    const struct snap_mt19937 *mt = twister(stream);
 
     if (state == NULL || state->size_bytes != sizeof *state) {
         return snap_error_set(err, SNAP_INVALID,
-                              "stream %s: get: no place for the state, or its "
-                              "size_bytes is not set",
+                              "stream %s: get: no place for the state, or its size_bytes is not "
+                              "set",
                               stream->family->name);
     }
+    if (mt == NULL) {
+        return no_twister(stream, "get", err);
+    }
+    memcpy(state->key, mt->key, sizeof state->key);
+    state->position = mt->pos;
+    state->has_gauss = false;
+    state->gauss = 0.0;
     if (stream->family == &snap_python_random_family) {
         const struct snap_python_random *r = stream->state;
 
-        mt = &r->mt;
         state->has_gauss = r->has_gauss_next;
         state->gauss = r->gauss_next;
     } else if (stream->family == &snap_numpy_random_state_family) {
         const struct snap_numpy_random_state *r = stream->state;
 
-        mt = &r->mt;
         state->has_gauss = r->has_gauss;
         state->gauss = r->gauss;
-    } else {
-        return no_twister(stream, "get", err);
     }
-    memcpy(state->key, mt->key, sizeof state->key);
-    state->position = mt->pos;
     return SNAP_OK;
 }
 
@@ -137,19 +143,24 @@ enum snap_status snap_stream_follow_mt19937(struct snap_stream *stream,
                                             uint64_t limit_words, uint64_t *words, bool *related,
                                             struct snap_error *err)
 {
-    union twister fresh;
+    struct snap_mt19937 to;
     enum snap_status status;
+    uint64_t moved;
 
     if (words == NULL || related == NULL) {
         return no_place(stream, err);
     }
-    status = read_twister(stream, "follow", state, &fresh, err);
-    if (status == SNAP_OK) {
-        *related = forward(stream, &fresh, limit_words, words);
-        memcpy(stream->state, &fresh, stream->family->state_size_bytes);
-        stream->words_followed += *words;
+    status = check_state(stream, "follow", state, err);
+    if (status != SNAP_OK) {
+        return status;
     }
-    return status;
+    memcpy(to.key, state->key, sizeof to.key);
+    to.pos = state->position;
+    *related = snap_mt19937_forward(twister(stream), &to, limit_words, &moved);
+    *words = *related ? moved : 0;
+    put_state(stream, state);
+    stream->words_followed += *words;
+    return SNAP_OK;
 }
 
 enum snap_status snap_stream_follow(struct snap_stream *stream, const void *bytes,

@@ -21,3 +21,8 @@ const struct snap_stream_family *snap_stream_family_find(const char *kind)
     }
     return NULL;
 }
+
+const char *snap_stream_kind_at(size_t index)
+{
+    return index < sizeof families / sizeof families[0] ? families[index]->name : NULL;
+}

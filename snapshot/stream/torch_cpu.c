@@ -12,9 +12,12 @@
 
 #include "core/bytes.h"
 #include "stream/stream_family.h"
+#include "stream/uniform_lanes.h"
 
 #define KIND "torch_cpu"
 #define WORDS SNAP_MT19937_WORDS
+/* Words on the stack at once. */
+#define BLOCK 512u
 
 /* Offsets in the state. */
 enum {
@@ -210,6 +213,46 @@ double snap_torch_double(struct snap_torch_cpu *t)
     return (double)(snap_torch_u64(t) & (((uint64_t)1 << 53) - 1)) * 0x1p-53;
 }
 
+void snap_torch_words(struct snap_torch_cpu *t, uint32_t *out, size_t n)
+{
+    t->used_up_next = n > 0 ? WORDS : t->used_up_next;
+    snap_mt19937_fill_u32(&t->mt, out, n);
+}
+
+void snap_torch_wide_words(struct snap_torch_cpu *t, uint64_t *out, size_t n)
+{
+    t->used_up_next = n > 0 ? WORDS : t->used_up_next;
+    snap_mt19937_fill_u64(&t->mt, out, n);
+}
+
+void snap_torch_floats(struct snap_torch_cpu *t, float *out, size_t n)
+{
+    uint32_t words[BLOCK];
+
+    for (size_t count; n > 0; n -= count, out += count) {
+        count = n < BLOCK ? n : BLOCK;
+        snap_torch_words(t, words, count);
+        for (size_t i = 0; i < count; i++) {
+            words[i] <<= 8;
+        }
+        snap_words_to_f32(words, out, count);
+    }
+}
+
+void snap_torch_doubles(struct snap_torch_cpu *t, double *out, size_t n)
+{
+    uint64_t words[BLOCK];
+
+    for (size_t count; n > 0; n -= count, out += count) {
+        count = n < BLOCK ? n : BLOCK;
+        snap_torch_wide_words(t, words, count);
+        for (size_t i = 0; i < count; i++) {
+            words[i] <<= 11;
+        }
+        snap_words_to_f64(words, out, count);
+    }
+}
+
 /* ---- family ---- */
 
 static enum snap_status encode(const void *state, void **bytes, size_t *size_bytes,
@@ -277,4 +320,6 @@ const struct snap_stream_family snap_torch_cpu_family = {
     .words_drawn = words_drawn,
     .distance = distance,
     .forward = forward,
+    .draws = snap_torch_cpu_draws,
+    .forms = snap_torch_cpu_forms,
 };

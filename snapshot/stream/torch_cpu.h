@@ -55,6 +55,11 @@ uint32_t snap_torch_u32(struct snap_torch_cpu *t);
 uint64_t snap_torch_u64(struct snap_torch_cpu *t); /* the first word is the high half */
 float snap_torch_float(struct snap_torch_cpu *t);   /* [0, 1), the low 24 bits of a word */
 double snap_torch_double(struct snap_torch_cpu *t); /* [0, 1), the low 53 bits of two words */
+/* The same n times. */
+void snap_torch_words(struct snap_torch_cpu *t, uint32_t *out, size_t n);
+void snap_torch_wide_words(struct snap_torch_cpu *t, uint64_t *out, size_t n);
+void snap_torch_floats(struct snap_torch_cpu *t, float *out, size_t n);
+void snap_torch_doubles(struct snap_torch_cpu *t, double *out, size_t n);
 
 /* ---- fills: torch_fill.c. `out` has n elements of `dtype`; SNAP_UNSUPPORTED for a dtype that
  * torch does not fill so, SNAP_INVALID for parameters that it refuses; nothing is drawn then. The

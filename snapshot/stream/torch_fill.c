@@ -8,6 +8,7 @@
 
 #include "stream/torch_cpu.h"
 #include "stream/torch_dtype.h"
+#include "stream/torch_lanes.h"
 
 #define OBJECT "stream torch_cpu: "
 
@@ -172,8 +173,9 @@ static void uniform_f32(struct snap_torch_cpu *t, float from, float to, float *o
 {
     float range = to - from;
 
-    for (size_t i = 0; i < n; i++) {
-        out[i] = fmaf(snap_torch_float(t), range, from);
+    snap_torch_floats(t, out, n);
+    if (range != 1.0f || from != 0.0f) {
+        snap_torch_scale_f32(out, n, range, from);
     }
 }
 
@@ -181,8 +183,9 @@ static void uniform_f64(struct snap_torch_cpu *t, double from, double to, double
 {
     double range = to - from;
 
-    for (size_t i = 0; i < n; i++) {
-        out[i] = fma(snap_torch_double(t), range, from);
+    snap_torch_doubles(t, out, n);
+    if (range != 1.0 || from != 0.0) {
+        snap_torch_scale_f64(out, n, range, from);
     }
 }
 

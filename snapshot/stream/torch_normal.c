@@ -2,16 +2,16 @@
 /* normal_ and what is made of normals or of logarithms. */
 #include "config.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "stream/torch_cpu.h"
 #include "stream/torch_dtype.h"
+#include "stream/torch_lanes.h"
 
 #define OBJECT "stream torch_cpu: "
-/* Elements that are transformed together; tensors of fewer take the way of single normals. */
-#define BLOCK 16u
-#define HALF_BLOCK 8u
+/* Tensors of fewer elements take the way of single normals. */
+#define BLOCK SNAP_TORCH_BLOCK
+#define HALF_BLOCK SNAP_TORCH_HALF_BLOCK
 
 /* ---- single normals ---- */
 
@@ -44,90 +44,16 @@ double snap_torch_normal_double(struct snap_torch_cpu *t, double mean, double st
 
 /* ---- blocks of 16 ---- */
 
-/* log of avx_mathfun.h (after Cephes), for x in (0, 1], with the fused operations that the compiler
- * of torch's AVX2 kernels makes of it. */
-static float log_avx2(float x)
-{
-    static const float p[] = {
-        -1.1514610310e-1f, 1.1676998740e-1f,  -1.2420140846e-1f, 1.4249322787e-1f,
-        -1.6668057665e-1f, 2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f,
-    };
-    int exponent;
-    float m = frexpf(x < FLT_MIN ? FLT_MIN : x, &exponent);
-    float y = 7.0376836292e-2f;
-    float e, z;
-
-    if (m < 0.707106781186547524f) {
-        exponent--;
-        x = (m - 1.0f) + m;
-    } else {
-        x = m - 1.0f;
-    }
-    e = (float)exponent;
-    z = x * x;
-    for (size_t i = 0; i < sizeof p / sizeof p[0]; i++) {
-        y = fmaf(y, x, p[i]);
-    }
-    y = y * x;
-    y = fmaf(y, z, e * -2.12194440e-4f);
-    y = fmaf(-z, 0.5f, y);
-    x = x + y;
-    return fmaf(e, 0.693359375f, x);
-}
-
-/* sincos of the same file, for x >= 0. */
-static void sincos_avx2(float x, float *sine, float *cosine)
-{
-    int j = ((int)(x * 1.27323954473516f) + 1) & ~1;
-    float y = (float)j;
-    float z, s, c;
-
-    x = fmaf(y, -0.78515625f, x);
-    x = fmaf(y, -2.4187564849853515625e-4f, x);
-    x = fmaf(y, -3.77489497744594108e-8f, x);
-    z = x * x;
-    c = fmaf(2.443315711809948e-5f, z, -1.388731625493765e-3f);
-    c = fmaf(c, z, 4.166664568298827e-2f);
-    c = c * z;
-    c = fmaf(c, z, -(z * 0.5f));
-    c = c + 1.0f;
-    s = fmaf(-1.9515295891e-4f, z, 8.3321608736e-3f);
-    s = fmaf(s, z, -1.6666654611e-1f);
-    s = s * z;
-    s = fmaf(s, x, x);
-    if (j & 2) {
-        float swap = s;
-
-        s = c;
-        c = swap;
-    }
-    *sine = j & 4 ? -s : s;
-    *cosine = ~(j - 2) & 4 ? -c : c;
-}
-
-static void block_f32(float *d, float mean, float std)
-{
-    const float two_pi = (float)(2.0 * M_PI);
-
-    for (size_t j = 0; j < HALF_BLOCK; j++) {
-        float radius = sqrtf(-2.0f * log_avx2(1.0f - d[j]));
-        float sine, cosine;
-
-        sincos_avx2(two_pi * d[j + HALF_BLOCK], &sine, &cosine);
-        d[j] = fmaf(radius * cosine, std, mean);
-        d[j + HALF_BLOCK] = fmaf(radius * sine, std, mean);
-    }
-}
-
 static void block_f64(double *d, double mean, double std)
 {
     for (size_t j = 0; j < HALF_BLOCK; j++) {
         double radius = sqrt(-2.0 * log(1.0 - d[j]));
         double theta = 2.0 * M_PI * d[j + HALF_BLOCK];
 
-        d[j] = fma(radius * cos(theta), std, mean);
-        d[j + HALF_BLOCK] = fma(radius * sin(theta), std, mean);
+        d[j] = radius * cos(theta);
+        d[j + HALF_BLOCK] = radius * sin(theta);
     }
+    snap_torch_scale_f64(d, BLOCK, std, mean);
 }
 
 /* Half turns into float in every expression, and back only when it is assigned. */
@@ -166,22 +92,23 @@ static void block_bf16(uint16_t *d, float mean, float std)
     }
 }
 
-static void transform_block(enum snap_dtype dtype, unsigned char *at, double mean, double std)
+static void transform_blocks(enum snap_dtype dtype, void *at, size_t blocks, double mean,
+                             double std)
 {
-    switch (dtype) {
-    case SNAP_F16:
-        block_f16((uint16_t *)at, snap_round_to_f16((float)mean), snap_round_to_f16((float)std));
-        break;
-    case SNAP_BF16:
-        block_bf16((uint16_t *)at, snap_round_to_bf16((float)mean),
-                   snap_round_to_bf16((float)std));
-        break;
-    case SNAP_F32:
-        block_f32((float *)at, (float)mean, (float)std);
-        break;
-    default:
-        block_f64((double *)at, mean, std);
-        break;
+    if (dtype == SNAP_F32) {
+        snap_torch_normals_f32(at, blocks, (float)mean, (float)std);
+        return;
+    }
+    for (size_t i = 0; i < blocks; i++) {
+        if (dtype == SNAP_F16) {
+            block_f16((uint16_t *)at + i * BLOCK, snap_round_to_f16((float)mean),
+                      snap_round_to_f16((float)std));
+        } else if (dtype == SNAP_BF16) {
+            block_bf16((uint16_t *)at + i * BLOCK, snap_round_to_bf16((float)mean),
+                       snap_round_to_bf16((float)std));
+        } else {
+            block_f64((double *)at + i * BLOCK, mean, std);
+        }
     }
 }
 
@@ -197,15 +124,13 @@ static enum snap_status fill_blocks(struct snap_torch_cpu *t, enum snap_dtype dt
     if (status != SNAP_OK) {
         return status;
     }
-    for (size_t i = 0; i + BLOCK <= n; i += BLOCK) {
-        transform_block(dtype, bytes + i * width, mean, std);
-    }
+    transform_blocks(dtype, out, n / BLOCK, mean, std);
     if (n % BLOCK != 0) {
         unsigned char *last = bytes + (n - BLOCK) * width;
 
         status = snap_torch_uniform(t, dtype, 0.0, 1.0, last, BLOCK, err);
         if (status == SNAP_OK) {
-            transform_block(dtype, last, mean, std);
+            transform_blocks(dtype, last, 1, mean, std);
         }
     }
     return status;

@@ -13,7 +13,8 @@ from tap import Tap
 ROOMS = {
     "snapshot/core": set(),
     "snapshot/digest": {"snapshot/core"},
-    "snapshot/format": {"snapshot/core", "snapshot/digest"},
+    "snapshot/io": {"snapshot/core", "snapshot/digest"},
+    "snapshot/format": {"snapshot/core", "snapshot/digest", "snapshot/io"},
     "snapshot/include/snapstate": set(),
     "trainer/ops": set(),
     "trainer/data": {"trainer/ops"},
@@ -23,8 +24,9 @@ ROOMS = {
 }
 MIDDLE = ["stream", "device", "store", "group", "ledger", "foreign"]
 for room in MIDDLE:
-    ROOMS[f"snapshot/{room}"] = {"snapshot/core", "snapshot/digest", "snapshot/format"}
-ROOMS["snapshot"] = {f"snapshot/{room}" for room in MIDDLE + ["core", "digest", "format"]}
+    ROOMS[f"snapshot/{room}"] = {"snapshot/core", "snapshot/digest", "snapshot/io",
+                                 "snapshot/format"}
+ROOMS["snapshot"] = {f"snapshot/{room}" for room in MIDDLE + ["core", "digest", "io", "format"]}
 ROOMS["trainer"] = {"trainer/ops", "trainer/data", "trainer/layers", "trainer/optim"}
 ROOMS["cli"] = {"trainer"}
 ROOMS["agent"] = {"trainer"}

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/hex.h"
+#include "generator_tool.h"
 #include "stream/numpy_random_state.h"
 #include "stream/python_random.h"
 #include "stream/stream_family.h"
@@ -334,7 +335,9 @@ static void obey(struct snap_stream *stream, struct line *line)
         }
         known = strcmp(kind, "python_random") == 0        ? draw_python(stream, line, n)
                 : strcmp(kind, "numpy_random_state") == 0 ? draw_numpy(stream, line, n)
-                                                          : draw_torch(stream, line, n);
+                : strncmp(kind, "numpy_", 6) == 0
+                    ? generator_tool_draw(stream, line->fields, line->count, n)
+                    : draw_torch(stream, line, n);
     }
     if (!known) {
         die("an unknown command");

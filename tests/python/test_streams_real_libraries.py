@@ -159,6 +159,112 @@ class NumPy:
     one_word = ("randint", 1, 0, 2**32)
 
 
+def member_form(value):
+    """A state of NumPy's in the form of a member: lists, and integers past 2^53 as text."""
+    if isinstance(value, dict):
+        return {key: member_form(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "__len__"):
+        return [member_form(item) for item in value]
+    return int(value) if int(value) <= 2**53 else str(int(value))
+
+
+def state_form(value):
+    """And back."""
+    if isinstance(value, dict):
+        return {key: state_form(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [state_form(item) for item in value]
+    return int(value) if not isinstance(value, str) or value.isdigit() else value
+
+
+class Generator:
+    """numpy.random.Generator over one of the bit generators."""
+    arguments = ()
+    seeds = SEEDS + WIDE_SEEDS
+
+    def __init__(self, numpy, name):
+        self.numpy = numpy
+        self.kind = f"numpy_{name.lower()}"
+        self.engine = getattr(numpy.random, name)
+        self.__doc__ = f"Generator({name})"
+        self.generator = None
+        self.seed(0)
+
+    def seed(self, seed):
+        self.generator = self.numpy.random.Generator(self.engine(seed))
+
+    def sequence(self):
+        """The SeedSequence; its name was a private one before NumPy 1.25."""
+        bits = self.generator.bit_generator
+        return bits.seed_seq if hasattr(bits, "seed_seq") else bits._seed_seq
+
+    def get(self):
+        sequence = self.sequence()
+        names = ("entropy", "n_children_spawned", "pool_size", "spawn_key")
+        return canonical({"kind": self.kind, **member_form(self.generator.bit_generator.state),
+                          "seed_seq": {name: member_form(getattr(sequence, name))
+                                       for name in names}})
+
+    def set(self, state):
+        value = state_form(json.loads(state))
+        sequence = value.pop("seed_seq")
+        del value["kind"]
+        self.seed(self.numpy.random.SeedSequence(**sequence))
+        self.generator.bit_generator.state = value
+
+    def draw(self, fn, n, *arguments):
+        draws, numpy = self.generator, self.numpy
+        name = fn[:-4] if fn.endswith("_f32") else fn
+        keywords = {"dtype": numpy.float32} if name != fn else {}
+        if fn == "random_raw":
+            numbers = draws.bit_generator.random_raw(n)
+        elif fn == "integers":
+            dtype, low, span = arguments
+            dtype = numpy.dtype({"b": "?"}.get(dtype[0], dtype[0]) +
+                                ("" if dtype == "bool" else str(int(dtype[1:]) // 8)))
+            numbers = draws.integers(low, low + span, n, dtype, endpoint=True)
+            numbers = numbers.view(f"u{dtype.itemsize}")
+        elif fn == "permutation":
+            numbers = draws.permutation(n)
+        elif fn == "permuted":
+            columns, rows = arguments
+            shape = (n // rows // columns, rows, columns)
+            numbers = draws.permuted(numpy.arange(n).reshape(shape), axis=1).ravel()
+        elif fn.startswith("choice"):
+            keywords = {"replace": False, "shuffle": bool(arguments[1])} if len(arguments) > 1 \
+                else {}
+            numbers = draws.choice(arguments[0], n, **keywords)
+        elif name == "inverse_exponential":
+            numbers = draws.standard_exponential(n, method="inv", **keywords)
+        else:
+            numbers = getattr(draws, name)(*arguments, size=n, **keywords)
+        if numbers.dtype.kind != "f":
+            return [str(int(x)) for x in numbers]
+        width = numbers.dtype.itemsize
+        return [f"{x:0{2 * width}x}" for x in numbers.view(f"u{width}").tolist()]
+
+    exact = [("random", 700), ("random_f32", 701), ("random_raw", 9), ("random_f32", 2),
+             ("integers", 50, "i64", 0, 9), ("integers", 9, "i64", -(2**63), 2**64 - 1),
+             ("integers", 99, "i64", 0, 2**32), ("integers", 99, "u64", 5, 3 * 2**61),
+             ("integers", 999, "u32", 7, 3 * 2**30), ("integers", 9, "i32", -(2**31), 2**32 - 1),
+             ("integers", 999, "u16", 3, 50000), ("integers", 999, "i8", -100, 200),
+             ("integers", 9, "u8", 0, 255), ("integers", 70, "bool", 0, 1),
+             ("integers", 3, "i16", 7, 0), ("permutation", 300), ("permuted", 60, 5, 4),
+             ("choice", 50, 2**33 + 3), ("choice_distinct", 50, 1000, 1),
+             ("choice_distinct", 9, 2**40, 0), ("choice_distinct", 3000, 20000, 1),
+             ("choice_distinct", 3000, 20000, 0)]
+    libm = [("standard_normal", 200000), ("standard_normal_f32", 200000),
+            ("standard_exponential", 200000), ("standard_exponential_f32", 200000),
+            ("inverse_exponential", 3001), ("inverse_exponential_f32", 3001),
+            ("gamma", 20000, 2.5, 0.75), ("gamma", 20000, 0.5, 2.0), ("gamma", 3000, 1.0, 1.0),
+            ("standard_gamma_f32", 20000, 2.5), ("standard_gamma_f32", 20000, 0.5),
+            ("lognormal", 3000, 0.5, 0.25)]
+    mixed = [("random_f32", 101), ("integers", 3, "u8", 0, 255)]
+    one_word = ("integers", 1, "u32", 0, 2**32 - 1)
+
+
 class Torch:
     """torch's default CPU generator."""
     kind = "torch_cpu"
@@ -310,6 +416,8 @@ def main():
         tap.skip("NumPy", f"python3-numpy is not installed: {problem}")
     else:
         compare(tap, NumPy(numpy))
+        for name in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"):
+            compare(tap, Generator(numpy, name))
     if not has_avx2():
         tap.skip("torch", "this CPU has no AVX2, so its torch draws in another form")
         return tap.done()

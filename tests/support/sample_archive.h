@@ -37,8 +37,9 @@ enum snap_status sample_encode(struct sample_archive *sample, struct snap_pool *
 enum snap_status sample_withhold(struct sample_archive *sample, unsigned mask,
                                  struct snap_error *err);
 
-/* A sink that appends to a buffer. */
-struct snap_sink buffer_sink(struct snap_buffer *buffer);
+/* The bytes of the file that a plan is for, appended to `out`; `pool` may be NULL. */
+enum snap_status plan_encode(struct snap_archive_plan *plan, struct snap_pool *pool,
+                             struct snap_buffer *out, struct snap_error *err);
 
 /* A memfd that holds the bytes, -1 on failure. */
 int memory_file(const void *data, size_t size_bytes);

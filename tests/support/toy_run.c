@@ -12,6 +12,7 @@
 
 #include "format/archive_read.h"
 #include "format/archive_write.h"
+#include "io/write_file.h"
 #include "toy_run.h"
 
 #define TRY(call)                                                                                  \
@@ -381,7 +382,6 @@ void toy_rewrite(const char *from, const char *to, const char *withheld, enum to
     struct snap_write_member members[64];
     void *data[64];
     size_t count = 0;
-    size_t segment_count;
     must(snap_archive_open(from, &archive, NULL) == SNAP_OK, "rewrite: open");
     struct snap_manifest manifest = *snap_archive_manifest(archive);
     manifest.members = NULL;
@@ -406,15 +406,14 @@ void toy_rewrite(const char *from, const char *to, const char *withheld, enum to
         memcpy(members[count].sha256, member->sha256, SNAP_DIGEST_BYTES);
         members[count++].digest_known = true;
     }
-    must(snap_archive_plan_new(&manifest, members, count, NULL, &plan, NULL) == SNAP_OK,
-         "rewrite: plan");
-    const struct snap_segment *segments = snap_archive_plan_segments(plan, &segment_count);
-    FILE *file = fopen(to, "wb");
-    must(file != NULL, "rewrite: create");
-    for (size_t i = 0; i < segment_count; i++)
-        must(fwrite(segments[i].data, 1, segments[i].size_bytes, file) == segments[i].size_bytes,
-             "rewrite: write");
-    must(fclose(file) == 0, "rewrite: close");
+    must(snap_archive_plan_new(&manifest, members, count, &plan, NULL) == SNAP_OK, "rewrite: plan");
+    const struct snap_write_options options = { .pool = NULL };
+    struct snap_content content = snap_archive_plan_content(plan);
+    struct snap_rest rest;
+    int fd = open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    must(fd >= 0, "rewrite: create");
+    must(snap_write_file(fd, &content, &options, &rest, to, NULL) == SNAP_OK, "rewrite: write");
+    must(close(fd) == 0, "rewrite: close");
     snap_archive_plan_free(plan);
     for (size_t i = 0; i < count; i++)
         free(data[i]);

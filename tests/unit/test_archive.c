@@ -10,6 +10,7 @@
 #include "format/archive_read.h"
 #include "format/member_name.h"
 #include "format/tar_layout.h"
+#include "io/write_file.h"
 #include "sample_archive.h"
 #include "unit_check.h"
 
@@ -233,11 +234,8 @@ static void test_plan(void **state)
     struct snap_archive_plan *plan = NULL;
     struct snap_archive *archive = NULL;
     struct snap_buffer bytes = SNAP_BUFFER_INIT;
-    struct snap_buffer joined = SNAP_BUFFER_INIT;
     unsigned char digest[SNAP_DIGEST_BYTES];
     char hash[SNAP_HASH_TEXT_BYTES];
-    size_t count = 0;
-    uint64_t offset = 0;
     CHECK_OK(sample_init(&sample, &err));
     /* The state hash alone, first, without what is outside STATE. */
     CHECK_OK(snap_archive_state_digest(sample.members, SAMPLE_MEMBERS, NULL, digest, &err));
@@ -246,28 +244,19 @@ static void test_plan(void **state)
                          strcmp(sample.members[i].name, "extra/notes") != 0 &&
                              strcmp(sample.members[i].name, "env.json") != 0 &&
                              strcmp(sample.members[i].name, "ledger.jsonl") != 0);
-    CHECK_OK(snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, NULL, &plan,
-                                   &err));
+    CHECK_OK(
+        snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, &plan, &err));
+    assert_string_equal(snap_archive_plan_state_hash(plan), "");
+    CHECK_OK(plan_encode(plan, NULL, &bytes, &err));
     snap_hash_text("state1", digest, hash);
     assert_string_equal(snap_archive_plan_state_hash(plan), hash);
-    struct snap_sink sink = buffer_sink(&bytes);
-    CHECK_OK(snap_archive_plan_write(plan, &sink, &err));
     assert_int_equal(snap_archive_plan_file_size(plan), bytes.size);
-    const struct snap_segment *segments = snap_archive_plan_segments(plan, &count);
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(segments[i].offset, offset);
-        CHECK_OK(snap_buffer_append(&joined, segments[i].data, segments[i].size_bytes, &err));
-        offset += segments[i].size_bytes;
-    }
-    assert_int_equal(joined.size, bytes.size);
-    assert_memory_equal(joined.data, bytes.data, bytes.size);
     CHECK_OK(try_open(&bytes, &archive));
     assert_string_equal(snap_archive_plan_snapshot_hash(plan), snap_archive_snapshot_hash(archive));
     assert_string_equal(snap_archive_plan_state_hash(plan), snap_archive_state_hash(archive));
     snap_archive_close(archive);
     snap_archive_plan_free(plan);
     snap_archive_plan_free(NULL);
-    snap_buffer_release(&joined);
     snap_buffer_release(&bytes);
     sample_release(&sample);
 }
@@ -283,7 +272,7 @@ static void try_member(const char *name, bool withheld, const void *data, uint64
     sample.members[0].data = data;
     sample.members[0].size = size;
     CHECK_FAILS(SNAP_INVALID, fragment,
-                snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, NULL, &plan,
+                snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, &plan,
                                       &err));
     assert_null(plan);
     sample_release(&sample);
@@ -305,22 +294,44 @@ static void test_plan_refuses(void **state)
     CHECK_OK(sample_init(&sample, &err));
     CHECK_OK(sample_withhold(&sample, 1, &err)); /* state.json */
     CHECK_FAILS(SNAP_INVALID, "never withheld",
-                snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, NULL, &plan,
+                snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, &plan,
                                       &err));
     sample.members[0].withheld = false;
     CHECK_FAILS(SNAP_INVALID, "no member of kind \"state\"",
                 snap_archive_plan_new(&sample.manifest, sample.members + 1, SAMPLE_MEMBERS - 1,
-                                      NULL, &plan, &err));
+                                      &plan, &err));
     sample.manifest.run_id[0] = 'G';
     CHECK_FAILS(SNAP_INVALID, "run_id",
-                snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, NULL, &plan,
+                snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, &plan,
                                       &err));
     sample.manifest.run_id[0] = '0';
     sample.manifest.capsule = true;
     CHECK_FAILS(SNAP_INVALID, "failure",
-                snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, NULL, &plan,
+                snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, &plan,
                                       &err));
     assert_null(plan);
+    sample_release(&sample);
+}
+
+/* Data that are not those of the digest given: copied from a file that was damaged, say. */
+static void test_given_digest(void **state)
+{
+    (void)state;
+    struct sample_archive sample;
+    struct snap_archive_plan *plan = NULL;
+    struct snap_buffer bytes = SNAP_BUFFER_INIT;
+    CHECK_OK(sample_init(&sample, &err));
+    CHECK_OK(sample_withhold(&sample, 0, &err)); /* sorts, and gives all digests */
+    CHECK_OK(
+        snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, &plan, &err));
+    CHECK_OK(plan_encode(plan, NULL, &bytes, &err));
+    snap_archive_plan_free(plan);
+    sample.members[3].sha256[31] ^= 1;
+    CHECK_OK(
+        snap_archive_plan_new(&sample.manifest, sample.members, SAMPLE_MEMBERS, &plan, &err));
+    CHECK_FAILS(SNAP_INVALID, sample.members[3].name, plan_encode(plan, NULL, &bytes, &err));
+    snap_archive_plan_free(plan);
+    snap_buffer_release(&bytes);
     sample_release(&sample);
 }
 
@@ -395,13 +406,12 @@ static void test_parts(void **state)
     };
     memset(manifest.run_id, '0', SNAP_RUN_ID_DIGITS);
     manifest.coverage = snap_coverage_new();
-    CHECK_OK(snap_archive_plan_new(&manifest, members, 6, NULL, &plan, &err));
-    size_t count = 0;
-    const struct snap_segment *segments = snap_archive_plan_segments(plan, &count);
+    CHECK_OK(snap_archive_plan_new(&manifest, members, 6, &plan, &err));
+    const struct snap_write_options options = { .way = SNAP_IO_BEST };
+    struct snap_content content = snap_archive_plan_content(plan);
+    struct snap_rest rest;
     int fd = mkstemp(path);
-    for (size_t i = 0; i < count; i++)
-        CHECK_OK(snap_file_pwrite(fd, segments[i].data, segments[i].size_bytes, segments[i].offset,
-                                  path, &err));
+    CHECK_OK(snap_write_file(fd, &content, &options, &rest, path, &err));
     CHECK_OK(snap_archive_open(path, &archive, &err));
     CHECK_OK(snap_archive_check(archive, NULL, &err));
     size_t first = 0;
@@ -445,8 +455,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_members),      cmocka_unit_test(test_accessors),
         cmocka_unit_test(test_same_bytes),   cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_plan_refuses), cmocka_unit_test(test_capsule),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_plan_refuses), cmocka_unit_test(test_given_digest),
+        cmocka_unit_test(test_capsule),      cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

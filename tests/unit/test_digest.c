@@ -55,6 +55,81 @@ static void test_sha256(void **state)
     assert_string_equal(text, "snap1:" ABC);
 }
 
+/* The digest by OpenSSL, which shares no code with the instructions of the processor. */
+static void digest_portably(const void *data, size_t size, unsigned char out[SNAP_DIGEST_BYTES])
+{
+    struct snap_sha256_context context = { .portable = true };
+    CHECK_OK(snap_sha256_begin(&context, &err));
+    assert_non_null(context.evp);
+    CHECK_OK(snap_sha256_update(&context, data, size, &err));
+    CHECK_OK(snap_sha256_finish(&context, out, &err));
+    snap_sha256_release(&context);
+}
+
+static void fill_bytes(unsigned char *bytes, size_t size)
+{
+    uint64_t word = 1;
+    for (size_t i = 0; i < size; i++) {
+        word = word * 6364136223846793005u + 1442695040888963407u;
+        bytes[i] = (unsigned char)(word >> 56);
+    }
+}
+
+/* Every length around the edges of blocks, whole and cut in two at each place. */
+static void test_sha256_lengths(void **state)
+{
+    (void)state;
+    unsigned char bytes[200];
+    fill_bytes(bytes, sizeof bytes);
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        unsigned char expected[SNAP_DIGEST_BYTES];
+        unsigned char digest[SNAP_DIGEST_BYTES];
+        digest_portably(bytes, size, expected);
+        for (size_t cut = 0; cut <= size; cut++) {
+            struct snap_sha256_context context = SNAP_SHA256_CONTEXT_INIT;
+            CHECK_OK(snap_sha256_begin(&context, &err));
+            CHECK_OK(snap_sha256_update(&context, bytes, cut, &err));
+            CHECK_OK(snap_sha256_update(&context, bytes + cut, size - cut, &err));
+            CHECK_OK(snap_sha256_finish(&context, digest, &err));
+            snap_sha256_release(&context);
+            assert_memory_equal(digest, expected, sizeof digest);
+        }
+    }
+}
+
+/* Two messages side by side, of all lengths, each at its own place in a block, by either way. */
+static void test_sha256_lanes(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 0, 1, 63, 64, 65, 127, 128, 129, 4096, 5000 };
+    const size_t count = sizeof sizes / sizeof sizes[0];
+    unsigned char bytes[2 * 5000 + 1];
+    fill_bytes(bytes, sizeof bytes);
+    for (size_t i = 0; i < 4 * count * count; i++) {
+        const size_t left[2] = { sizes[i / 4 % count], sizes[i / 4 / count] };
+        struct snap_sha256_lane lanes[2] = { { .context = { .portable = (i & 1) != 0 } },
+                                             { .context = { .portable = (i & 2) != 0 } } };
+        for (size_t lane = 0; lane < 2; lane++) {
+            CHECK_OK(snap_sha256_begin(&lanes[lane].context, &err));
+            lanes[lane].data = bytes + lane * 5001;
+            lanes[lane].left_bytes = left[lane];
+        }
+        while (lanes[0].left_bytes > 0 || lanes[1].left_bytes > 0) {
+            size_t before = lanes[0].left_bytes + lanes[1].left_bytes;
+            CHECK_OK(snap_sha256_lanes(lanes, &err));
+            assert_true(lanes[0].left_bytes + lanes[1].left_bytes < before);
+        }
+        for (size_t lane = 0; lane < 2; lane++) {
+            unsigned char expected[SNAP_DIGEST_BYTES];
+            unsigned char digest[SNAP_DIGEST_BYTES];
+            CHECK_OK(snap_sha256_finish(&lanes[lane].context, digest, &err));
+            digest_portably(bytes + lane * 5001, left[lane], expected);
+            assert_memory_equal(digest, expected, sizeof digest);
+            snap_sha256_release(&lanes[lane].context);
+        }
+    }
+}
+
 static void test_sha256_file(void **state)
 {
     (void)state;
@@ -166,10 +241,9 @@ static void test_chain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_sha256_file),
-        cmocka_unit_test(test_tree_hash),
-        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_sha256),       cmocka_unit_test(test_sha256_lengths),
+        cmocka_unit_test(test_sha256_lanes), cmocka_unit_test(test_sha256_file),
+        cmocka_unit_test(test_tree_hash),    cmocka_unit_test(test_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
+
+#include <snapstate/archive.h>
 
 #include "core/file.h"
 #include "store/publish.h"
@@ -28,8 +29,8 @@ static struct {
     int countdown; /* the call that fails, from 1 */
     int error;
     bool hit;
-    bool lie;          /* writev says it wrote, and does not */
-    int short_bytes;   /* writev writes so many at most */
+    bool lie;          /* pwrite says it wrote, and does not */
+    int short_bytes;   /* pwrite writes so many at most */
     int interruptions; /* so many calls are interrupted first */
     bool no_noreplace; /* renameat2 is not there */
     bool no_tmpfile;   /* O_TMPFILE is not there */
@@ -92,21 +93,15 @@ int close(int fd)
     return -1;
 }
 
-ssize_t writev(int fd, const struct iovec *pieces, int count)
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
 {
     if (fails('w') || interrupted())
         return -1;
-    size_t bytes = 0;
-    for (int i = 0; i < count; i++)
-        bytes += pieces[i].iov_len;
     if (fault.active && fault.lie)
-        return (ssize_t)bytes;
-    if (fault.active && fault.short_bytes > 0) {
-        size_t most = (size_t)fault.short_bytes;
-        return syscall(SYS_write, fd, pieces[0].iov_base,
-                       pieces[0].iov_len < most ? pieces[0].iov_len : most);
-    }
-    return syscall(SYS_writev, fd, pieces, count);
+        return (ssize_t)size;
+    if (fault.active && fault.short_bytes > 0 && size > (size_t)fault.short_bytes)
+        size = (size_t)fault.short_bytes;
+    return syscall(SYS_pwrite64, fd, data, size, offset);
 }
 
 ssize_t pread(int fd, void *data, size_t size, off_t offset)
@@ -171,16 +166,20 @@ static const char new_text[] = "what is to be there, in two segments";
 
 static enum snap_status publish(enum snap_put_mode mode, bool named, bool read_back)
 {
+    unsigned char digest[SNAP_DIGEST_BYTES];
     const struct snap_segment segments[] = {
-        { 0, new_text, 10 },
-        { 10, new_text + 10, sizeof new_text - 11 },
+        { 0, new_text, 10, digest },
+        { 10, new_text + 10, sizeof new_text - 11, NULL },
     };
+    const struct snap_content content = { .segments = segments,
+                                          .count = 2,
+                                          .size_bytes = sizeof new_text - 1 };
     const struct snap_publish_options options = { .mode = mode,
                                                   .no_read_back = !read_back,
                                                   .named_temporary = named };
     err = (struct snap_error)SNAP_ERROR_INIT;
     fault.active = true;
-    enum snap_status status = snap_publish(folder, "file", segments, 2, &options, &err);
+    enum snap_status status = snap_publish(folder, "file", &content, &options, &err);
     fault.active = false;
     return status;
 }

@@ -396,6 +396,50 @@ static void test_events(void **state)
     free(dir);
 }
 
+/* A child that was forked keeps the folder locked when its parent is gone, unless it gave up its
+ * share. */
+static void test_after_fork(void **state)
+{
+    (void)state;
+    for (int gives_up = 0; gives_up < 2; gives_up++) {
+        char *dir = toy_folder();
+        struct toy toy;
+        struct snap_run *run;
+        int told[2]; /* from the child: it is there */
+        int held[2]; /* open as long as the child is to live */
+        char byte;
+        toy_init(&toy);
+        CHECK_OK(toy_open(&toy, dir, NULL, &run, &err));
+        assert_int_equal(pipe(told), 0);
+        assert_int_equal(pipe(held), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            close(held[1]);
+            if (gives_up)
+                snap_run_after_fork(run);
+            _exit(write(told[1], "x", 1) == 1 && read(held[0], &byte, 1) == 0 ? 0 : 1);
+        }
+        assert_int_equal(read(told[0], &byte, 1), 1);
+        CHECK_OK(snap_run_close(run, &err)); /* as the end of the process does */
+        run = NULL;
+        if (gives_up)
+            CHECK_OK(toy_open(&toy, dir, NULL, &run, &err));
+        else
+            CHECK_FAILS(SNAP_BUSY, NULL, toy_open(&toy, dir, NULL, &run, &err));
+        CHECK_OK(snap_run_close(run, &err));
+        close(held[1]);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        close(held[0]);
+        close(told[0]);
+        close(told[1]);
+        toy_release(&toy);
+        toy_remove(dir);
+        free(dir);
+    }
+    snap_run_after_fork(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_long_and_odd_names),
         cmocka_unit_test(test_staging_limit),
         cmocka_unit_test(test_events),
+        cmocka_unit_test(test_after_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "digest/sha256.h"
 #include "store/store_ops.h"
 #include "unit_check.h"
 
@@ -106,9 +107,10 @@ static void test_put(void **state)
         CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_sync(store, "a", &err));
 
         const struct snap_segment segments[] = {
-            { 0, "first ", 6 }, { 6, NULL, 0 }, { 6, "second", 6 }
+            { 0, "first ", 6, NULL }, { 6, NULL, 0, NULL }, { 6, "second", 6, NULL }
         };
-        CHECK_OK(snap_store_put(store, "a", segments, 3, &create, &err));
+        const struct snap_content whole = { .segments = segments, .count = 3, .size_bytes = 12 };
+        CHECK_OK(snap_store_put(store, "a", &whole, &create, &err));
         CHECK_OK(snap_store_sync(store, "a", &err));
         check_content(store, "a", "first second", 12);
         CHECK_OK(snap_store_exists(store, "a", &there, &err));
@@ -123,7 +125,8 @@ static void test_put(void **state)
         check_content(store, "a", "third", 5);
         CHECK_OK(snap_store_put_bytes(store, "new", "x", 1, &replace, &err));
         check_content(store, "new", "x", 1);
-        CHECK_OK(snap_store_put(store, "empty", NULL, 0, &create, &err));
+        CHECK_OK(snap_store_put(store, "empty", &(struct snap_content){ .count = 0 }, &create,
+                                &err));
         check_content(store, "empty", "", 0);
         CHECK_FAILS(SNAP_CORRUPT, "a", snap_store_read(store, "a", 4, &content, &err));
 
@@ -158,15 +161,77 @@ static void test_large(void **state)
         begin(&subject, i);
         for (size_t s = 0; s < 1000; s++) {
             size_t bytes = s < 999 ? s * 7 : size - (size_t)offset;
-            segments[s] = (struct snap_segment){ offset, data + offset, bytes };
+            segments[s] = (struct snap_segment){ offset, data + offset, bytes, NULL };
             offset += bytes;
         }
-        CHECK_OK(snap_store_put(subject.store, "large", segments, 1000, &create, &err));
+        const struct snap_content content = { .segments = segments,
+                                              .count = 1000,
+                                              .size_bytes = size };
+        CHECK_OK(snap_store_put(subject.store, "large", &content, &create, &err));
         check_content(subject.store, "large", data, size);
         CHECK_OK(snap_store_put_bytes(subject.store, "large", data, size, &create, &err));
         end(&subject);
     }
     free(data);
+}
+
+/* What follows depends on digests of what was written: here the digest itself. */
+struct digested {
+    unsigned char digests[2][SNAP_DIGEST_BYTES];
+    struct snap_segment rest;
+    unsigned finished;
+    bool failing;
+};
+
+static enum snap_status give_rest(void *arg, const struct snap_segment **segments, size_t *count,
+                                  struct snap_error *error)
+{
+    struct digested *digested = arg;
+    digested->finished++;
+    if (digested->failing)
+        return snap_error_set(error, SNAP_INVALID, "no rest");
+    digested->rest = (struct snap_segment){ 11, digested->digests[0], SNAP_DIGEST_BYTES, NULL };
+    *segments = &digested->rest;
+    *count = 1;
+    return SNAP_OK;
+}
+
+static void test_digests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        struct subject subject;
+        struct digested digested = { .failing = false };
+        unsigned char expected[11 + SNAP_DIGEST_BYTES] = "first other";
+        unsigned char empty[SNAP_DIGEST_BYTES];
+        bool there = true;
+        begin(&subject, i);
+        const struct snap_segment segments[] = { { 0, "first", 5, digested.digests[0] },
+                                                 { 5, NULL, 0, digested.digests[1] },
+                                                 { 5, " other", 6, NULL } };
+        const struct snap_content content = { .segments = segments,
+                                              .count = 3,
+                                              .size_bytes = sizeof expected,
+                                              .finish = give_rest,
+                                              .arg = &digested };
+        CHECK_OK(snap_store_put(subject.store, "a", &content, &create, &err));
+        CHECK_OK(snap_sha256("first", 5, expected + 11, &err));
+        CHECK_OK(snap_sha256(NULL, 0, empty, &err));
+        assert_memory_equal(digested.digests[0], expected + 11, SNAP_DIGEST_BYTES);
+        assert_memory_equal(digested.digests[1], empty, SNAP_DIGEST_BYTES);
+        check_content(subject.store, "a", expected, sizeof expected);
+        /* The same again, and replaced by the same. */
+        CHECK_OK(snap_store_put(subject.store, "a", &content, &create, &err));
+        CHECK_OK(snap_store_put(subject.store, "a", &content, &replace, &err));
+        check_content(subject.store, "a", expected, sizeof expected);
+        assert_true(digested.finished >= 3);
+        digested.failing = true;
+        CHECK_FAILS(SNAP_INVALID, "no rest",
+                    snap_store_put(subject.store, "b", &content, &create, &err));
+        CHECK_OK(snap_store_exists(subject.store, "b", &there, &err));
+        assert_false(there);
+        end(&subject);
+    }
 }
 
 static void test_append(void **state)
@@ -364,10 +429,11 @@ static void test_memory_has_no_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_put),    cmocka_unit_test(test_large),
-        cmocka_unit_test(test_append), cmocka_unit_test(test_list_and_remove),
-        cmocka_unit_test(test_lock),   cmocka_unit_test(test_names),
-        cmocka_unit_test(test_dir),    cmocka_unit_test(test_memory_has_no_path),
+        cmocka_unit_test(test_put),     cmocka_unit_test(test_large),
+        cmocka_unit_test(test_digests), cmocka_unit_test(test_append),
+        cmocka_unit_test(test_lock),    cmocka_unit_test(test_list_and_remove),
+        cmocka_unit_test(test_names),   cmocka_unit_test(test_dir),
+        cmocka_unit_test(test_memory_has_no_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,9 @@
 
 #include <cmocka.h>
 #include <jansson.h>
-#include <snapstate/stream.h>
+#include <snapstate/stream_draws.h>
 
+#include "stream/numpy_bit_generator.h"
 #include "stream/numpy_random_state.h"
 #include "stream/python_random.h"
 #include "stream/torch_cpu.h"
@@ -176,6 +177,71 @@ static enum snap_status draws(struct work *work)
     return status;
 }
 
+/* Calls of Generator that need memory. */
+static enum snap_status generator(struct work *work)
+{
+    static const uint32_t entropy[40] = { 1, [39] = 7 };
+    static const uint32_t key[2] = { 3, 4 };
+    static const double weights[3] = { 1.0, 2.0, 3.0 };
+    static int64_t out[20000];
+    struct snap_stream *stream = NULL;
+    struct snap_stream *child = NULL;
+    enum snap_status status = snap_stream_new("numpy_pcg64", &stream, &err);
+
+    (void)work;
+    if (status == SNAP_OK) {
+        status = snap_generator_seed(stream, entropy, 40, key, 2, &err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_generator_spawn(stream, &child, &err);
+        assert_int_equal(snap_stream_bit_generator(stream, "", NULL)
+                             ->seed_sequence.n_children_spawned,
+                         status == SNAP_OK ? 1 : 0);
+        assert_true((status == SNAP_OK) == (child != NULL));
+    }
+    if (status == SNAP_OK) {
+        status = snap_generator_choice_distinct(stream, 20000, true, out, 20000, &err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_generator_choice_distinct(stream, 20000, true, out, 4, &err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_generator_choice_weighted(stream, weights, 3, false, out, 3, &err);
+    }
+    snap_stream_free(child);
+    snap_stream_free(stream);
+    return status;
+}
+
+/* A state with everything that a seed sequence may hold: none of it leaks when reading fails. */
+static enum snap_status large_seed(struct work *work)
+{
+    static const char text[] =
+        "{\"bit_generator\":\"SFC64\",\"has_uint32\":0,\"kind\":\"numpy_sfc64\",\"seed_seq\":"
+        "{\"entropy\":[1,\"36893488147419103232\",0],\"n_children_spawned\":2,\"pool_size\":8,"
+        "\"spawn_key\":[\"36893488147419103232\",1]},\"state\":{\"state\":[1,2,3,4]},"
+        "\"uinteger\":0}\n";
+    void *bytes = NULL;
+    size_t size = 0;
+    struct snap_stream *stream = NULL;
+    enum snap_status status = snap_stream_new("numpy_sfc64", &stream, &err);
+
+    (void)work;
+    if (status == SNAP_OK) {
+        status = snap_stream_decode(stream, text, sizeof text - 1, &err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_stream_encode(stream, &bytes, &size, &err);
+    }
+    if (status == SNAP_OK) {
+        assert_int_equal(size, sizeof text - 1);
+        assert_memory_equal(bytes, text, size);
+    }
+    free(bytes);
+    snap_stream_free(stream);
+    return status;
+}
+
 /* Let the call fail at its first, second, ... allocation until it succeeds; how often it failed. */
 static size_t until_it_succeeds(step *call, struct work *work)
 {
@@ -226,6 +292,8 @@ static void engines(void **state)
 
     (void)state;
     assert_true(until_it_succeeds(draws, &work) >= 8);
+    assert_true(until_it_succeeds(generator, &work) >= 8);
+    assert_true(until_it_succeeds(large_seed, &work) >= 8);
 }
 
 int main(void)

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <snapstate/stream.h>
 
-#include "stream/numpy_random_state.h"
+#include "stream/numpy_bit_generator.h"
 #include "stream/stream_family.h"
 #include "stream/torch_cpu.h"
 #include "unit_check.h"
@@ -37,10 +37,13 @@ static void draw(struct snap_stream *stream, size_t words)
 {
     int64_t value;
     uint64_t number;
+    uint32_t word;
     float single;
 
     for (size_t i = 0; i < words; i++) {
-        if (strcmp(snap_stream_kind(stream), "numpy_random_state") == 0) {
+        if (strcmp(snap_stream_kind(stream), "numpy_mt19937") == 0) {
+            snap_bit_generator_fill_u32(snap_stream_bit_generator(stream, "test", &err), &word, 1);
+        } else if (strcmp(snap_stream_kind(stream), "numpy_random_state") == 0) {
             CHECK_OK(snap_numpy_randint(stream, 0, 1 << 16, &value, 1, &err));
         } else if (strcmp(snap_stream_kind(stream), "torch_cpu") == 0) {
             CHECK_OK(snap_torch_uniform_f32(stream, 0.0, 1.0, &single, 1, &err));
@@ -108,11 +111,12 @@ static void follow_mt19937(struct snap_stream *mirror, const struct snap_stream 
  * after seeding; by both calls where both serve. */
 static void twisters_are_followed(void **state)
 {
-    const char *const kinds[] = { "python_random", "numpy_random_state", "torch_cpu" };
+    const char *const kinds[] = { "python_random", "numpy_random_state", "numpy_mt19937",
+                                  "torch_cpu" };
     const size_t moves[] = { 0, 1, 2, 620, 1, 1, 623, 624, 625, 3000, 0, LIMIT };
 
     (void)state;
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < 4; k++) {
         struct snap_stream *stream = new_stream(kinds[k], 5);
         struct snap_stream *mirror = new_stream(kinds[k], 5);
         struct snap_stream *twin = new_stream(kinds[k], 5);
@@ -121,7 +125,7 @@ static void twisters_are_followed(void **state)
         for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
             draw(stream, moves[i]);
             follow(mirror, stream, moves[i], true);
-            if (k < 2) {
+            if (k < 3) {
                 follow_mt19937(twin, stream, moves[i], true);
             }
         }
@@ -136,7 +140,7 @@ static void twisters_are_followed(void **state)
         follow(mirror, back, 0, false);
         draw(back, 1);
         follow(mirror, back, 1, true);
-        if (k < 2) {
+        if (k < 2) { /* of a bit generator the SeedSequence would stay */
             follow_mt19937(twin, back, 0, false);
         }
         snap_stream_free(stream);
@@ -256,6 +260,30 @@ static void set_and_get(void **state)
     snap_stream_free(python);
 }
 
+/* NumPy's bit generator: a cached normal is nothing to it, its SeedSequence stays. */
+static void a_bit_generator_keeps_its_seed(void **state)
+{
+    struct snap_stream *stream = new_stream("numpy_mt19937", 3);
+    struct snap_stream *other = new_stream("numpy_mt19937", 4);
+    struct snap_mt19937_state given = SNAP_MT19937_STATE_INIT;
+    void *bytes = NULL;
+    size_t size = 0;
+
+    (void)state;
+    CHECK_OK(snap_stream_get_mt19937(other, &given, &err));
+    assert_true(!given.has_gauss && given.gauss == 0.0);
+    given.has_gauss = true;
+    given.gauss = 0.25;
+    CHECK_OK(snap_stream_set_mt19937(stream, &given, &err));
+    CHECK_OK(snap_stream_encode(stream, &bytes, &size, &err));
+    assert_non_null(memmem(bytes, size, "\"entropy\":3", 11));
+    CHECK_OK(snap_stream_get_mt19937(stream, &given, &err));
+    assert_true(!given.has_gauss && given.gauss == 0.0);
+    free(bytes);
+    snap_stream_free(stream);
+    snap_stream_free(other);
+}
+
 /* A mirror draws what its original draws next, and counts both ways of moving. */
 static void a_mirror_draws_on(void **state)
 {
@@ -342,6 +370,7 @@ int main(void)
         cmocka_unit_test(counters_are_subtracted),
         cmocka_unit_test(opaque_bytes_have_no_distance),
         cmocka_unit_test(set_and_get),
+        cmocka_unit_test(a_bit_generator_keeps_its_seed),
         cmocka_unit_test(a_mirror_draws_on),
         cmocka_unit_test(the_version_stays),
         cmocka_unit_test(refusals),

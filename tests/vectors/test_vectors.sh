@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What the real libraries drew, against the engines: the files of vectors in
-# $SNAP_TEST_DATA/vectors, with the libm form that this CPU gets and, where glibc can be told, with
-# the one without FMA.
+# What the real libraries drew, against the engines: the files of vectors of this folder, with the
+# libm form that this CPU gets and, where glibc can be told, with the one without FMA.
 set -u
 # shellcheck source=tests/support/tap.sh
 . "${top_srcdir:?}/tests/support/tap.sh"
@@ -20,28 +19,26 @@ check_file() { # NAME FILE
     fi
 }
 
-if [ -z "${SNAP_TEST_DATA:-}" ]; then
-    skip "vectors of the real libraries" "SNAP_TEST_DATA is not set"
-else
-    for family in python_random numpy_randomstate torch_cpu counter_based; do
-        file=$SNAP_TEST_DATA/vectors/$family.json
-        if [ -f "$file" ]; then
-            check_file "$family" "$file"
-        else
-            skip "$family" "no such file in the vectors folder"
-        fi
-    done
-    file=$SNAP_TEST_DATA/vectors/torch_cpu.json
-    if [ ! -f "$file" ]; then
-        skip "torch_cpu, libm without FMA" "no such file in the vectors folder"
-    elif GLIBC_TUNABLES=$no_fma "$check" "$file" 2>&1 | grep -q '^libm: as in libm-nofma'; then
-        GLIBC_TUNABLES=$no_fma
-        export GLIBC_TUNABLES
-        check_file "torch_cpu, libm without FMA" "$file"
-        unset GLIBC_TUNABLES
-    else
-        ok "torch_cpu, libm without FMA: this libm has no such form"
+for family in python_random numpy_randomstate numpy_generator torch_cpu counter_based; do
+    check_file "$family" "$top_srcdir/tests/vectors/$family.json.gz"
+    # Other files of the same families, where they are given.
+    file=${SNAP_TEST_DATA:-/nonexistent}/vectors/$family.json
+    if [ -f "$file" ]; then
+        check_file "$family, of the outside data" "$file"
     fi
+done
+
+# glibc without FMA, where it can be told: other last bits, and the files know them.
+file=$top_srcdir/tests/vectors/torch_cpu.json.gz
+if GLIBC_TUNABLES=$no_fma "$check" "$file" 2>&1 | grep -q '^libm: as in libm-nofma'; then
+    GLIBC_TUNABLES=$no_fma
+    export GLIBC_TUNABLES
+    for family in numpy_randomstate numpy_generator torch_cpu; do
+        check_file "$family, libm without FMA" "$top_srcdir/tests/vectors/$family.json.gz"
+    done
+    unset GLIBC_TUNABLES
+else
+    ok "libm without FMA: this libm has no such form"
 fi
 
 # The checker must be able to say no.
@@ -62,6 +59,20 @@ exits 0 "a right answer is accepted" "$check" "$work/right.json"
 exits 1 "a wrong key is noticed" "$check" "$work/wrong_key.json"
 exits 1 "a wrong result is noticed" "$check" "$work/wrong_result.json"
 like "and named" 'philox4x32/kat/0: philox4x32: result 3 is 9b00dbd8' "$(cat "$work/out")"
+
+# So must each family: another value of a state, and of a draw.
+changed() { # FAMILY SED_COMMAND
+    gzip -dc "$top_srcdir/tests/vectors/$1.json.gz" | sed "$2" >"$work/changed.json"
+    exits 1 "$1: a change is noticed: $2" "$check" "$work/changed.json"
+}
+changed numpy_generator '/PCG64.seed.0/s/"inc":"/"inc":"1/'
+changed numpy_generator '/SFC64.seq.shuffle/s/"out":\[\([0-9]*\),\([0-9]*\),/"out":[\2,\1,/'
+changed numpy_generator '/seedseq.00/s/"n_children_spawned":4/"n_children_spawned":5/'
+changed numpy_generator '/MT19937.jump/s/"pos":[0-9]*/"pos":7/2'
+changed numpy_generator '/Philox.float.normal/s/"bits":\["\(.\)/"bits":["f/'
+changed numpy_randomstate '1,/"cases"/!s/"bits":\["\(.\)/"bits":["f/'
+changed python_random '1,/"cases"/!s/"bits":\["\(.\)/"bits":["f/'
+changed torch_cpu '1,/"cases"/!s/"bits":\["\(.\)/"bits":["f/'
 exits 2 "a file that holds no vectors is refused" "$check" "$work/no_vectors.json"
 
 tap_done

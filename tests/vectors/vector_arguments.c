@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "vectors.h"
 
@@ -38,6 +39,40 @@ void must(enum snap_status status, const struct snap_error *err, const char *wha
     if (status != SNAP_OK) {
         fail("%s: %s", what, err->text);
     }
+}
+
+json_t *load_vectors(const char *path)
+{
+    gzFile file = gzopen(path, "rb");
+    size_t capacity = 1 << 16;
+    size_t size = 0;
+    char *text = NULL;
+    json_error_t problem;
+    json_t *value;
+    int got;
+
+    if (file == NULL) {
+        fail("%s: %s", path, strerror(errno));
+    }
+    do {
+        char *more = realloc(text, capacity *= 2);
+
+        if (more == NULL) {
+            fail("no memory");
+        }
+        text = more;
+        got = gzread(file, text + size, (unsigned)(capacity - size));
+        size += got > 0 ? (size_t)got : 0;
+    } while (got > 0);
+    if (got < 0 || gzclose(file) != Z_OK) {
+        fail("%s: cannot be read, or is cut short", path);
+    }
+    value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
+    free(text);
+    if (value == NULL) {
+        fail("%s: %s", path, problem.text);
+    }
+    return value;
 }
 
 const json_t *argument(const json_t *args, const char *name)

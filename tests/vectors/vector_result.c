@@ -166,7 +166,8 @@ static const char *text_of(const struct result *result, size_t i, char buffer[32
     return buffer;
 }
 
-/* The texts that `out` stands for: a JSON number or string each; what a worker drew, in order. */
+/* The texts that `out` stands for: a JSON number or string each; what a worker drew, in order; a
+ * state, or a child, as JSON. */
 static void expect(struct result *expected, const json_t *out)
 {
     static const char *const fields[] = { "worker",           "seed",
@@ -177,7 +178,15 @@ static void expect(struct result *expected, const json_t *out)
     size_t i;
 
     json_array_foreach(out, i, item) {
-        if (json_is_object(item)) {
+        if (json_is_object(item) && !has_argument(item, "worker")) {
+            bool is_state = has_argument(item, "bit_generator");
+            json_t *form = is_state ? generator_state(item) : json_deep_copy(item);
+            char *text = json_dumps(form, JSON_COMPACT | JSON_SORT_KEYS);
+
+            result_add_text(expected, text != NULL ? text : "");
+            json_decref(form);
+            free(text);
+        } else if (json_is_object(item)) {
             for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++) {
                 result_add_text(expected, to_digits(argument(item, fields[f]), buffer));
             }

@@ -61,6 +61,8 @@ double parameter(const json_t *args, size_t index, double otherwise);
 /* n of "range(n)" or "arange(n)...". */
 uint64_t range_of(const char *text);
 uint64_t decimal_u64(const char *text);
+/* The JSON text of a file, which may be compressed by gzip; owned by the caller. */
+json_t *load_vectors(const char *path);
 /* 32-bit words of a decimal (or, base 16, hexadecimal) number, least significant first, without its
  * sign; malloc'd. */
 uint32_t *digits_to_words(const char *digits, unsigned base, size_t *count);
@@ -74,15 +76,23 @@ uint32_t *to_words(const json_t *list, size_t *count);
 struct family {
     const char *name; /* "family" of the file */
     const char *kind; /* of the stream */
+    /* (optional) The kind of a case's stream, where they are not all of one. */
+    const char *(*kind_of)(const json_t *a_case);
     /* (optional) Look at the file's header, for the library's version. */
     void (*begin)(const json_t *file);
     /* Seed as the case says. */
     void (*seed)(struct snap_stream *stream, const json_t *seed);
+    /* (optional) Whether the case's states do not hold enough to restore one. */
+    bool (*only_seeded)(const json_t *a_case);
     /* Put the stream where a state of the library says. */
     void (*restore)(struct snap_stream *stream, const json_t *state);
     /* The member bytes that a state of the library must have, made here from its own terms;
      * malloc'd. */
     void *(*expected)(const json_t *state, size_t *size_bytes);
+    /* (optional) Whether the stream, which has been `seeded` as the case says or restored, is in
+     * that state; NULL: its member bytes are the expected ones. */
+    bool (*same_state)(struct snap_stream *stream, const json_t *a_case, const json_t *state,
+                       bool seeded);
     /* One call; false when this program does not know it. */
     bool (*call)(struct snap_stream *stream, const char *fn, const json_t *args,
                  struct result *result);
@@ -90,7 +100,15 @@ struct family {
 
 extern const struct family python_family;
 extern const struct family numpy_family;
+extern const struct family generator_family;
 extern const struct family torch_family;
+
+/* A draw of Generator; false when this program does not know it. */
+bool generator_draw(struct snap_stream *stream, const char *fn, const json_t *args,
+                    struct result *result);
+/* A state of a bit generator in the form of its member, without "seed_seq"; consumed by the
+ * caller. */
+json_t *generator_state(const json_t *state);
 
 /* counter_based.json has no stream. What a case needs that is not built, or NULL: all is there. */
 const char *counter_missing(const json_t *a_case);

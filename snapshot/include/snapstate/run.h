@@ -200,9 +200,9 @@ enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, 
                                   struct snap_receipt **receipt, struct snap_error *err);
 
 /* The archive that snap_run_restore would take: the path of options.archive, or of the snapshot
- * that `latest` names. For callers who have to look into it to register what it holds. SNAP_NOT_FOUND: a
- * fresh run; other answers as of snap_run_restore. `path` has room for `path_size` bytes, NUL
- * included. */
+ * that `latest` names. For callers who have to look into it to register what it holds.
+ * SNAP_NOT_FOUND: a fresh run; other answers as of snap_run_restore. `path` has room for
+ * `path_size` bytes, NUL included. */
 enum snap_status snap_run_source(struct snap_run *run, char *path, size_t path_size,
                                  struct snap_error *err);
 
@@ -357,10 +357,10 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
 enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
                                char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
 
-/* Save the state as it is now, after the last step done, as an archive at `path`. For a run in memory
- * that restored nothing: it has kept its lines. What is at `path` is replaced, as a whole or not at all, and a failure leaves
- * it as it was. `hash` (NULL: not wanted) receives the snapshot hash. SNAP_UNSUPPORTED for a run
- * with a folder, or that was restored. */
+/* Save the state as it is now, after the last step done, as an archive at `path`. For a run in
+ * memory that restored nothing: it has kept its lines. What is at `path` is replaced, as a whole or
+ * not at all, and a failure leaves it as it was. `hash` (NULL: not wanted) receives the snapshot
+ * hash. SNAP_UNSUPPORTED for a run with a folder, or that was restored. */
 enum snap_status snap_run_save_as(struct snap_run *run, const char *path,
                                   char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
 
@@ -407,6 +407,11 @@ enum snap_status snap_run_event(struct snap_run *run, const char *event, const c
                                 struct snap_error *err);
 /* The run folder, NULL when there is none; borrowed until close. */
 const char *snap_run_dir(const struct snap_run *run);
+
+/* In a child of fork(), which shares the lock with its parent: give up the child's share, so that
+ * the folder is free when the parent is gone, and not only when its last child is. After it the run
+ * is the parent's alone; nothing may be called with it in the child. NULL is fine. */
+void snap_run_after_fork(struct snap_run *run);
 
 /* Wait for a save under way, release the lock, free the run. The status of the last save that
  * nobody waited for comes back here. NULL is fine. */

@@ -13,6 +13,7 @@
 #include <snapstate/run.h>
 #include <snapstate/status.h>
 #include <snapstate/stream.h>
+#include <snapstate/stream_draws.h>
 #include <snapstate/tree.h>
 #include <snapstate/verify.h>
 

@@ -20,7 +20,8 @@
  * gives the same bits on every machine. Draws that call log, sin, cos, exp or pow (normals,
  * exponentials, gammas, ...; also a cached normal read from torch's old 5048-byte state) depend on
  * libm in the last bit: the library's engines make them, but promise equality only with the
- * library of that name on the same machine, and none is declared here.
+ * library of that name on the same machine, and none is declared here. <snapstate/stream_draws.h>,
+ * the draws of NumPy's Generator, has both sorts, and says which is which.
  *
  * A stream is not locked: one thread at a time may use it. */
 #ifndef SNAPSTATE_STREAM_H
@@ -31,6 +32,7 @@
 #include <stdint.h>
 
 #include <snapstate/status.h>
+#include <snapstate/tree.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -83,6 +85,52 @@ uint64_t snap_stream_words_drawn(const struct snap_stream *stream);
 enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, size_t from_size,
                                       const void *to_bytes, size_t to_size, uint64_t limit_words,
                                       int64_t *words, bool *related, struct snap_error *err);
+
+/* The unit that the distance of a kind is counted in, and its plural: "word", "words". NULL when
+ * there is no such kind; static. */
+const char *snap_stream_distance_unit(const char *kind, bool plural);
+
+/* ---- By name: for programs that take the kind, the draw or the form from a user ---- */
+
+/* The name of a kind, in a fixed order; NULL past the last one. Static. */
+const char *snap_stream_kind_at(size_t index);
+
+/* A draw that a kind has: a call of the library with the defaults that a user meets first. */
+struct snap_draw_info {
+    size_t size_bytes;     /* sizeof(struct snap_draw_info) */
+    const char *name;      /* "u32", "f64", "normal", "permutation" */
+    const char *equals;    /* the library's call: "np.random.random_sample(n)" */
+    enum snap_dtype dtype; /* of the numbers */
+    bool same_libm;        /* it calls libm: equal to the library on the same machine only */
+};
+/* The draws of a kind, most used first; NULL past the last one, or when there is no such kind.
+ * Static. */
+const struct snap_draw_info *snap_stream_draw_at(const char *kind, size_t index);
+/* Draw n numbers into `out`, n elements of the draw's dtype, in one call of the library. n = 0
+ * draws nothing. SNAP_INVALID, and nothing drawn, when the stream's kind has no such draw;
+ * SNAP_UNSUPPORTED where the numbers depend on what the state does not say. */
+enum snap_status snap_stream_draw(struct snap_stream *stream, const char *name, void *out,
+                                  size_t n, struct snap_error *err);
+
+/* A form of a kind's state beside the member bytes: what the library itself, or another release of
+ * it, reads and writes. */
+struct snap_form_info {
+    size_t size_bytes;  /* sizeof(struct snap_form_info) */
+    const char *name;   /* "legacy" */
+    const char *equals; /* "torch.cuda.get_rng_state() up to 1.13, 816 bytes" */
+};
+/* The forms of a kind; the member bytes, "member", are the first of every kind. NULL past the last
+ * one, or when there is no such kind. Static. */
+const struct snap_form_info *snap_stream_form_at(const char *kind, size_t index);
+/* The stream's state in a form. *bytes is malloc'd, owned by the caller. SNAP_INVALID when the kind
+ * has no such form, SNAP_UNSUPPORTED when this state cannot be said in it. */
+enum snap_status snap_stream_export(const struct snap_stream *stream, const char *form,
+                                    void **bytes, size_t *size_bytes, struct snap_error *err);
+/* Put the stream where bytes of that form say: as snap_stream_decode, but the bytes need not be
+ * canonical where the form is a text. */
+enum snap_status snap_stream_import(struct snap_stream *stream, const char *form,
+                                    const void *bytes, size_t size_bytes,
+                                    struct snap_error *err);
 
 /* ---- Typed draws. SNAP_INVALID when the stream is of another kind; nothing is drawn then. ---- */
 
@@ -141,13 +189,15 @@ struct snap_mt19937_state {
     uint32_t key[624];
     uint32_t position; /* of the next word, 0..624; 624: the next block comes first */
     bool has_gauss;    /* a cached normal; Python: gauss_next is not None */
-    double gauss;      /* Python: not looked at, and given as 0, when there is none; NumPy: kept */
+    double gauss;      /* RandomState: kept even when has_gauss is false */
 };
 #define SNAP_MT19937_STATE_INIT { .size_bytes = sizeof(struct snap_mt19937_state) }
 
-/* Put a stream of kind "python_random" or "numpy_random_state" into the state given, and read it
- * from there. Nothing is counted. SNAP_CORRUPT, and the stream untouched, for a position past 624;
- * SNAP_INVALID when the stream is of another kind. */
+/* Put a stream of kind "python_random", "numpy_random_state" or "numpy_mt19937" into the state
+ * given, and read it from there. Nothing is counted. "numpy_mt19937" has no cached normal, and
+ * keeps its SeedSequence; where there is no normal to keep, `gauss` is not looked at, and given as
+ * 0. SNAP_CORRUPT, and the stream untouched, for a position past 624; SNAP_INVALID when the stream
+ * is of another kind. */
 enum snap_status snap_stream_set_mt19937(struct snap_stream *stream,
                                          const struct snap_mt19937_state *state,
                                          struct snap_error *err);

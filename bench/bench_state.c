@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The library's own side of the storage figures: a state of so many bytes in so many tensors, saved
+ * or restored through the run API.
+ *     bench_state save FOLDER BYTES TENSORS read-back|no-read-back
+ *         each line "go" on standard input makes one save, answered by its seconds;
+ *     bench_state restore ARCHIVE BYTES TENSORS
+ *         one restore, verified and in place, answered by its seconds;
+ *     bench_state verify ARCHIVE BYTES TENSORS
+ *         one check of all digests and by the second reader, answered by its seconds.
+ * The memory is filled before the clock runs, as a model's is. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <snapstate/snapstate.h>
+
+static struct snap_error err = SNAP_ERROR_INIT;
+
+static void must(enum snap_status status)
+{
+    if (status == SNAP_OK)
+        return;
+    fprintf(stderr, "bench_state: %s\n", err.text);
+    exit(3);
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Numbers that no file system compresses or shares. */
+static void fill(float *data, size_t count, uint64_t seed)
+{
+    uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
+    for (size_t i = 0; i < count; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        data[i] = (float)(state >> 40) / 16777216.0f - 0.5f;
+    }
+}
+
+/* Register `tensors` equal tensors of `bytes` in all. They live as long as the process. */
+static void add_tensors(struct snap_run *run, uint64_t bytes, uint64_t tensors, uint64_t seed)
+{
+    uint64_t count = bytes / tensors / sizeof(float);
+    for (uint64_t i = 0; i < tensors; i++) {
+        char name[40];
+        float *data = malloc(count * sizeof *data);
+        if (data == NULL) {
+            fprintf(stderr, "bench_state: out of memory\n");
+            exit(3);
+        }
+        fill(data, count, seed + i);
+        snprintf(name, sizeof name, "layer%05llu.weight", (unsigned long long)i);
+        struct snap_run_tensor tensor = SNAP_RUN_TENSOR_INIT;
+        tensor.root = "model";
+        tensor.name = name;
+        tensor.data = data;
+        tensor.dtype = SNAP_F32;
+        tensor.ndim = 1;
+        tensor.shape = &count;
+        must(snap_run_add_tensor(run, &tensor, &err));
+    }
+}
+
+/* A step without a step's work, so that the next save is of another step. */
+static void step(struct snap_run *run)
+{
+    struct snap_step_record record = { .size_bytes = sizeof record,
+                                       .step = snap_run_steps_done(run) + 1 };
+    must(snap_run_begin_step(run, &err));
+    must(snap_run_before_update(run, NULL, &err));
+    must(snap_run_step(run, &record, &err));
+}
+
+static int save(const char *folder, uint64_t bytes, uint64_t tensors, const char *way)
+{
+    struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
+    struct snap_run *run;
+    char line[16];
+    options.dir = folder;
+    options.no_read_back = strcmp(way, "no-read-back") == 0;
+    must(snap_run_open(&options, &run, &err));
+    add_tensors(run, bytes, tensors, 0);
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        char archive[4096];
+        struct snap_ticket *ticket;
+        step(run);
+        double began = seconds();
+        must(snap_run_capture(run, snap_run_steps_done(run), NULL, &ticket, &err));
+        must(snap_run_wait(run, ticket, NULL, &err));
+        printf("%.6f\n", seconds() - began);
+        fflush(stdout);
+        /* The last one stays, for a restore. */
+        snprintf(archive, sizeof archive, "%s/snapshots/step-%010llu.snap.tar", folder,
+                 (unsigned long long)snap_run_steps_done(run) - 1);
+        if (unlink(archive) != 0 && errno != ENOENT)
+            fprintf(stderr, "bench_state: %s: %s\n", archive, strerror(errno));
+    }
+    must(snap_run_close(run, &err));
+    return 0;
+}
+
+static int restore(const char *archive, uint64_t bytes, uint64_t tensors)
+{
+    struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
+    struct snap_run *run;
+    options.archive = archive;
+    must(snap_run_open(&options, &run, &err));
+    add_tensors(run, bytes, tensors, 1000000);
+    double began = seconds();
+    must(snap_run_restore(run, SNAP_TIER_STREAMS, NULL, NULL, &err));
+    printf("%.6f\n", seconds() - began);
+    must(snap_run_close(run, &err));
+    return 0;
+}
+
+static int verify(const char *path)
+{
+    struct snap_pool *pool;
+    struct snap_archive *archive;
+    must(snap_pool_new(0, &pool, &err));
+    double began = seconds();
+    must(snap_archive_open(path, &archive, &err));
+    must(snap_archive_check(archive, pool, &err));
+    printf("%.6f\n", seconds() - began);
+    snap_archive_close(archive);
+    snap_pool_free(pool);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t bytes = argc > 4 ? strtoull(argv[3], NULL, 10) : 0;
+    uint64_t tensors = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
+    if (tensors > 0 && argc == 6 && strcmp(argv[1], "save") == 0)
+        return save(argv[2], bytes, tensors, argv[5]);
+    if (tensors > 0 && argc == 5 && strcmp(argv[1], "restore") == 0)
+        return restore(argv[2], bytes, tensors);
+    if (tensors > 0 && argc == 5 && strcmp(argv[1], "verify") == 0)
+        return verify(argv[2]);
+    fprintf(stderr, "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back\n"
+                    "       bench_state restore|verify ARCHIVE BYTES TENSORS\n");
+    return 2;
+}

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that are measured: each times itself, so that starting it is not counted."""
+
+import subprocess
+
+from figure import NotMeasured
+
+
+def _complain(command, status, errors):
+    last = errors.strip().splitlines()[-1:] or [f"exit status {status}"]
+    return NotMeasured(f"{command[0].rsplit('/', 1)[-1]}: {last[0]}")
+
+
+def once(command, env=None):
+    """Run a program that prints the seconds it took."""
+    done = subprocess.run(command, env=env, check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        return float(done.stdout.split()[-1])
+    except (IndexError, ValueError):
+        raise _complain(command, done.returncode, done.stderr) from None
+
+
+class Worker:
+    """A program that answers each line "go" with the seconds that it took."""
+
+    def __init__(self, command, env=None):
+        self.command = command
+        self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def go(self):
+        try:
+            self.process.stdin.write("go\n")
+            self.process.stdin.flush()
+            return float(self.process.stdout.readline())
+        except (BrokenPipeError, ValueError):
+            errors = self.process.communicate()[1]
+            raise _complain(self.command, self.process.returncode, errors) from None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.process.kill()
+        self.process.communicate()

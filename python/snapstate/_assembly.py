@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of a training state, gathered for a run of the library: components as trees, streams,
+and what is known not to be captured."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from . import errors, tree
+from ._run_handle import Node, RunHandle, json_text, tensor_digest
+from ._structs import Tier
+from .archive import Archive
+from .receipt import Receipt
+from .state.component import Component, Plan
+from .state.collection import plan_all
+from .tensors import TensorMemory, stage
+
+TIERS = {"exact": Tier.EXACT, "streams": Tier.STREAMS, "weights": Tier.WEIGHTS}
+
+
+def required_tier(require: str, profile: str) -> Tier:
+    """The library's tier for what a caller requires. Under profile none nothing is promised of the
+    next step, and "exact" asks for every component and stream."""
+    if require not in TIERS:
+        raise errors.InvalidError(
+            f"require {require!r}: it is \"exact\", \"streams\" or \"weights\"")
+    tier = TIERS[require]
+    return Tier.STREAMS if tier == Tier.EXACT and profile == "none" else tier
+
+
+class Assembly:
+    """`components` in the order of the archive's roots; `streams` by name; `gaps` are pairs of a
+    name and the reason why it is not captured."""
+
+    def __init__(self, components: Sequence[Component], streams: Mapping[str, Any],
+                 gaps: Iterable[Tuple[str, str]] = ()) -> None:
+        self.components = list(components)
+        self.streams = dict(streams)
+        self.gaps = dict(gaps)
+
+    # ---- capture ----
+
+    def register(self, handle: RunHandle) -> None:
+        """Once, before anything of the run has begun: streams, trees, what is not captured."""
+        for stream in self.streams.values():
+            handle.add_stream(stream)
+        self.set_trees(handle)
+        gaps = dict(self.gaps)
+        for component in self.components:
+            gaps.update((path, reason) for path, reason in component.not_captured)
+        for name, reason in gaps.items():
+            handle.add_not_captured(name, reason)
+
+    def set_trees(self, handle: RunHandle) -> None:
+        """Every component as it is now."""
+        place(handle, {component.root: component.tree() for component in self.components})
+
+    # ---- restore ----
+
+    def restore(self, handle: RunHandle, require: str) -> Optional[Receipt]:
+        """Bring back what the run's source has; None: there is nothing yet. AbsentError: not at the
+        tier required, and nothing was changed."""
+        source = handle.source()
+        tier = required_tier(require, handle.profile)
+        if source is None:
+            return handle.restore(tier)
+        with Archive(source) as archive:
+            plans = plan_all(self.components, {root: archive[root] for root in archive.roots})
+            nodes = {root: archive.node(root) for root in archive.roots}
+        problems = [problem for plan in plans for problem in plan.problems]
+        if problems and tier > Tier.WEIGHTS:
+            more = f", and {len(problems) - 1} more problems" if len(problems) > 1 else ""
+            raise errors.AbsentError(
+                f"restore: {source}: {problems[0]}{more}; nothing was changed")
+        placed = Placed({plan.root: plan.value for plan in plans})
+        for root, node in placed.nodes.items():
+            take_requires_grad(node, nodes.get(root))  # attach() sets it
+        placed.give(handle)
+        receipt = handle.restore(tier)
+        assert receipt is not None  # there was a source, under the run's lock
+        try:
+            placed.staging.write_back()
+            self._attach(plans, placed, receipt)
+        except Exception as problem:
+            raise errors.CorruptError(f"restore: {source}: {problem}; memory is unusable: the "
+                                      f"restore had begun to change it") from problem
+        return receipt
+
+    def _attach(self, plans: Sequence[Plan], placed: "Placed", receipt: Receipt) -> None:
+        if not receipt.complete:  # weights alone: nothing but the model is to be touched
+            plans = [plan for plan in plans if plan.root == "model"]
+        for plan in sorted(plans, key=lambda plan: not plan.calls_user_code):
+            plan.attach()
+        by_root = {component.root: component for component in self.components}
+        for plan in plans:
+            compare(plan.root, placed, by_root[plan.root].tree())
+            by_root[plan.root].settled()
+            for note in plan.notes:
+                receipt.lower(note)
+
+
+class Placed:
+    """Trees as they were given to the library."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.nodes: Dict[str, Node] = {}
+        self.memories: Dict[str, List[TensorMemory]] = {}
+        for root, value in values.items():
+            self.nodes[root], self.memories[root] = tree.encode(value, path=root)
+        # All of them at once: what is shared between roots is shared in the copies too.
+        self.staging = stage([memory for memories in self.memories.values()
+                              for memory in memories])
+
+    def staged(self) -> Iterator[Tuple[str, List[TensorMemory]]]:
+        """The memories in the host, by root."""
+        start = 0
+        for root, memories in self.memories.items():
+            yield root, self.staging.memories[start:start + len(memories)]
+            start += len(memories)
+
+
+    def give(self, handle: RunHandle) -> None:
+        """Set each as the content of its root."""
+        for root, memories in self.staged():
+            handle.set_tree(root, self.nodes[root], memories)
+
+
+def place(handle: RunHandle, values: Mapping[str, Any]) -> Placed:
+    """Give values to the library, each as the content of a root."""
+    placed = Placed(values)
+    placed.give(handle)
+    return placed
+
+
+def take_requires_grad(node: Any, archived: Any) -> None:
+    """Where both nodes have a tensor, the first gets the second's requires_grad."""
+    if isinstance(node, dict) and isinstance(archived, dict):
+        if "tensor" in node and "tensor" in archived:
+            node["tensor"]["requires_grad"] = archived["tensor"]["requires_grad"]
+            return
+        for key in node.keys() & archived.keys():
+            take_requires_grad(node[key], archived[key])
+    elif isinstance(node, list) and isinstance(archived, list):
+        for item, other in zip(node, archived):
+            take_requires_grad(item, other)
+
+
+def compare(root: str, placed: Placed, now: Any) -> None:
+    """What is there after attach() must be what the plan said: the same plain values, and the same
+    memory, or, where a tree is made anew each time, the same bits. CorruptError by path."""
+    node, memories = placed.nodes[root], dict(placed.staged())[root]
+    there = Placed({root: now})
+    if json_text(node) != json_text(there.nodes[root]):
+        raise errors.CorruptError(f"{first_difference(node, there.nodes[root], root)}: read back "
+                                  f"after the restore: it is not what was set")
+    for index, (live, wanted, got, read) in enumerate(
+            zip(there.memories[root], placed.memories[root], memories, there.staging.memories)):
+        if live.pointer != wanted.pointer and tensor_digest(got) != tensor_digest(read):
+            raise errors.CorruptError(f"{root}: tensor {index}: read back after the restore: it is "
+                                      f"not what was set")
+
+
+def first_difference(left: Node, right: Node, path: str) -> str:
+    """Where two nodes differ first, as a path of keys."""
+    for kind in ("map", "list"):
+        if kind not in left or kind not in right:
+            continue
+        entries = [dict(node[kind]) if kind == "map" else dict(enumerate(node[kind]))
+                   for node in (left, right)]
+        for key, item in entries[0].items():
+            if key not in entries[1]:
+                return f"{path}.{key}"
+            if item != entries[1][key]:
+                return first_difference(item, entries[1][key], f"{path}.{key}")
+        for key in entries[1]:
+            if key not in entries[0]:
+                return f"{path}.{key}"
+    return path

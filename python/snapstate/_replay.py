@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program's side of `snap replay --exec`: the run begins in memory from an archive, its lines
+must be those of a ledger, and what came of it is written to a report (docs/man/snap-replay.1)."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from typing import Any, Dict, Mapping, Optional
+
+from . import errors
+from ._library import attempt, call, library, path_bytes
+from ._run_handle import RunHandle
+from ._structs import Status
+
+PREFIX = "SNAPSTATE_REPLAY_"
+FORMAT = "snap-replay-report-1"
+
+
+class Replay:
+    """What the variables of the environment ask for."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        try:
+            self.archive = variables[PREFIX + "ARCHIVE"]
+            self._report = variables[PREFIX + "REPORT"]
+            self._to = int(variables[PREFIX + "TO"])
+            self._ledger_path: Optional[str] = variables.get(PREFIX + "LEDGER") or None
+            self._states: Dict[int, str] = {
+                int(step): path for step, path in
+                (line.split(" ", 1) for line in variables.get(PREFIX + "STATES", "").splitlines())}
+        except (KeyError, ValueError) as problem:
+            raise errors.InvalidError(f"{PREFIX}*: the variables of a replay are not whole: "
+                                      f"{problem}") from None
+        self._ledger = ctypes.c_void_p()
+        self._result: Dict[str, Any] = {"difference": None, "failure": None, "first_member": None,
+                                        "lines_compared": 0, "states_compared": 0}
+
+    @classmethod
+    def from_environment(cls) -> "Optional[Replay]":
+        return cls(os.environ) if PREFIX + "ARCHIVE" in os.environ else None
+
+    def begin(self, handle: RunHandle) -> None:
+        """After the restore."""
+        if self._ledger_path is not None:
+            call("snap_ledger_open", path_bytes(self._ledger_path), ctypes.byref(self._ledger),
+                 None)
+            handle.expect(self._ledger)
+
+    def after_step(self, handle: RunHandle, expected: bool) -> None:
+        """A line was made; `expected`: one was expected, and it was this. Ends the program by
+        SystemExit at the last step, or where a state differs."""
+        step = handle.steps_done
+        self._result["lines_compared"] += expected
+        path = self._states.get(step)
+        if path is not None:
+            self._compare_state(handle, step, path)
+        if step >= self._to:
+            self.end(handle)
+            raise SystemExit(0)
+
+    def _compare_state(self, handle: RunHandle, step: int, path: str) -> None:
+        archive, text = ctypes.c_void_p(), ctypes.create_string_buffer(1000)
+        call("snap_archive_open", path_bytes(path), ctypes.byref(archive))
+        try:
+            status, error = attempt("snap_run_compare", handle.pointer, archive, text, len(text))
+        finally:
+            library().snap_archive_close(archive)
+        if status == Status.DIFFERS:
+            member = text.value.decode("utf-8", "replace")
+            self.differs(handle, {"step": step, "kind": "state", "field": member, "left": path,
+                                  "right": "this replay"}, member)
+        if status:
+            raise errors.make(status, error.text.decode("utf-8", "replace"))
+        self._result["states_compared"] += 1
+
+    def differs(self, handle: RunHandle, difference: Optional[Dict[str, Any]],
+                first_member: Optional[str]) -> None:
+        """Write the report, and end the program."""
+        self._result["difference"] = difference
+        self._result["first_member"] = first_member
+        self.end(handle)
+        raise SystemExit(1)
+
+    def failed(self, handle: RunHandle, failure: Dict[str, Any]) -> None:
+        """The step is not finite: what a capsule would say of it. Ends the program."""
+        self._result["failure"] = failure
+        self.end(handle)
+        raise SystemExit(1)
+
+    def end(self, handle: RunHandle) -> None:
+        """Write the report: how far it came."""
+        document = {"format": FORMAT, "step": handle.steps_done, "run_hash": handle.run_hash(),
+                    "state_hash": handle.state_hash(), **self._result}
+        temporary = f"{self._report}.tmp"
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(document, file, sort_keys=True)
+        os.replace(temporary, self._report)

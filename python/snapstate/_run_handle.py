@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One `struct snap_run` of the library: what run.h offers, in Python's types."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import struct
+import weakref
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from . import errors
+from ._library import attempt, call, check, error_of, library, path_bytes, text, utf8
+from ._structs import DIGEST_BYTES, HASH_TEXT_BYTES, ScalarType, Status, TensorRole, Tier, Wanted
+from ._structs import snap_attachment, snap_failure, snap_position, snap_run_options, snap_scalar
+from ._structs import snap_step_record, snap_tensor_digest, snap_tree_memory
+from .receipt import Receipt
+from .tensors import TensorMemory
+
+PATH_BYTES = 8192
+Digest = ctypes.c_ubyte * DIGEST_BYTES
+
+Node = Dict[str, Any]
+Scalars = Mapping[str, object]
+# role ("output", "gradient", "weight"), name, 32 bytes
+TensorDigests = Sequence[Tuple[str, str, bytes]]
+
+
+# The runs of this process, for the children that it forks.
+_open_runs: "weakref.WeakSet[RunHandle]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """In a child, such as a worker of a loader: the runs are the parent's. A share of their locks
+    that lived on here would keep the folders from being opened again when the parent was killed."""
+    for handle in list(_open_runs):
+        handle.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def json_text(value: object) -> bytes:
+    """JSON for the library, which makes it canonical."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def _hash_buffer() -> Any:
+    return ctypes.create_string_buffer(HASH_TEXT_BYTES)
+
+
+def _scalar(name: str, value: object) -> snap_scalar:
+    """An integer, or a float; a 32-bit one is given as numpy.float32 or as `F32`."""
+    if isinstance(value, F32):
+        return snap_scalar(utf8(name), ScalarType.F32, value.bits)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 0 <= value <= 1 << 53:
+            raise errors.InvalidError(f"scalar {name}: {value} is no integer from 0 to 2^53")
+        return snap_scalar(utf8(name), ScalarType.INT, value)
+    if isinstance(value, float):
+        (bits,) = struct.unpack("<Q", struct.pack("<d", value))
+        return snap_scalar(utf8(name), ScalarType.F64, bits)
+    raise errors.InvalidError(f"scalar {name}: a {type(value).__name__} is neither int nor float")
+
+
+class F32:
+    """A binary32 number by its bits, so that nothing is lost on the way into a ledger."""
+
+    __slots__ = ("bits",)
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+
+    @property
+    def value(self) -> float:
+        return float(struct.unpack("<f", struct.pack("<I", self.bits))[0])
+
+
+class RunHandle:
+    """A run of the library, owned; `close` it. What it borrows (streams, memory) is kept alive
+    here."""
+
+    def __init__(self, *, dir: "Optional[str]" = None, archive: Optional[str] = None,
+                 must_be_new: bool = False, must_exist: bool = False, profile: str = "none",
+                 binding: Optional[Mapping[str, object]] = None,
+                 training: Optional[Mapping[str, object]] = None,
+                 config: Optional[Mapping[str, object]] = None, state_every: int = 0,
+                 every: int = 0, read_back: bool = True, first_step: int = 0) -> None:
+        options = snap_run_options(
+            dir=None if dir is None else path_bytes(dir),
+            archive=None if archive is None else path_bytes(archive),
+            must_be_new=must_be_new, must_exist=must_exist, profile=utf8(profile),
+            binding=None if binding is None else json_text(binding),
+            training=None if training is None else json_text(training),
+            config=None if config is None else json_text(config), state_every=state_every,
+            every=every, no_read_back=not read_back, first_step=first_step)
+        self._run: Optional[ctypes.c_void_p] = None
+        self._kept: Dict[str, object] = {}
+        self._streams: List[Any] = []
+        handle = ctypes.c_void_p()
+        call("snap_run_open", ctypes.byref(options), ctypes.byref(handle))
+        self._run = handle
+        _open_runs.add(self)
+        self.dir = dir
+        self.profile = profile
+
+    @property
+    def pointer(self) -> Optional[ctypes.c_void_p]:
+        """For calls of the library that are not here."""
+        return self._run
+
+    # ---- the inventory ----
+
+    def set_tree(self, root: str, node: Node, memories: Sequence[TensorMemory]) -> None:
+        """The whole content of a root. The memories are kept alive until it is set again."""
+        array = (snap_tree_memory * max(len(memories), 1))()
+        for place, memory in zip(array, memories):
+            place.data = memory.pointer
+            place.changes_in_forward = memory.changes_in_forward
+        call("snap_run_set_tree", self._run, utf8(root), json_text(node), array, len(memories))
+        self._kept[root] = (array, list(memories))
+
+    def drop_tree(self, root: str) -> None:
+        call("snap_run_drop_tree", self._run, utf8(root))
+        self._kept.pop(root, None)
+
+    def add_stream(self, stream: Any) -> None:
+        """A snapstate.Stream."""
+        call("snap_run_add_stream", self._run, utf8(stream.name), utf8(stream.kind),
+             ctypes.byref(stream.ops), stream.arg)
+        self._streams.append(stream)
+
+    def add_not_captured(self, name: str, reason: str) -> None:
+        call("snap_run_add_not_captured", self._run, utf8(name), utf8(reason))
+
+    def add_value(self, name: str, data: bytes, in_state: bool) -> None:
+        """extra/`name`: bytes as they are now; a restore does not write them back."""
+        memory = ctypes.create_string_buffer(data, max(len(data), 1))
+        call("snap_run_add_value", self._run, utf8(name), in_state, memory, len(data))
+        self._kept["extra/" + name] = memory
+
+    def add_data_file(self, role: str, path: str) -> None:
+        digest, size = Digest(), ctypes.c_uint64()
+        call("snap_file_digest", path_bytes(path), digest, ctypes.byref(size))
+        call("snap_run_add_data_file", self._run, utf8(role), digest, size)
+
+    # ---- restoring ----
+
+    def source(self) -> Optional[str]:
+        """The path of the archive that a restore would take; None: a fresh run."""
+        path = ctypes.create_string_buffer(PATH_BYTES)
+        status, error = attempt("snap_run_source", self._run, path, len(path))
+        if status == Status.NOT_FOUND:
+            return None
+        check(status, error)
+        return path.value.decode("utf-8", "surrogateescape")
+
+    def restore(self, require: Tier) -> Optional[Receipt]:
+        """None: there is nothing to restore, a fresh run. AbsentError has the receipt of what could
+        be reached as `.receipt`."""
+        handle = ctypes.c_void_p()
+        status, error = attempt("snap_run_restore", self._run, require, None, ctypes.byref(handle))
+        if status == Status.NOT_FOUND:
+            return None
+        receipt = Receipt(handle) if handle else None
+        if status:
+            problem = self._chained(error_of(status, error))
+            problem.receipt = receipt  # type: ignore[attr-defined]
+            raise problem
+        return receipt
+
+    def _chained(self, problem: errors.SnapError) -> errors.SnapError:
+        """The exception of a callback, if one was raised, is the cause."""
+        for stream in self._streams:
+            if stream.failure is not None:
+                problem.__cause__, stream.failure = stream.failure, None
+        return problem
+
+    def _check_streams(self) -> None:
+        """A count of draws cannot fail in the library's eyes; what failed is told here."""
+        for stream in self._streams:
+            if stream.failure is not None:
+                problem, stream.failure = stream.failure, None
+                raise problem
+
+    def expect(self, ledger: ctypes.c_void_p) -> None:
+        """Lines of a ledger (snap_ledger_open) that must come again. It is borrowed until close."""
+        call("snap_run_expect", self._run, ledger)
+
+    @property
+    def steps_done(self) -> int:
+        return int(library().snap_run_steps_done(self._run))
+
+    @property
+    def expected_last(self) -> int:
+        return int(library().snap_run_expected_last(self._run))
+
+    # ---- steps ----
+
+    def set_position(self, epoch: int, samples: int) -> None:
+        position = snap_position(epoch=epoch, position=samples)
+        call("snap_run_set_position", self._run, ctypes.byref(position))
+
+    def position(self) -> Tuple[int, int]:
+        """Epoch, and samples of it that were consumed."""
+        position = snap_position()
+        call("snap_run_position", self._run, ctypes.byref(position))
+        return int(position.epoch), int(position.position)
+
+    def begin_step(self) -> None:
+        status, error = attempt("snap_run_begin_step", self._run)
+        if status:
+            raise self._chained(error_of(status, error))
+        self._check_streams()
+
+    def cancel_step(self) -> None:
+        """begin_step() was called, and there is no step to make: the data ended."""
+        call("snap_run_cancel_step", self._run)
+
+    def before_update(self) -> None:
+        call("snap_run_before_update", self._run, None)
+
+    def step(self, step: int, epoch: int, *, samples: Optional[bytes] = None,
+             batch: Optional[bytes] = None, host: Scalars = {}, floats: Scalars = {},
+             skipped: bool = False, tensors: TensorDigests = ()) -> None:
+        """The ledger line. DiffersError: another one was expected; difference() says where."""
+        record = snap_step_record(step=step, epoch=epoch, skipped=skipped)
+        if samples is not None:
+            record.sample_digest = Digest(*samples)
+        if batch is not None:
+            record.batch_digest = Digest(*batch)
+        host_array = (snap_scalar * max(len(host), 1))(*(_scalar(n, v) for n, v in host.items()))
+        float_array = (snap_scalar * max(len(floats), 1))(
+            *(_scalar(n, v) for n, v in floats.items()))
+        record.host_scalars, record.host_scalar_count = host_array, len(host)
+        record.float_scalars, record.float_scalar_count = float_array, len(floats)
+        if tensors:
+            array = (snap_tensor_digest * len(tensors))()
+            for place, (role, name, digest) in zip(array, tensors):
+                place.role = TensorRole[role.upper()]
+                place.name = utf8(name)
+                place.sha256 = Digest(*digest)
+            record.tensor_digests, record.tensor_digest_count = array, len(tensors)
+        status, error = attempt("snap_run_step", self._run, ctypes.byref(record))
+        if status:
+            raise self._chained(error_of(status, error))
+        self._check_streams()
+
+    def difference(self) -> Optional[Dict[str, object]]:
+        """What differed first when step() last raised DiffersError."""
+        found = library().snap_run_difference(self._run)
+        if not found:
+            return None
+        difference = found.contents
+        fields = {name: text(getattr(difference, name)) for name in
+                  ("kind", "field", "left", "right")}
+        return {"step": int(difference.step), **fields}
+
+    # ---- saving ----
+
+    def request(self, wanted: Wanted) -> None:
+        library().snap_run_request(self._run, wanted)
+
+    def wanted(self) -> Wanted:
+        return Wanted(library().snap_run_wanted(self._run))
+
+    def capture(self, step: int) -> str:
+        """Save; the snapshot hash, when it is durable."""
+        ticket, hash_text = ctypes.c_void_p(), _hash_buffer()
+        status, error = attempt("snap_run_capture", self._run, step, None, ctypes.byref(ticket))
+        if status:
+            raise self._chained(error_of(status, error))
+        call("snap_run_wait", self._run, ticket, hash_text)
+        return hash_text.value.decode()
+
+    def save_as(self, path: str) -> str:
+        hash_text = _hash_buffer()
+        status, error = attempt("snap_run_save_as", self._run, path_bytes(path), hash_text)
+        if status:
+            raise self._chained(error_of(status, error))
+        return hash_text.value.decode()
+
+    def capsule(self, step: int, what: str, name: str, value: str, element: int,
+                attachments: Mapping[str, bytes]) -> str:
+        """The path of the capsule of a step that failed."""
+        array = (snap_attachment * max(len(attachments), 1))()
+        for place, (attachment, data) in zip(array, attachments.items()):
+            place.name = utf8(attachment)
+            place.data = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p)
+            place.size_bytes = len(data)
+        failure = snap_failure(step=step, what=utf8(what), name=utf8(name), value=utf8(value),
+                               element=element, attachments=array,
+                               attachment_count=len(attachments))
+        path = ctypes.create_string_buffer(PATH_BYTES)
+        call("snap_run_capsule", self._run, ctypes.byref(failure), path, len(path))
+        return path.value.decode("utf-8", "surrogateescape")
+
+    # ---- looking ----
+
+    def run_hash(self) -> str:
+        hash_text = _hash_buffer()
+        call("snap_run_hash", self._run, hash_text, None)
+        return hash_text.value.decode()
+
+    def state_hash(self) -> str:
+        hash_text = _hash_buffer()
+        call("snap_run_state_hash", self._run, hash_text)
+        return hash_text.value.decode()
+
+    def event(self, event: str, fields: Mapping[str, object]) -> None:
+        call("snap_run_event", self._run, utf8(event), json_text(fields))
+
+    def close(self) -> None:
+        """Release the lock. The failure of a save that nobody waited for comes here."""
+        handle, self._run = self._run, None
+        if handle is not None:
+            status, error = attempt("snap_run_close", handle)
+            self._kept.clear()
+            self._streams.clear()
+            check(status, error)
+
+    def leave_to_parent(self) -> None:
+        """In a child of fork(): nothing more is done with the run here."""
+        handle, self._run = self._run, None
+        if handle is not None:
+            library().snap_run_after_fork(handle)
+
+    def __del__(self) -> None:
+        if getattr(self, "_run", None) is not None:
+            attempt("snap_run_close", self._run)
+
+
+def tensor_digest(memory: TensorMemory) -> bytes:
+    """The 32-byte digest of a tensor's elements, which lie in host memory."""
+    from ._structs import Dtype  # names of dtypes are the enum's in lower case
+
+    shape = (ctypes.c_uint64 * max(len(memory.shape), 1))(*memory.shape)
+    strides = (ctypes.c_uint64 * max(len(memory.strides), 1))(*memory.strides)
+    digest = Digest()
+    call("snap_tensor_digest", memory.pointer, Dtype[memory.dtype.upper()], len(memory.shape),
+         shape, strides, digest)
+    return bytes(digest)
+
+
+def sample_digest(ids: Sequence[int]) -> bytes:
+    """The digest of sample ids, each from 0 to 2^32 - 1. InvalidError for others."""
+    try:
+        array = (ctypes.c_uint32 * max(len(ids), 1))(*ids)
+    except (TypeError, OverflowError):
+        raise errors.InvalidError("sample ids: they are no integers") from None
+    if any(not 0 <= number < 1 << 32 for number in ids):
+        raise errors.InvalidError("sample ids: they are not from 0 to 2^32 - 1")
+    digest = Digest()
+    call("snap_sample_digest", array, len(ids), digest)
+    return bytes(digest)
+
+
+def bytes_digest(data: bytes) -> bytes:
+    digest = Digest()
+    call("snap_bytes_digest", data, len(data), digest)
+    return bytes(digest)

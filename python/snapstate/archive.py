@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading an archive, lazily.
+
+    with snapstate.Archive("runs/exp1/snapshots/step-0000000500.snap.tar") as archive:
+        archive.step, archive.state_hash
+        weight = archive["model"]["fc.weight"]     # an ArchivedTensor: nothing is read yet
+        weight.shape, weight.dtype
+        weight.numpy()                             # read, and compared with its digest
+        archive.load("optimizer", "torch")         # all of a root; shared memory stays shared
+
+Opening insists on the structure of the file; the content of tensors, streams and extras is compared
+with its digest when it is read. Neither torch nor NumPy is needed to open, to list, and for bytes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from . import errors, tree
+from ._archived import ArchivedStream, ArchivedTensor, Reading, new_memory
+from ._library import call, library, path_bytes, text, utf8
+from ._structs import MemberKind, snap_member
+
+__all__ = ["Archive", "ArchivedStream", "ArchivedTensor", "Member", "Storage"]
+
+READ_THREADS = 8
+
+_KINDS = {MemberKind.README: "readme", MemberKind.MANIFEST: "manifest",
+          MemberKind.STATE_JSON: "state", MemberKind.DATA: "data", MemberKind.STREAM: "stream",
+          MemberKind.TENSOR: "tensor", MemberKind.EXTRA: "extra",
+          MemberKind.ENVIRONMENT: "environment", MemberKind.LEDGER: "ledger",
+          MemberKind.STATE_LISTING: "state_listing", MemberKind.LISTING: "listing"}
+
+
+class Member(NamedTuple):
+    """A member of an archive: `kind` is the manifest's word, `offset` that of its content in the
+    file (0 when withheld), `sha256` 64 hex digits, `in_state`: it has a line in STATE."""
+
+    name: str
+    kind: str
+    size: int
+    offset: int
+    in_state: bool
+    withheld: bool
+    sha256: str
+
+
+class Storage(NamedTuple):
+    """A piece of memory that tensors are views of: its member, without the suffix of a part, and
+    its bytes."""
+
+    member: str
+    size: int
+
+
+class _Handle:
+    """The library's archive, closed when nobody uses it any more."""
+
+    def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        self.pointer: Optional[ctypes.c_void_p] = None
+        pointer = ctypes.c_void_p()
+        call("snap_archive_open", path_bytes(path), ctypes.byref(pointer))
+        self.pointer = pointer
+        self._close = library().snap_archive_close
+
+    def __del__(self) -> None:
+        if self.pointer is not None:
+            self._close(self.pointer)
+
+
+class Archive:
+    """An archive, open for reading until close() or the end of its `with` block. Safe to use from
+    several threads. Raises CorruptError, UnsupportedError or EnvironmentFailure, as
+    snap_archive_open in snapstate/archive.h says."""
+
+    def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        self.path = os.fspath(path)
+        self._open: Optional[_Handle] = _Handle(path)
+        self._documents: Dict[str, Any] = {}
+        self._members: Optional[Dict[str, Member]] = None
+        self._storages: Optional[List[Storage]] = None
+
+    def close(self) -> None:
+        """Close the file. What is being read by another thread is read to its end."""
+        self._open = None
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Archive({str(self.path)!r})"
+
+    def _handle(self) -> _Handle:
+        handle = self._open
+        if handle is None:
+            raise errors.InvalidError(f"{self.path}: is closed: open it again with Archive()")
+        return handle
+
+    def _text(self, function: str) -> str:
+        handle = self._handle()
+        return text(getattr(library(), function)(handle.pointer)) or ""
+
+    # ---- what the manifest and state.json say ----
+
+    @property
+    def kind(self) -> str:
+        """"snapshot" or "capsule"."""
+        return self._text("snap_archive_kind")
+
+    @property
+    def run_id(self) -> str:
+        """16 hex digits: the same in all snapshots of a run."""
+        return self._text("snap_archive_run_id")
+
+    @property
+    def step(self) -> int:
+        """The steps done; in a capsule, those before the one that failed."""
+        handle = self._handle()
+        return library().snap_archive_step(handle.pointer)
+
+    @property
+    def parent(self) -> Optional[str]:
+        """The snapshot hash of the snapshot before this one, or None."""
+        return self._text("snap_archive_parent") or None
+
+    @property
+    def profile(self) -> str:
+        """The promise about arithmetic: "portable-1", "torch-1", "none"."""
+        return self._text("snap_archive_profile")
+
+    @property
+    def snapshot_hash(self) -> str:
+        """"snap1:...": identifies the archive, all of it."""
+        return self._text("snap_archive_snapshot_hash")
+
+    @property
+    def state_hash(self) -> str:
+        """"state1:...": equal for equal states."""
+        return self._text("snap_archive_state_hash")
+
+    @property
+    def run_hash(self) -> str:
+        """"run1:...": stands for all steps up to this one."""
+        return self._text("snap_archive_run_hash")
+
+    def _document(self, name: str) -> Any:
+        if name not in self._documents:
+            handle = self._handle()
+            content = library().snap_archive_json(handle.pointer, utf8(name))
+            if content is None:
+                content = self.read(name)  # withheld: says so
+            self._documents[name] = json.loads(content)
+        return self._documents[name]
+
+    @property
+    def manifest(self) -> Dict[str, Any]:
+        """manifest.json, as it was parsed: not to be changed. The same holds for those below."""
+        return self._document("manifest.json")
+
+    @property
+    def coverage(self) -> Dict[str, Any]:
+        """What the state holds, and what is known to exist and is not in it, with the reasons."""
+        return self.manifest["coverage"]
+
+    @property
+    def failure(self) -> Optional[Dict[str, Any]]:
+        """What failed, in a capsule; else None."""
+        return self.manifest.get("failure")
+
+    @property
+    def binding(self) -> Dict[str, Any]:
+        """The facts that the profile's promise depends on."""
+        return self._document("state.json")["binding"]
+
+    @property
+    def training(self) -> Optional[Dict[str, Any]]:
+        """The part of the config that decides bits, or None."""
+        return self._document("state.json")["training"]
+
+    @property
+    def data(self) -> Dict[str, Any]:
+        """data.json: the place in the data."""
+        return self._document("data.json")
+
+    @property
+    def environment(self) -> Dict[str, Any]:
+        """env.json. AbsentError when it is withheld."""
+        return self._document("env.json")
+
+    # ---- members ----
+
+    def _all_members(self) -> Dict[str, Member]:
+        if self._members is None:
+            handle, lib, found = self._handle(), library(), {}
+            for index in range(lib.snap_archive_member_count(handle.pointer)):
+                raw = lib.snap_archive_member(handle.pointer, index).contents
+                name = raw.name.decode("ascii")
+                found[name] = Member(name, _KINDS[MemberKind(raw.kind)], raw.data_size,
+                                     raw.data_offset, raw.in_state, raw.withheld,
+                                     bytes(raw.sha256).hex())
+            self._members = found
+        return self._members
+
+    @property
+    def members(self) -> List[Member]:
+        """All, in the order of the file; withheld ones in their place."""
+        return list(self._all_members().values())
+
+    def _find(self, handle: _Handle, name: str) -> "ctypes._Pointer[snap_member]":
+        member = library().snap_archive_find(handle.pointer, utf8(name))
+        if not member:
+            raise errors.NotFoundError(f"{self.path}: has no member {name}")
+        return member
+
+    def insist_present(self, name: str) -> None:
+        """AbsentError when that member is withheld, NotFoundError when there is none."""
+        if self._find(self._handle(), name).contents.withheld:
+            raise errors.AbsentError(f"{self.path}: member {name} is withheld: put it back, or "
+                                     f"read an archive that has it")
+
+    def read(self, name: str) -> bytes:
+        """The content of a member, compared with its digest. NotFoundError, AbsentError,
+        CorruptError."""
+        self.insist_present(name)
+        content, address = new_memory(None, self._find(self._handle(), name).contents.data_size)
+        self.read_all([(name, address)])
+        return content
+
+    def read_into(self, name: str, buffer: Any) -> None:
+        """The same into a writable buffer (bytearray, memoryview, array) of the member's size."""
+        size = self._find(self._handle(), name).contents.data_size
+        view = memoryview(buffer)
+        if view.readonly or not view.c_contiguous or view.nbytes != size:
+            raise errors.InvalidError(f"{self.path}: member {name}: the buffer is not {size} bytes "
+                                      f"that can be written")
+        self.insist_present(name)
+        content = (ctypes.c_char * size).from_buffer(view.cast("B")) if size else None
+        self.read_all([(name, ctypes.addressof(content) if content is not None else None)])
+
+    def read_all(self, jobs: Sequence[Tuple[str, Optional[int]]]) -> None:
+        """Read members, each to an address with room for it, by several threads; the digests are
+        compared. Raises what the first of them that failed says."""
+        handle = self._handle()
+
+        def one(job: Tuple[str, Optional[int]]) -> None:
+            call("snap_archive_read", handle.pointer, self._find(handle, job[0]), job[1])
+
+        if len(jobs) < 2:
+            for job in jobs:
+                one(job)
+            return
+        with ThreadPoolExecutor(min(READ_THREADS, os.cpu_count() or 1, len(jobs))) as pool:
+            for _ in pool.map(one, jobs):
+                pass
+
+    @property
+    def streams(self) -> Dict[str, ArchivedStream]:
+        """The random streams by name: each has `.kind` and `.bytes()`."""
+        streams = self._document("state.json")["streams"]
+        return {name: ArchivedStream(self, name, stream["kind"])
+                for name, stream in streams.items()}
+
+    @property
+    def extras(self) -> List[str]:
+        """The names of what the trainer added, for extra()."""
+        return [member.name[len("extra/"):] for member in self.members if member.kind == "extra"]
+
+    def extra(self, name: str) -> bytes:
+        """What the trainer added under that name."""
+        return self.read(f"extra/{name}")
+
+    def ledger(self) -> List[Dict[str, Any]]:
+        """The lines of the ledger in the archive, parsed: those since the parent, or all."""
+        return [json.loads(line) for line in self.read("ledger.jsonl").splitlines()]
+
+    def check(self, threads: int = 0) -> None:
+        """Read everything and compare every digest, with `threads` threads (0: one for each
+        processor); then have a second reader read the file. CorruptError names the first member
+        that differs; withheld ones are no failure."""
+        handle, pool = self._handle(), ctypes.c_void_p()
+        call("snap_pool_new", threads, ctypes.byref(pool))
+        try:
+            call("snap_archive_check", handle.pointer, pool)
+        finally:
+            library().snap_pool_free(pool)
+
+    # ---- the tree ----
+
+    @property
+    def storages(self) -> List[Storage]:
+        """The storages, which `ArchivedTensor.storage` counts."""
+        if self._storages is None:
+            self._storages = [Storage(storage["member"], storage["size"])
+                              for storage in self._document("state.json")["storages"]]
+        return self._storages
+
+    @property
+    def roots(self) -> List[str]:
+        """The names of the roots, in the trainer's order."""
+        return [name for name, _ in self._document("state.json")["roots"]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.roots)
+
+    def __contains__(self, root: object) -> bool:
+        return root in self.roots
+
+    def __len__(self) -> int:
+        return len(self.roots)
+
+    def keys(self) -> List[str]:
+        return self.roots
+
+    def node(self, root: str) -> tree.Node:
+        """The node of a root, as state.json has it: not to be changed."""
+        for name, node in self._document("state.json")["roots"]:
+            if name == root:
+                return node
+        raise errors.NotFoundError(f"{self.path}: has no root {root}; it has "
+                                   f"{', '.join(self.roots) or 'none'}")
+
+    def __getitem__(self, root: str) -> Any:
+        """A root as a Python value, anew each time, whose tensors are ArchivedTensor: nothing of
+        them is read. Functions, enums and named tuples are names: see tree.adopt()."""
+        return self._lazy(self.node(root), root)
+
+    def _lazy(self, node: tree.Node, path: str) -> Any:
+        return tree.decode(node, lambda leaf: ArchivedTensor(self, leaf),
+                           lambda leaf: ArchivedTensor(self, leaf, True), path=path)
+
+    def at(self, path: str) -> tree.Node:
+        """The node at a path, "ROOT" or "ROOT/PATH": keys and indices joined by ".", as
+        `snap diff` prints them. NotFoundError; InvalidError when two nodes have that path."""
+        root, slash, rest = path.partition("/")
+        found = _find_nodes(self.node(root), rest) if slash else [self.node(root)]
+        if not found:
+            raise errors.NotFoundError(f"{self.path}: has nothing at {path}")
+        if len(found) > 1:
+            raise errors.InvalidError(f"{self.path}: {path} is {len(found)} places, for keys that "
+                                      f"hold dots: take archive[{root!r}] and go on from there")
+        return found[0]
+
+    def load(self, path: Optional[str] = None, framework: Optional[str] = "numpy", *,
+             widen: bool = False) -> Any:
+        """A root, or what is at "ROOT/PATH", as a Python value; None: a dict of all roots.
+
+        `framework`: "numpy" or "torch", what tensors are made as, on the CPU; what was a NumPy
+        array comes as one from both. Those that shared memory share it. None: they are
+        ArchivedTensor, as archive[root] gives them. Each part of a storage is read once, straight
+        into the memory of the tensors over it, and compared with its digest. UnsupportedError,
+        before anything is read, for a dtype that the framework lacks. `widen`: as in
+        ArchivedTensor.numpy(), for "numpy"; what is widened is a copy that shares nothing."""
+        if framework not in ("numpy", "torch", None):
+            raise errors.InvalidError(f'framework {framework!r}: is none of "numpy", "torch", None')
+        if widen and framework != "numpy":
+            raise errors.InvalidError('load(): widen is for the framework "numpy"')
+        nodes = {path: self.at(path)} if path is not None else {
+            root: self.node(root) for root in self.roots}
+        if framework is None:
+            values = {name: self._lazy(node, name) for name, node in nodes.items()}
+            return values if path is None else values[path]
+        tensors: List[ArchivedTensor] = []
+        for name, node in nodes.items():
+            tree.decode(node, lambda leaf: tensors.append(ArchivedTensor(self, leaf)),
+                        lambda leaf: tensors.append(ArchivedTensor(self, leaf, True)), path=name)
+        reading = Reading(self, framework, tensors)
+        for tensor in tensors:
+            reading.insist_dtype(tensor, widen)
+        reading.fill()
+
+        def make(leaf: Dict[str, Any]) -> Any:
+            tensor = ArchivedTensor(self, leaf)
+            return (reading.view_torch(tensor) if framework == "torch"
+                    else reading.view_numpy(tensor, widen))
+
+        def make_array(leaf: Dict[str, Any]) -> Any:
+            return reading.view_numpy(ArchivedTensor(self, leaf, True), widen)
+
+        values = {name: tree.decode(node, make, make_array, path=name)
+                  for name, node in nodes.items()}
+        return values if path is None else values[path]
+
+
+def _find_nodes(node: tree.Node, path: str) -> List[tree.Node]:
+    """The nodes at a path below `node`: more than one when keys hold dots."""
+    if "list" in node:
+        index, _, rest = path.partition(".")
+        entries = [(str(number), item) for number, item in enumerate(node["list"])
+                   if str(number) == index]
+    elif "map" in node:
+        entries = [(str(key), item) for key, item in node["map"]]
+    else:
+        return []
+    found = [item for key, item in entries if key == path]
+    for key, item in entries:
+        if path.startswith(key + "."):
+            found += _find_nodes(item, path[len(key) + 1:])
+    return found

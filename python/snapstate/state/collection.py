@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which component stands for which object, and plans for all of them together."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Mapping
+
+from .._dtypes import loaded
+from .component import Component, Group, Plan
+from .generic_state import GenericState, ValuesState
+from .module_state import PRESENCE, ModuleFlags, ModuleState
+from .optimizer_state import OptimizerState, unwrap
+from .storages import Storages
+
+
+def named(value: Any) -> Dict[str, Any]:
+    """Several objects by name: those of a dict, or of a list by their index."""
+    if isinstance(value, Mapping):
+        return {str(name): item for name, item in value.items()}
+    return {str(index): item for index, item in enumerate(value)}
+
+
+def _is_several(value: Any) -> bool:
+    """A dict or list of objects, as opposed to one (a ModuleDict is one module)."""
+    return isinstance(value, (dict, list, tuple))
+
+
+def _part(root: str, value: Any, make: Callable[[str, Any], Component]) -> Component:
+    if not _is_several(value):
+        return make(root, value)
+    return Group(root, {name: make(f"{root}.{name}", item) for name, item in named(value).items()})
+
+
+def _is_module(value: Any) -> bool:
+    torch = loaded("torch")
+    return torch is not None and isinstance(value, torch.nn.Module)
+
+
+def _modules(root: str, value: Any) -> Dict[str, Any]:
+    """The modules of torch among what was given, by a name of their own."""
+    items = {f"{root}.{name}": item for name, item in named(value).items()} \
+        if _is_several(value) else {root: value}
+    return {name: item for name, item in items.items() if _is_module(item)}
+
+
+def _model(root: str, value: Any) -> Component:
+    if _is_module(value):
+        return ModuleState(root, value)
+    if isinstance(value, (dict, list)):
+        return ValuesState(root, value)
+    return GenericState(root, value)
+
+
+def _optimizer(names: Mapping[int, str]) -> Callable[[str, Any], Component]:
+    def make(root: str, value: Any) -> Component:
+        if hasattr(unwrap(value), "param_groups"):
+            return OptimizerState(root, value, names)
+        return GenericState(root, value)
+    return make
+
+
+def collect(*, gradients: str = PRESENCE, model: Any = None, optimizer: Any = None,
+            scheduler: Any = None, scaler: Any = None, ema: Any = None,
+            values: Any = None) -> List[Component]:
+    """The components of what a user gives: one object of a kind, or a dict or list of them. Roots:
+    model, modules, optimizer, scheduler, scaler, ema, values, of those that are there."""
+    parts: List[Component] = []
+    modules = {**({} if model is None else _modules("model", model)),
+               **({} if ema is None else _modules("ema", ema))}
+    names: Dict[int, str] = {}
+    for name, module in modules.items():
+        for parameter_name, parameter in module.named_parameters():
+            names.setdefault(id(parameter), f"{name}.{parameter_name}")
+    if model is not None:
+        parts.append(_part("model", model, _model))
+    if modules:
+        parts.append(Group("modules", {name: ModuleFlags(f"modules.{name}", module, gradients)
+                                       for name, module in modules.items()}))
+    if optimizer is not None:
+        parts.append(_part("optimizer", optimizer, _optimizer(names)))
+    if scheduler is not None:
+        parts.append(_part("scheduler", scheduler, GenericState))
+    if scaler is not None:
+        parts.append(_part("scaler", scaler, GenericState))
+    if ema is not None:
+        parts.append(_part("ema", ema, _model))
+    if values is not None:
+        parts.append(ValuesState("values", values))
+    return parts
+
+
+def plan_all(components: List[Component], archived: Mapping[str, Any]) -> List[Plan]:
+    """A plan for each component, of what `archived` has by root; what shares memory across them is
+    seen. Nothing live is changed."""
+    storages = Storages(archived.values())
+    for component in components:
+        if component.root in archived:
+            component.plan_in(archived[component.root], storages)
+    storages.survey_done()
+    plans = []
+    for component in components:
+        if component.root in archived:
+            plans.append(component.plan_in(archived[component.root], storages))
+        else:
+            plan = Plan(component.root, component.tree())
+            plan.problems.append(f"{component.root}: is not in the archive: left as it is")
+            plans.append(plan)
+    return plans
