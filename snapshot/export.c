@@ -71,7 +71,9 @@ enum snap_status snap_export_pieces(struct snap_export_job *job, const void *con
     if (job->made == NULL)
         return no_memory(err);
     for (size_t i = 0; i < count; i++) {
-        job->made[i] = (struct snap_segment) { offset, data[i], (size_t)sizes[i] };
+        job->made[i] = (struct snap_segment) { .offset = offset,
+                                                .data = data[i],
+                                                .size_bytes = (size_t)sizes[i] };
         offset += sizes[i];
     }
     job->segments = job->made;
@@ -170,6 +172,10 @@ static enum snap_status put_file(const char *path, const struct snap_export_job 
                                  struct snap_error *err)
 {
     struct snap_put_options options = { .mode = SNAP_PUT_REPLACE };
+    const struct snap_segment *last = &job->segments[job->segment_count - 1];
+    struct snap_content content = { .segments = job->segments,
+                                    .count = job->segment_count,
+                                    .size_bytes = last->offset + last->size_bytes };
     struct snap_store *store = NULL;
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
@@ -183,7 +189,7 @@ static enum snap_status put_file(const char *path, const struct snap_export_job 
     if (status == SNAP_NOT_FOUND) /* that status means that the archive lacks something */
         status = snap_error_set(err, SNAP_IO, "%s: export: no such folder", folder);
     if (status == SNAP_OK)
-        status = snap_store_put(store, name, job->segments, job->segment_count, &options, err);
+        status = snap_store_put(store, name, &content, &options, err);
     snap_store_close(store);
     free(folder);
     return status;

@@ -72,7 +72,7 @@ static enum snap_status add_segment(struct snap_zip_writer *writer, const void *
         return no_memory(err);
     writer->segments = moved;
     writer->segments[writer->segment_count++] =
-        (struct snap_segment) { writer->size, data, (size_t)size };
+        (struct snap_segment) { .offset = writer->size, .data = data, .size_bytes = (size_t)size };
     writer->size += size;
     return SNAP_OK;
 }
