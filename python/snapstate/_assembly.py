@@ -73,8 +73,9 @@ class Assembly:
             raise errors.AbsentError(
                 f"restore: {source}: {problems[0]}{more}; nothing was changed")
         placed = Placed({plan.root: plan.value for plan in plans})
-        for root, node in placed.nodes.items():
-            take_requires_grad(node, nodes.get(root))  # attach() sets it
+        for root in placed.nodes:
+            placed.nodes[root] = without_marks(placed.nodes[root], nodes.get(root))
+            take_requires_grad(placed.nodes[root], nodes.get(root))  # attach() sets it
         placed.give(handle)
         receipt = handle.restore(tier)
         assert receipt is not None  # there was a source, under the run's lock
@@ -145,11 +146,28 @@ def take_requires_grad(node: Any, archived: Any) -> None:
             take_requires_grad(item, other)
 
 
+def without_marks(node: Any, archived: Any) -> Any:
+    """The node, in which an array of NumPy is a plain tensor where the archive has one: a trainer
+    in C knows no arrays."""
+    if isinstance(node, dict) and isinstance(archived, dict):
+        entries = node.get("map")
+        if "tensor" in archived and isinstance(entries, list) and len(entries) == 1 and \
+                entries[0][0] == "~array":
+            requires_grad = archived["tensor"]["requires_grad"]  # which arrays do not have
+            return {"tensor": {**entries[0][1]["tensor"], "requires_grad": requires_grad}}
+        return {key: without_marks(item, archived.get(key)) for key, item in node.items()}
+    if isinstance(node, list) and isinstance(archived, list):
+        others = [*archived, *[None] * len(node)]
+        return [without_marks(item, other) for item, other in zip(node, others)]
+    return node
+
+
 def compare(root: str, placed: Placed, now: Any) -> None:
     """What is there after attach() must be what the plan said: the same plain values, and the same
     memory, or, where a tree is made anew each time, the same bits. CorruptError by path."""
     node, memories = placed.nodes[root], dict(placed.staged())[root]
     there = Placed({root: now})
+    there.nodes[root] = without_marks(there.nodes[root], node)
     if json_text(node) != json_text(there.nodes[root]):
         raise errors.CorruptError(f"{first_difference(node, there.nodes[root], root)}: read back "
                                   f"after the restore: it is not what was set")

@@ -26,6 +26,9 @@ OUT = POINTER(c_void_p)  # struct ** and void **
 DIGEST = POINTER(c_ubyte)  # 32 bytes
 SIZE_OUT = POINTER(c_size_t)
 U64_OUT = POINTER(c_uint64)
+I64_OUT = POINTER(c_int64)
+F64_OUT = POINTER(c_double)
+F32_OUT = POINTER(c_float)
 NOTHING = None
 
 
@@ -157,6 +160,13 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_stream_words_drawn": (c_uint64, HANDLE),
     "snap_stream_distance": (STATUS, TEXT, DATA, c_size_t, DATA, c_size_t, c_uint64,
                              POINTER(c_int64), POINTER(c_bool), ERROR),
+    "snap_stream_distance_unit": (TEXT, TEXT, c_bool),
+    "snap_stream_kind_at": (TEXT, c_size_t),
+    "snap_stream_draw_at": (HANDLE, TEXT, c_size_t),
+    "snap_stream_draw": (STATUS, HANDLE, TEXT, DATA, c_size_t, ERROR),
+    "snap_stream_form_at": (HANDLE, TEXT, c_size_t),
+    "snap_stream_export": (STATUS, HANDLE, TEXT, OUT, SIZE_OUT, ERROR),
+    "snap_stream_import": (STATUS, HANDLE, TEXT, DATA, c_size_t, ERROR),
     "snap_python_shuffle": (STATUS, HANDLE, POINTER(c_uint32), c_size_t, ERROR),
     "snap_python_randbelow": (STATUS, HANDLE, c_uint64, U64_OUT, ERROR),
     "snap_python_random": (STATUS, HANDLE, POINTER(c_double), ERROR),
@@ -176,6 +186,37 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_stream_follow": (STATUS, HANDLE, DATA, c_size_t, c_uint64, U64_OUT, POINTER(c_bool),
                            ERROR),
     "snap_stream_ops": (_p(snap_stream_ops),),
+    # stream_draws.h
+    "snap_generator_seed": (STATUS, HANDLE, POINTER(c_uint32), c_size_t, POINTER(c_uint32),
+                            c_size_t, ERROR),
+    "snap_generator_spawn": (STATUS, HANDLE, OUT, ERROR),
+    "snap_generator_advance": (STATUS, HANDLE, U64_OUT, ERROR),
+    "snap_generator_jump": (STATUS, HANDLE, c_uint64, ERROR),
+    "snap_generator_random_raw": (STATUS, HANDLE, U64_OUT, c_size_t, ERROR),
+    "snap_generator_bytes": (STATUS, HANDLE, DATA, c_size_t, ERROR),
+    "snap_generator_random_f64": (STATUS, HANDLE, F64_OUT, c_size_t, ERROR),
+    "snap_generator_random_f32": (STATUS, HANDLE, F32_OUT, c_size_t, ERROR),
+    "snap_generator_uniform": (STATUS, HANDLE, c_double, c_double, F64_OUT, c_size_t, ERROR),
+    "snap_generator_integers": (STATUS, HANDLE, ENUM, c_int64, c_uint64, DATA, c_size_t, ERROR),
+    "snap_generator_integers_each": (STATUS, HANDLE, ENUM, I64_OUT, U64_OUT, DATA, c_size_t, ERROR),
+    "snap_generator_shuffle": (STATUS, HANDLE, DATA, c_size_t, c_size_t, ERROR),
+    "snap_generator_permutation": (STATUS, HANDLE, I64_OUT, c_size_t, ERROR),
+    "snap_generator_permuted": (STATUS, HANDLE, DATA, c_size_t, c_size_t, c_size_t, c_size_t,
+                                ERROR),
+    "snap_generator_choice": (STATUS, HANDLE, c_uint64, I64_OUT, c_size_t, ERROR),
+    "snap_generator_choice_distinct": (STATUS, HANDLE, c_uint64, c_bool, I64_OUT, c_size_t, ERROR),
+    "snap_generator_choice_weighted": (STATUS, HANDLE, F64_OUT, c_size_t, c_bool, I64_OUT, c_size_t,
+                                       ERROR),
+    "snap_generator_standard_normal_f64": (STATUS, HANDLE, F64_OUT, c_size_t, ERROR),
+    "snap_generator_standard_normal_f32": (STATUS, HANDLE, F32_OUT, c_size_t, ERROR),
+    "snap_generator_normal": (STATUS, HANDLE, c_double, c_double, F64_OUT, c_size_t, ERROR),
+    "snap_generator_lognormal": (STATUS, HANDLE, c_double, c_double, F64_OUT, c_size_t, ERROR),
+    "snap_generator_standard_exponential_f64": (STATUS, HANDLE, ENUM, F64_OUT, c_size_t, ERROR),
+    "snap_generator_standard_exponential_f32": (STATUS, HANDLE, ENUM, F32_OUT, c_size_t, ERROR),
+    "snap_generator_exponential": (STATUS, HANDLE, c_double, F64_OUT, c_size_t, ERROR),
+    "snap_generator_standard_gamma_f64": (STATUS, HANDLE, c_double, F64_OUT, c_size_t, ERROR),
+    "snap_generator_standard_gamma_f32": (STATUS, HANDLE, c_double, F32_OUT, c_size_t, ERROR),
+    "snap_generator_gamma": (STATUS, HANDLE, c_double, c_double, F64_OUT, c_size_t, ERROR),
     # tree.h
     "snap_dtype_size_bytes": (c_size_t, ENUM),
     "snap_dtype_name": (TEXT, ENUM),

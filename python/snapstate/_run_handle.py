@@ -87,6 +87,13 @@ class RunHandle:
                  training: Optional[Mapping[str, object]] = None,
                  config: Optional[Mapping[str, object]] = None, state_every: int = 0,
                  every: int = 0, read_back: bool = True, first_step: int = 0) -> None:
+        if dir is not None and not must_exist:
+            try:
+                os.makedirs(os.path.dirname(os.path.abspath(dir)), exist_ok=True)
+            except OSError as problem:
+                raise errors.EnvironmentFailure(
+                    f"{dir}: make the folder that it lies in: {problem.strerror}",
+                    os_error=problem.errno or 0) from None
         options = snap_run_options(
             dir=None if dir is None else path_bytes(dir),
             archive=None if archive is None else path_bytes(archive),

@@ -39,14 +39,13 @@ const struct snap_draw_info *snap_stream_draw_at(const char *kind, size_t index)
 enum snap_status snap_stream_draw(struct snap_stream *stream, const char *name, void *out,
                                   size_t n, struct snap_error *err)
 {
-    void *state;
-    const struct snap_stream_family *family = snap_stream_family_of(stream, &state);
+    const struct snap_stream_family *family = stream->family;
     const struct snap_stream_draw_row *row = family->draws;
     char names[NAMES_BYTES] = "";
 
     for (; row != NULL && row->draw != NULL; row++) {
         if (strcmp(row->info.name, name) == 0) {
-            return n > 0 ? row->draw(state, out, n, err) : SNAP_OK;
+            return n > 0 ? row->draw(stream->state, out, n, err) : SNAP_OK;
         }
         add_name(names, row->info.name);
     }
@@ -100,29 +99,27 @@ static const struct snap_stream_form_row *find_form(const struct snap_stream_fam
 enum snap_status snap_stream_export(const struct snap_stream *stream, const char *form,
                                     void **bytes, size_t *size_bytes, struct snap_error *err)
 {
-    void *state;
-    const struct snap_stream_family *family = snap_stream_family_of(stream, &state);
+    const struct snap_stream_family *family = stream->family;
     bool is_member;
     const struct snap_stream_form_row *row = find_form(family, form, &is_member, err);
 
     if (is_member) {
-        return family->encode(state, bytes, size_bytes, err);
+        return family->encode(stream->state, bytes, size_bytes, err);
     }
-    return row != NULL ? row->encode(state, bytes, size_bytes, err) : SNAP_INVALID;
+    return row != NULL ? row->encode(stream->state, bytes, size_bytes, err) : SNAP_INVALID;
 }
 
 enum snap_status snap_stream_import(struct snap_stream *stream, const char *form,
                                     const void *bytes, size_t size_bytes, struct snap_error *err)
 {
-    void *state;
-    const struct snap_stream_family *family = snap_stream_family_of(stream, &state);
+    const struct snap_stream_family *family = stream->family;
     bool is_member;
     const struct snap_stream_form_row *row = find_form(family, form, &is_member, err);
 
     if (is_member) {
-        return family->decode(state, bytes, size_bytes, err);
+        return family->decode(stream->state, bytes, size_bytes, err);
     }
-    return row != NULL ? row->decode(state, bytes, size_bytes, err) : SNAP_INVALID;
+    return row != NULL ? row->decode(stream->state, bytes, size_bytes, err) : SNAP_INVALID;
 }
 
 const char *snap_stream_distance_unit(const char *kind, bool plural)

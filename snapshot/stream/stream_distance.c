@@ -50,6 +50,24 @@ bool snap_mt19937_distance(const struct snap_mt19937 *from, const struct snap_mt
     return false;
 }
 
+bool snap_forward_distance(bool (*forward)(const void *from, const void *to, uint64_t limit_words,
+                                           uint64_t *words),
+                           const void *from, const void *to, uint64_t limit_words, int64_t *words)
+{
+    uint64_t limit = limit_words < MOST_WORDS ? limit_words : MOST_WORDS;
+    uint64_t found;
+
+    if (forward(from, to, limit, &found)) {
+        *words = (int64_t)found;
+        return true;
+    }
+    if (forward(to, from, limit, &found)) {
+        *words = -(int64_t)found;
+        return true;
+    }
+    return false;
+}
+
 bool snap_counter_distance(uint64_t from, uint64_t to, int64_t *words)
 {
     uint64_t size = to >= from ? to - from : from - to;

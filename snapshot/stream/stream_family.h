@@ -78,6 +78,15 @@ extern const struct snap_stream_family snap_numpy_philox_family;
 extern const struct snap_stream_family snap_numpy_sfc64_family;
 extern const struct snap_stream_family snap_torch_cpu_family;
 extern const struct snap_stream_family snap_torch_cuda_family;
+extern const struct snap_stream_family snap_curand_philox_family;
+extern const struct snap_stream_family snap_curand_xorwow_family;
+extern const struct snap_stream_family snap_curand_host_family;
+extern const struct snap_stream_family snap_jax_key_family;
+extern const struct snap_stream_family snap_tensorflow_generator_family;
+extern const struct snap_stream_family snap_std_mt19937_family;
+extern const struct snap_stream_family snap_std_mt19937_64_family;
+extern const struct snap_stream_family snap_drand48_family;
+extern const struct snap_stream_family snap_random_r_family;
 extern const struct snap_stream_family snap_philox_dropout_family;
 extern const struct snap_stream_family snap_opaque_stream_family;
 
@@ -93,9 +102,6 @@ extern const struct snap_stream_form_row snap_torch_cpu_forms[];
 
 /* The family of a kind, NULL when there is none. */
 const struct snap_stream_family *snap_stream_family_find(const char *kind);
-/* The family of a stream; *state (unless NULL) receives its state. */
-const struct snap_stream_family *snap_stream_family_of(const struct snap_stream *stream,
-                                                       void **state);
 
 /* Storage for a state, as seed 0 gives it, and its release (NULL is fine). */
 enum snap_status snap_stream_state_new(const struct snap_stream_family *family, void **state,
@@ -113,6 +119,11 @@ bool snap_mt19937_distance(const struct snap_mt19937 *from, const struct snap_mt
                            uint64_t limit_words, int64_t *words);
 bool snap_mt19937_forward(const struct snap_mt19937 *from, const struct snap_mt19937 *to,
                           uint64_t limit_words, uint64_t *words);
+/* The distance of a kind that is stepped forward: either way, whichever is found. */
+bool snap_forward_distance(bool (*forward)(const void *from, const void *to, uint64_t limit_words,
+                                           uint64_t *words),
+                           const void *from, const void *to, uint64_t limit_words,
+                           int64_t *words);
 /* to - from, for counters. */
 bool snap_counter_distance(uint64_t from, uint64_t to, int64_t *words);
 

@@ -154,15 +154,6 @@ out:
     return status;
 }
 
-const struct snap_stream_family *snap_stream_family_of(const struct snap_stream *stream,
-                                                       void **state)
-{
-    if (state != NULL) {
-        *state = stream->state;
-    }
-    return stream->family;
-}
-
 void *snap_stream_state(struct snap_stream *stream, const struct snap_stream_family *family,
                         const char *draw, struct snap_error *err)
 {

@@ -171,10 +171,10 @@ static void forms_go_round(void **state)
             assert_int_equal(snap_stream_import(fresh, form->name, out.data, out.size, &err),
                              SNAP_OK);
             expect_equal(stream, fresh);
-            /* A byte too few is never a state; the stream is as it was. */
+            /* Half of it and a byte is never a state; the stream is as it was. */
             if (out.size > 0) {
                 assert_int_equal(
-                    snap_stream_import(fresh, form->name, out.data, out.size - 2, &err),
+                    snap_stream_import(fresh, form->name, out.data, out.size / 2 + 1, &err),
                     SNAP_CORRUPT);
             }
             expect_equal(stream, fresh);

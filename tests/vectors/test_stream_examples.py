@@ -26,8 +26,9 @@ def answers(kind, state):
 
 def main():
     tap = Tap()
-    for kind in ("python_random", "numpy_random_state", "numpy_pcg64", "numpy_pcg64dxsm",
-                 "numpy_mt19937", "numpy_philox", "numpy_sfc64", "philox_dropout"):
+    kinds = sorted(path.name[len("stream-"):-len(".schema.json")]
+                   for path in (TOP / "schema").glob("stream-*.schema.json"))
+    for kind in kinds:
         wrong = []
         valid = sorted(EXAMPLES.glob(f"valid/stream-{kind}.*"))
         invalid = sorted(EXAMPLES.glob(f"invalid/stream-{kind}.*"))

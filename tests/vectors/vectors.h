@@ -102,6 +102,7 @@ extern const struct family python_family;
 extern const struct family numpy_family;
 extern const struct family generator_family;
 extern const struct family torch_family;
+extern const struct family jax_family; /* the keys of counter_based.json */
 
 /* A draw of Generator; false when this program does not know it. */
 bool generator_draw(struct snap_stream *stream, const char *fn, const json_t *args,
@@ -110,10 +111,8 @@ bool generator_draw(struct snap_stream *stream, const char *fn, const json_t *ar
  * caller. */
 json_t *generator_state(const json_t *state);
 
-/* counter_based.json has no stream. What a case needs that is not built, or NULL: all is there. */
-const char *counter_missing(const json_t *a_case);
-bool counter_call(const json_t *a_case, const char *fn, const json_t *args,
-                  struct result *result);
+/* A case of counter_based.json that has no stream: Philox, Threefry, at::Philox4_32. */
+bool hash_call(const json_t *a_case, const char *fn, const json_t *args, struct result *result);
 
 /* JSON text as the canonical form has it; malloc'd. `value` is consumed. */
 void *canonical(json_t *value, size_t *size_bytes);

@@ -34,8 +34,8 @@ LONGEST = 64
 MOST_NODES = 2000
 
 
-def numpy() -> Optional[Any]:
-    """The module, if something imported it: without it no generator of its can exist."""
+def numpy() -> Any:
+    """The module, or None when nothing imported it: without it no generator of its can exist."""
     return sys.modules.get("numpy")
 
 
@@ -55,7 +55,7 @@ def _plain(value: Any) -> Any:
     """A state of a NumPy bit generator without NumPy's types."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    if hasattr(value, "tobytes") and getattr(value, "ndim", 0):
+    if hasattr(value, "tobytes") and getattr(value, "ndim", 0) > 0:
         return {"array": value.dtype.str, "bytes": value.tobytes()}
     return value if isinstance(value, str) else int(value)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, Mapping
 
 from .._dtypes import loaded
+from ..tensors import describe
 from .component import Component, Group, Plan
 from .generic_state import GenericState, ValuesState
 from .module_state import PRESENCE, ModuleFlags, ModuleState
@@ -25,7 +26,16 @@ def _is_several(value: Any) -> bool:
     return isinstance(value, (dict, list, tuple))
 
 
+def _holds_tensors(value: Any) -> bool:
+    """A dict or list of tensors or arrays: the weights themselves."""
+    items = value.values() if isinstance(value, dict) else value
+    return _is_several(value) and len(items) > 0 and all(describe(item) is not None
+                                                         for item in items)
+
+
 def _part(root: str, value: Any, make: Callable[[str, Any], Component]) -> Component:
+    if _holds_tensors(value) and isinstance(value, (dict, list)):
+        return ValuesState(root, value)
     if not _is_several(value):
         return make(root, value)
     return Group(root, {name: make(f"{root}.{name}", item) for name, item in named(value).items()})

@@ -158,6 +158,62 @@ enum snap_status snap_numpy_random_sample(struct snap_stream *stream, double *ou
 enum snap_status snap_torch_uniform_f32(struct snap_stream *stream, double from, double to,
                                         float *out, size_t n, struct snap_error *err);
 
+/* What the elements of one kernel of torch.cuda get on a GPU that holds `resident_threads` at once
+ * (multiprocessors times threads of each): of SNAP_U32 and SNAP_U64 the words, of SNAP_I64
+ * random_(), of SNAP_F32 and SNAP_F64 rand(). The generator moves by what a thread took. SNAP_INVALID
+ * for other dtypes, or fewer than 256 threads; SNAP_UNSUPPORTED for more than 2^31-1 elements. */
+enum snap_status snap_torch_cuda_kernel(struct snap_stream *stream, enum snap_dtype dtype,
+                                        uint64_t resident_threads, void *out, size_t n,
+                                        struct snap_error *err);
+
+/* jax.random.split(key, count): `keys` receives count keys of two words, or, of "rbg" and
+ * "unsafe_rbg", of four. The stream's own key stays. */
+enum snap_status snap_jax_split(const struct snap_stream *stream, size_t count, uint32_t *keys,
+                                struct snap_error *err);
+/* jax.random.fold_in(key, data): a key of as many words. */
+enum snap_status snap_jax_fold_in(const struct snap_stream *stream, uint32_t data, uint32_t *key,
+                                  struct snap_error *err);
+/* jax.random.randint(key, (n,), low, high, dtype) of SNAP_I32 or SNAP_I64. SNAP_INVALID unless
+ * low < high, both in the dtype's range. */
+enum snap_status snap_jax_randint(const struct snap_stream *stream, enum snap_dtype dtype,
+                                  int64_t low, int64_t high, int64_t *out, size_t n,
+                                  struct snap_error *err);
+
+/* ---- Generators of cuRAND's host API ----
+ * No call of cuRAND reads their state. A program keeps a stream of kind "curand_host" beside the
+ * generator, says what it generates, and after a restore makes a generator of the same type,
+ * ordering, seed and offset. */
+
+struct snap_curand_host {
+    size_t size_bytes; /* sizeof(struct snap_curand_host) */
+    int type;          /* curandRngType_t: XORWOW, MRG32K3A or PHILOX4_32_10 */
+    int ordering;      /* curandOrdering_t */
+    uint64_t seed;
+    uint64_t offset;   /* for curandSetGeneratorOffset, after the seed was set */
+};
+
+/* Calls of cuRAND that move a generator alike. */
+enum snap_curand_call {
+    SNAP_CURAND_UNIFORM = 1,        /* curandGenerate, curandGenerateUniform */
+    SNAP_CURAND_UNIFORM_DOUBLE = 2, /* curandGenerateUniformDouble */
+    SNAP_CURAND_NORMAL = 3,         /* curandGenerateNormal, curandGenerateLogNormal */
+    SNAP_CURAND_NORMAL_DOUBLE = 4,  /* curandGenerateNormalDouble, ...LogNormalDouble */
+    SNAP_CURAND_POISSON = 5         /* curandGeneratePoisson */
+};
+
+/* SNAP_UNSUPPORTED for a type whose offset cuRAND cannot set (MT19937, MTGP32); SNAP_INVALID for an
+ * ordering that the type does not have. */
+enum snap_status snap_curand_host_set(struct snap_stream *stream,
+                                      const struct snap_curand_host *host, struct snap_error *err);
+enum snap_status snap_curand_host_get(const struct snap_stream *stream,
+                                      struct snap_curand_host *host, struct snap_error *err);
+/* Count a call of n numbers; make this call first. SNAP_UNSUPPORTED, and nothing counted, when
+ * cuRAND could not be set to where the generator would then be: of XORWOW, doubles and normals that
+ * do not take its 4096 sequences equally often. SNAP_INVALID for an odd number of normals, where
+ * cuRAND refuses it too. */
+enum snap_status snap_curand_host_generated(struct snap_stream *stream, enum snap_curand_call call,
+                                            uint64_t n, struct snap_error *err);
+
 /* ---- The trainer's device stream ----
  * Words are a pure function of seed, element, operator and counter, so that any number of threads
  * or devices can make them in any order. The stream holds the 64-bit seed and the counter n, which
