@@ -87,11 +87,11 @@ static enum snap_status put_tuple(struct snap_tree_pickle *tree, const struct sn
     return status == SNAP_OK ? snap_pickle_put_tuple(tree->writer, err) : status;
 }
 
-/* The entries of a map, or the pairs of a list, as a dict. */
-static enum snap_status put_dict(struct snap_tree_pickle *tree, const struct snap_node *node,
-                                 struct snap_error *err)
+/* The entries of a map, or the pairs of a list, into the dict that was begun. */
+static enum snap_status put_entries(struct snap_tree_pickle *tree, const struct snap_node *node,
+                                    struct snap_error *err)
 {
-    enum snap_status status = snap_pickle_put_dict(tree->writer, err);
+    enum snap_status status = SNAP_OK;
     bool is_map = snap_node_type(node) == SNAP_NODE_MAP;
     for (size_t i = 0; status == SNAP_OK && i < snap_node_count(node); i++) {
         const struct snap_node *item = snap_node_at(node, i);
@@ -112,6 +112,28 @@ static enum snap_status put_dict(struct snap_tree_pickle *tree, const struct sna
         leave(tree, before);
     }
     return status == SNAP_OK ? snap_pickle_put_dict_end(tree->writer, err) : status;
+}
+
+static enum snap_status put_dict(struct snap_tree_pickle *tree, const struct snap_node *node,
+                                 struct snap_error *err)
+{
+    enum snap_status status = snap_pickle_put_dict(tree->writer, err);
+    return status == SNAP_OK ? put_entries(tree, node, err) : status;
+}
+
+static enum snap_status put_ordered(struct snap_tree_pickle *tree, const struct snap_node *node,
+                                    struct snap_error *err)
+{
+    enum snap_status status = snap_pickle_put_name(tree->writer, "collections", "OrderedDict", err);
+    if (status == SNAP_OK)
+        status = snap_pickle_put_mark(tree->writer, err);
+    if (status == SNAP_OK)
+        status = snap_pickle_put_tuple(tree->writer, err);
+    if (status == SNAP_OK)
+        status = snap_pickle_put_call(tree->writer, err);
+    if (status == SNAP_OK)
+        status = snap_pickle_put_mark(tree->writer, err);
+    return status == SNAP_OK ? put_entries(tree, node, err) : status;
 }
 
 /* module.name(inner), where inner is one argument. */
@@ -223,14 +245,36 @@ static enum snap_status put_deque(struct snap_tree_pickle *tree, const struct sn
     return status == SNAP_OK ? snap_pickle_put_call(tree->writer, err) : status;
 }
 
-/* The items of a defaultdict, as a dict: its factory is a function. (~ordered is a dict too, which
- * has an order.) */
+/* What Module.state_dict() of torch gives: an OrderedDict with an attribute. */
+static enum snap_status put_state_dict(struct snap_tree_pickle *tree, const struct snap_node *node,
+                                       struct snap_error *err)
+{
+    const struct snap_node *items = find_key(node, "items");
+    const struct snap_node *metadata = find_key(node, "metadata");
+    if (items == NULL || metadata == NULL)
+        return put_nothing(tree, "a state_dict without items", err);
+    enum snap_status status = put_ordered(tree, items, err);
+    if (status == SNAP_OK)
+        status = snap_pickle_put_dict(tree->writer, err);
+    if (status == SNAP_OK)
+        status = snap_pickle_put_string(tree->writer, "_metadata", err);
+    if (status == SNAP_OK)
+        status = put_node(tree, metadata, err);
+    if (status == SNAP_OK)
+        status = snap_pickle_put_dict_end(tree->writer, err);
+    return status == SNAP_OK ? snap_pickle_put_state(tree->writer, err) : status;
+}
+
+/* A defaultdict is called with its factory, a name of the program: its items are a dict. */
 static enum snap_status put_default(struct snap_tree_pickle *tree, const struct snap_node *node,
                                     struct snap_error *err)
 {
     const struct snap_node *items = find_key(node, "items");
-    return items != NULL ? put_dict(tree, items, err)
-                         : put_nothing(tree, "a defaultdict without items", err);
+    if (items == NULL)
+        return put_nothing(tree, "a defaultdict without items", err);
+    enum snap_status status = snap_tree_pickle_leave_out(
+        tree, "the factory of a defaultdict, which is written as a dict", err);
+    return status == SNAP_OK ? put_dict(tree, items, err) : status;
 }
 
 static enum snap_status put_device(struct snap_tree_pickle *tree, const struct snap_node *node,
@@ -292,13 +336,26 @@ static const struct {
     enum snap_status (*put)(struct snap_tree_pickle *tree, const struct snap_node *node,
                             struct snap_error *err);
 } tags[] = {
-    { "~tuple", put_tuple },         { "~set", put_set },         { "~frozenset", put_frozenset },
-    { "~ordered", put_dict },        { "~counter", put_counter }, { "~deque", put_deque },
-    { "~complex", put_complex },     { "~items", put_dict },      { "~dict", put_dict },
-    { "~text", put_text },           { "~dtype", put_dtype },     { "~device", put_device },
-    { "~size", put_size },           { "~slice", put_slice },     { "~range", put_range },
-    { "~array", put_array },         { "~scalar", put_scalar },   { "~bytearray", put_bytearray },
+    { "~tuple", put_tuple },
+    { "~set", put_set },
+    { "~frozenset", put_frozenset },
+    { "~ordered", put_ordered },
+    { "~state_dict", put_state_dict },
+    { "~counter", put_counter },
+    { "~deque", put_deque },
     { "~defaultdict", put_default },
+    { "~items", put_dict },
+    { "~dict", put_dict },
+    { "~complex", put_complex },
+    { "~text", put_text },
+    { "~bytearray", put_bytearray },
+    { "~slice", put_slice },
+    { "~range", put_range },
+    { "~dtype", put_dtype },
+    { "~device", put_device },
+    { "~size", put_size },
+    { "~array", put_array },
+    { "~scalar", put_scalar },
 };
 
 static enum snap_status put_tagged(struct snap_tree_pickle *tree, const char *tag,
@@ -308,7 +365,8 @@ static enum snap_status put_tagged(struct snap_tree_pickle *tree, const char *ta
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
         if (strcmp(tags[i].tag, tag) == 0)
             return tags[i].put(tree, inner, err);
-    snprintf(reason, sizeof reason, "a %.40s, which a pickle would have to import", tag + 1);
+    snprintf(reason, sizeof reason,
+             "%.40s: a name of a program, which a pickle would have to import", tag);
     return put_nothing(tree, reason, err);
 }
 
