@@ -271,7 +271,7 @@ static const struct slot {
 } slots[] = {
     { "python_random", "python", "random_state", "python", false },
     { "numpy_random_state", "numpy", "numpy_random_seed", "numpy", false },
-    { "torch_cpu", "torch_cpu", "torch_manual_seed", "cpu", false },
+    { "torch_cpu", "torch", "torch_manual_seed", "cpu", false },
     { "torch_cuda", "torch_cuda", "torch_cuda_manual_seed", "cuda", true },
 };
 #define SLOTS (sizeof slots / sizeof slots[0])

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <snapstate/stream.h>
+
+#include "format/limits.h"
 #include "format/member_name.h"
 #include "foreign/foreign_arrays.h"
 #include "foreign/foreign_file.h"
@@ -121,6 +124,61 @@ static enum snap_status take_zip(struct file *file, const char **format, const c
     return status;
 }
 
+/* The caller says which kind of stream it is. */
+static bool is_as_kind(const struct file *file)
+{
+    return file->request->as != NULL && !snap_foreign_is_layout(file->request->as);
+}
+
+/* The file's bytes as the state of a stream of that kind, in one of its forms. */
+static enum snap_status take_bytes(struct file *file, const unsigned char *bytes, const char *kind,
+                                   const char **layout, struct snap_error *err)
+{
+    struct snap_pickle_value value = { .type = SNAP_PICKLE_BYTES };
+    struct snap_foreign_source source;
+    value.as.bytes.data = bytes;
+    value.as.bytes.size = (size_t)file->input.size;
+    enum snap_status status =
+        snap_foreign_source_init(&source, file->request->path, NULL, file->state, err);
+    if (status != SNAP_OK)
+        return status;
+    source.rank = file->rank;
+    status = snap_foreign_peers_take(&source, &value, file->name, file->request->name != NULL, kind,
+                                     layout, err);
+    snap_foreign_source_release(&source);
+    return status;
+}
+
+static enum snap_status take_raw(struct file *file, const char **layout, struct snap_error *err)
+{
+    unsigned char *bytes = NULL;
+    if (file->input.size > SNAP_MAX_STREAM_BYTES)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "%s: %" PRIu64 " bytes: a stream has at most %u", file->request->path,
+                              file->input.size, SNAP_MAX_STREAM_BYTES);
+    enum snap_status status =
+        snap_foreign_input_load(&file->input, 0, file->input.size, &bytes, err);
+    if (status == SNAP_OK)
+        status = take_bytes(file, bytes, file->request->as, layout, err);
+    free(bytes);
+    return status;
+}
+
+/* A member rng/NAME of an archive, which names its kind, or JSON that the caller gives a kind. */
+static enum snap_status take_json(struct file *file, const unsigned char *bytes,
+                                  const struct snap_pickle_value *root, const char **layout,
+                                  struct snap_error *err)
+{
+    char kind[64];
+    struct snap_stream *known = NULL;
+    bool is_member = snap_pickle_copy_text(snap_pickle_get(root, "kind"), kind, sizeof kind) &&
+                     snap_stream_new(kind, &known, NULL) == SNAP_OK;
+    snap_stream_free(known);
+    if (!is_member)
+        return take_values(file, NULL, root, layout, err);
+    return take_bytes(file, bytes, is_as_kind(file) ? file->request->as : kind, layout, err);
+}
+
 /* The whole file as a pickle, or as JSON. */
 static enum snap_status take_text(struct file *file, bool json, const char **layout,
                                   struct snap_error *err)
@@ -143,7 +201,8 @@ static enum snap_status take_text(struct file *file, bool json, const char **lay
         status =
             snap_pickle_read(bytes, (size_t)file->input.size, &options, &pickle, &root, NULL, err);
     if (status == SNAP_OK)
-        status = take_values(file, NULL, root, layout, err);
+        status = json ? take_json(file, bytes, root, layout, err)
+                      : take_values(file, NULL, root, layout, err);
     snap_pickle_free(pickle);
     free(bytes);
     return status;
@@ -172,8 +231,9 @@ static bool is_json(const struct file *file)
     return at < file->head_size && (file->head[at] == '{' || file->head[at] == '[');
 }
 
-static enum snap_status take_file(struct file *file, const char **format, const char **layout,
-                                  struct snap_error *err)
+/* By its first bytes; *format is NULL when they tell nothing. */
+static enum snap_status take_known(struct file *file, const char **format, const char **layout,
+                                   struct snap_error *err)
 {
     if (begins_with(file, "PK\x03\x04", 4) || begins_with(file, "PK\x05\x06", 4))
         return take_zip(file, format, layout, err);
@@ -191,17 +251,53 @@ static enum snap_status take_file(struct file *file, const char **format, const 
         *format = "torch";
         return take_torch(file, NULL, layout, err);
     }
-    if (is_json(file)) {
-        *format = "json";
-        return take_text(file, true, layout, err);
-    }
-    *format = "pickle";
-    if (begins_with(file, "\x80", 1) || may_be_old_pickle(file))
+    if (begins_with(file, "\x80", 1)) {
+        *format = "pickle";
         return take_text(file, false, layout, err);
-    return snap_error_set(err, SNAP_CORRUPT,
-                          "%s: it is neither a file of torch.save, nor a pickle, .npy, .npz, "
-                          "safetensors or JSON",
-                          file->request->path);
+    }
+    return SNAP_OK;
+}
+
+/* What has no mark: JSON; an old pickle; a state as it is, where the caller says so, whose first
+ * bytes may be those of the others. */
+static enum snap_status take_unmarked(struct file *file, const char **format, const char **layout,
+                                      struct snap_error *err)
+{
+    bool json = is_json(file);
+    enum snap_status status = SNAP_CORRUPT;
+    *format = json ? "json" : "pickle";
+    if (json || may_be_old_pickle(file))
+        status = take_text(file, json, layout, err);
+    else if (!is_as_kind(file))
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: it is neither a file of torch.save, nor a pickle, .npy, .npz, "
+                              "safetensors or JSON",
+                              file->request->path);
+    if (status != SNAP_CORRUPT || !is_as_kind(file))
+        return status;
+    *format = "bytes";
+    return take_raw(file, layout, err);
+}
+
+static enum snap_status take_file(struct file *file, const char **format, const char **layout,
+                                  struct snap_error *err)
+{
+    const char *as = file->request->as;
+    *format = NULL;
+    enum snap_status status = take_known(file, format, layout, err);
+    if (status == SNAP_OK && *format == NULL)
+        status = take_unmarked(file, format, layout, err);
+    if (status != SNAP_OK || as == NULL || strcmp(as, *layout) == 0)
+        return status;
+    if (!is_as_kind(file))
+        return snap_error_set(err, SNAP_INVALID, "%s: its layout is %s, not %s",
+                              file->request->path, *layout, as);
+    if (strcmp(*layout, "stream") != 0)
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: it holds several arrays, none of which need be a stream of kind "
+                              "%s",
+                              file->request->path, as);
+    return SNAP_OK;
 }
 
 enum snap_status snap_foreign_file_take(struct snap_foreign_state *state,

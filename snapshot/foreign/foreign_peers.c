@@ -203,12 +203,15 @@ static enum snap_status take_composer(struct snap_foreign_source *source,
 
 /* ---- all ---- */
 
+/* What the Python package calls the one that a process has. */
 static const char *stream_name(const char *kind)
 {
     if (strcmp(kind, "python_random") == 0)
         return "python";
     if (strcmp(kind, "numpy_random_state") == 0)
         return "numpy";
+    if (strcmp(kind, "torch_cpu") == 0)
+        return "torch";
     return strcmp(kind, "torch_cuda") == 0 ? "torch_cuda.0" : kind;
 }
 
@@ -277,11 +280,8 @@ enum snap_status snap_foreign_peers_take(struct snap_foreign_source *source,
     *layout = CHECKPOINT;
     if (as != NULL && !snap_foreign_is_layout(as)) {
         *layout = STREAM;
+        source->must_be_stream = true;
         return take_stream(source, value, name, named, as, err);
     }
-    enum snap_status status = take(source, value, name, named, layout, err);
-    if (status == SNAP_OK && as != NULL && strcmp(as, *layout) != 0)
-        status = snap_error_set(err, SNAP_INVALID, "%s: its layout is %s, not %s", source->name,
-                                *layout, as);
-    return status;
+    return take(source, value, name, named, layout, err);
 }

@@ -8,10 +8,10 @@
 #include "foreign/foreign_source.h"
 
 /* Take all that is in a value: its streams, and the rest as roots. `name` is what a single stream
- * or root is called; `named` that the caller chose it. `as` (NULL: find out) is a kind of stream,
- * or the name of a layout, which must then be the one that is found. *layout is what it was taken
- * for: "accelerate", "hf-trainer", "composer", "lightning", "megatron", "checkpoint",
- * "state-dict", "stream". Static. SNAP_INVALID: it is no such as `as` says. */
+ * or root is called; `named` that the caller chose it. `as` is a kind of stream, whose state it
+ * then must be (SNAP_INVALID), or anything else: find out. *layout is what it was taken for:
+ * "accelerate", "hf-trainer", "composer", "lightning", "megatron", "checkpoint", "state-dict",
+ * "stream". Static. */
 enum snap_status snap_foreign_peers_take(struct snap_foreign_source *source,
                                          const struct snap_pickle_value *value, const char *name,
                                          bool named, const char *as, const char **layout,

@@ -30,7 +30,7 @@ static const struct key {
 } keys[] = {
     { "random_state", SNAP_LAYOUT_ACCELERATE, ONE, "python_random", "python" },
     { "numpy_random_seed", SNAP_LAYOUT_ACCELERATE, ONE, "numpy_random_state", "numpy" },
-    { "torch_manual_seed", SNAP_LAYOUT_ACCELERATE, ONE, "torch_cpu", "torch_cpu" },
+    { "torch_manual_seed", SNAP_LAYOUT_ACCELERATE, ONE, "torch_cpu", "torch" },
     { "torch_cuda_manual_seed", SNAP_LAYOUT_ACCELERATE, DEVICES, "torch_cuda", "torch_cuda" },
     { "torch_xpu_manual_seed", SNAP_LAYOUT_ACCELERATE, UNKNOWN, NULL, "xpu" },
     { "torch_mlu_manual_seed", SNAP_LAYOUT_ACCELERATE, UNKNOWN, NULL, "mlu" },
@@ -44,8 +44,8 @@ static const struct key {
     { "step", NULL, STEP, NULL, NULL },
     { "python", NULL, ONE, "python_random", "python" },
     { "numpy", NULL, ONE, "numpy_random_state", "numpy" },
-    { "cpu", SNAP_LAYOUT_HF_TRAINER, ONE, "torch_cpu", "torch_cpu" },
-    { "torch", NULL, ONE, "torch_cpu", "torch_cpu" },
+    { "cpu", SNAP_LAYOUT_HF_TRAINER, ONE, "torch_cpu", "torch" },
+    { "torch", NULL, ONE, "torch_cpu", "torch" },
     { "cuda", NULL, DEVICES, "torch_cuda", "torch_cuda" },
     { "torch.cuda", SNAP_LAYOUT_LIGHTNING, DEVICES, "torch_cuda", "torch_cuda" },
     { "xpu", NULL, UNKNOWN, NULL, "xpu" },
@@ -58,7 +58,7 @@ static const struct key {
     { "xla", NULL, UNKNOWN, NULL, "XLA" },
     { "random_rng_state", SNAP_LAYOUT_MEGATRON, ONE, "python_random", "python" },
     { "np_rng_state", SNAP_LAYOUT_MEGATRON, ONE, "numpy_random_state", "numpy" },
-    { "torch_rng_state", SNAP_LAYOUT_MEGATRON, ONE, "torch_cpu", "torch_cpu" },
+    { "torch_rng_state", SNAP_LAYOUT_MEGATRON, ONE, "torch_cpu", "torch" },
     { "cuda_rng_state", SNAP_LAYOUT_MEGATRON, DEVICES, "torch_cuda", "torch_cuda" },
     { "rng_tracker_states", SNAP_LAYOUT_MEGATRON, NAMED, "torch_cuda", "torch_cuda" },
 };

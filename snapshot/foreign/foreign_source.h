@@ -4,6 +4,7 @@
 #ifndef SNAP_FOREIGN_FOREIGN_SOURCE_H
 #define SNAP_FOREIGN_FOREIGN_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct snap_foreign_source {
     json_t *blocks; /* what is in memory already: of a storage its key, of an array its place */
     size_t storages; /* of these, how many storages */
     int rank;       /* whose streams are in it; -1: not known */
+    bool must_be_stream; /* the caller says that it is one: a state that is refused is no gap */
 };
 
 enum snap_status snap_foreign_source_init(struct snap_foreign_source *source, const char *name,

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "core/bytes.h"
 #include "core/hex.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
@@ -363,8 +364,31 @@ enum snap_status snap_foreign_put_bit_generator(struct snap_foreign_source *sour
     return status;
 }
 
-/* torch's states, and anything else that is bytes: a tensor or array of them, bytes, or a list. */
-enum snap_status snap_foreign_put_raw(struct snap_foreign_source *source,
+/* How wide the numbers of a list are, for kinds whose library hands out words. */
+static size_t word_width(const char *kind)
+{
+    if (strcmp(kind, "jax_key") == 0)
+        return 4;
+    return strcmp(kind, "tensorflow_generator") == 0 ? 8 : 1;
+}
+
+/* One number of a list, little-endian, in `width` bytes. */
+static enum snap_status put_word(const struct snap_pickle_value *value, size_t width,
+                                 const char *what, struct snap_buffer *text, struct snap_error *err)
+{
+    unsigned char bytes[8];
+    uint64_t word;
+    int64_t negative;
+    if (width == 8 && snap_pickle_get_i64(value, &negative))
+        word = (uint64_t)negative;
+    else if (!snap_pickle_get_u64(value, &word) || (width < 8 && word >> 8 * width != 0))
+        return corrupt(what, "a state with a number that is too large, or none", err);
+    snap_put_u64(bytes, word);
+    return snap_buffer_append(text, bytes, width, err);
+}
+
+/* Anything that is bytes, or a row of integers: a tensor or array of them, or a list. */
+enum snap_status snap_foreign_put_raw(struct snap_foreign_source *source, const char *kind,
                                       const struct snap_pickle_value *value, const char *what,
                                       struct snap_buffer *text, struct snap_error *err)
 {
@@ -377,20 +401,16 @@ enum snap_status snap_foreign_put_raw(struct snap_foreign_source *source,
         status = snap_foreign_source_load(source, value, what, &tensor, &element, err);
         if (status != SNAP_OK)
             return status;
-        if (tensor.ndim != 1 || tensor.dtype != SNAP_U8)
-            return corrupt(what, "a state that is no row of bytes", err);
+        if (tensor.ndim != 1 || !is_integer_dtype(tensor.dtype))
+            return corrupt(what, "a state that is no row of bytes or integers", err);
+        size_t width = snap_dtype_size_bytes(tensor.dtype);
         for (size_t i = 0; status == SNAP_OK && i < tensor.shape[0]; i++)
-            status = snap_buffer_append(text, element + i * tensor.strides[0], 1, err);
+            status = snap_buffer_append(text, element + i * tensor.strides[0] * width, width, err);
         return status;
     }
-    for (size_t i = 0; status == SNAP_OK && i < snap_pickle_count(value); i++) {
-        uint64_t byte;
-        if (!snap_pickle_get_u64(snap_pickle_item(value, i), &byte) || byte > 255)
-            return corrupt(what, "a state that is no row of bytes", err);
-        unsigned char one = (unsigned char)byte;
-        status = snap_buffer_append(text, &one, 1, err);
-    }
+    for (size_t i = 0; status == SNAP_OK && i < snap_pickle_count(value); i++)
+        status = put_word(snap_pickle_item(value, i), word_width(kind), what, text, err);
     if (status == SNAP_OK && text->size == 0)
-        status = corrupt(what, "a state that is no row of bytes", err);
+        status = corrupt(what, "a state that is no row of bytes or integers", err);
     return status;
 }

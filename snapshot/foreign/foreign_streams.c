@@ -81,14 +81,20 @@ void snap_foreign_stream_name(const char *text, char name[SNAP_FOREIGN_STREAM_NA
     name[used] = '\0';
 }
 
-/* Let the engine of the kind read the bytes, and write them anew. */
+/* Let the engine of the kind read the bytes, in the first of its forms that they are, and write
+ * them anew. What a failure says is of the first, the member's. */
 static enum snap_status canonical(const char *kind, const struct snap_buffer *text, void **bytes,
                                   size_t *size, struct snap_error *err)
 {
     struct snap_stream *stream = NULL;
+    const struct snap_form_info *form;
+    struct snap_error ignored = SNAP_ERROR_INIT;
     enum snap_status status = snap_stream_new(kind, &stream, err);
     if (status == SNAP_OK)
         status = snap_stream_decode(stream, text->data, text->size, err);
+    for (size_t i = 1; status == SNAP_CORRUPT && (form = snap_stream_form_at(kind, i)) != NULL; i++)
+        if (snap_stream_import(stream, form->name, text->data, text->size, &ignored) == SNAP_OK)
+            status = SNAP_OK;
     if (status == SNAP_OK)
         status = snap_stream_encode(stream, bytes, size, err);
     snap_stream_free(stream);
@@ -108,8 +114,10 @@ static enum snap_status keep(struct snap_foreign_source *source, const char *nam
     if (status == SNAP_OK)
         return snap_foreign_state_add_stream(source->state, name, kind, source->rank, bytes, size,
                                              err);
-    if (status == SNAP_UNSUPPORTED || status == SNAP_CORRUPT)
+    if ((status == SNAP_UNSUPPORTED || status == SNAP_CORRUPT) && !source->must_be_stream)
         return snap_foreign_state_add_gap(source->state, place, cause->text, err);
+    if (status == SNAP_CORRUPT)
+        status = SNAP_INVALID; /* the caller's word for it was wrong */
     return snap_error_set(err, status, "%s: %s", source->name, cause->text);
 }
 
@@ -120,14 +128,16 @@ enum snap_status snap_foreign_streams_add(struct snap_foreign_source *source, co
     struct snap_buffer text = SNAP_BUFFER_INIT;
     struct snap_error cause = SNAP_ERROR_INIT;
     enum snap_status status;
-    if (strcmp(kind, "python_random") == 0)
+    if (snap_pickle_is(value, SNAP_PICKLE_BYTES)) /* in one of the kind's forms */
+        status = snap_foreign_put_raw(source, kind, value, place, &text, &cause);
+    else if (strcmp(kind, "python_random") == 0)
         status = snap_foreign_put_python(source, value, place, &text, &cause);
     else if (strcmp(kind, "numpy_random_state") == 0)
         status = snap_foreign_put_numpy(source, value, place, &text, &cause);
     else if (bit_generator_kind(snap_pickle_get(value, "bit_generator")) != NULL)
         status = snap_foreign_put_bit_generator(source, kind, value, NULL, place, &text, &cause);
     else
-        status = snap_foreign_put_raw(source, value, place, &text, &cause);
+        status = snap_foreign_put_raw(source, kind, value, place, &text, &cause);
     return keep(source, name, kind, status, &text, place, &cause, err);
 }
 

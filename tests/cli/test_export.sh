@@ -76,7 +76,7 @@ like "with the step" '^step +24$' "$(cat out)"
 "$SNAP" cat states.snap.tar rng/numpy >numpy.back
 "$SNAP" cat "$archive" rng/numpy >numpy.member
 try "NumPy's is the same member" cmp numpy.back numpy.member
-"$SNAP" cat states.snap.tar rng/torch_cpu >cpu.back
+"$SNAP" cat states.snap.tar rng/torch >cpu.back
 "$SNAP" cat "$archive" rng/host >cpu.member
 try "the host's is the same member" cmp cpu.back cpu.member
 

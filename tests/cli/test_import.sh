@@ -121,6 +121,58 @@ fails 2 "a layout that it has not" "its layout is stream, not megatron" \
 fails 2 "a kind that is none" '"dice" is neither a kind of stream nor' \
     "$SNAP" import python4.pkl --as dice -o as3.snap.tar
 
+fails 2 "a state that is no such" "cuda.pkl: .*torch_cpu.*16" \
+    "$SNAP" import cuda.pkl --as torch_cpu -o as3.snap.tar
+fails 2 "tensors as another layout" "its layout is state-dict, not accelerate" \
+    "$SNAP" import model.safetensors --as accelerate -o as3.snap.tar
+fails 2 "tensors as a stream" "it holds several arrays" \
+    "$SNAP" import model.safetensors --as torch_cpu -o as3.snap.tar
+exits 0 "sixteen bytes as they are, with a kind" "$SNAP" import gpu=cuda.bin --as torch_cuda \
+    -o as4.snap.tar --json
+same "their format" "bytes" "$(json out 'd["result"]["files"][0]["format"]')"
+json_is_valid "its document is valid" import
+"$SNAP" cat as4.snap.tar rng/gpu >gpu.bin
+try "are the member" cmp cuda.bin gpu.bin
+exits 0 "even where they begin as a pickle does" sh -c \
+    "printf '(aaabbbb\4\0\0\0\0\0\0\0' >odd.bin && '$SNAP' import odd.bin --as torch_cuda -o as5.snap.tar"
+exits 0 "and an old pickle is one" "$SNAP" import python0.pkl --as python_random -o as6.snap.tar
+same "is the same state" "$state" "$("$SNAP" hash as6.snap.tar | sed -n 's/^state hash *//p')"
+exits 0 "a list as a kind of NumPy" "$SNAP" import python.json --as python_random -o as7.snap.tar
+same "is the same state" "$state" "$("$SNAP" hash as7.snap.tar | sed -n 's/^state hash *//p')"
+
+"$SNAP" cat python4.snap.tar rng/python >member.json
+exits 0 "a member of an archive" "$SNAP" import python=member.json -o member.snap.tar
+same "is the same state" "$state" "$("$SNAP" hash member.snap.tar | sed -n 's/^state hash *//p')"
+fails 2 "a member as another kind" "member.json: .*numpy_random_state" \
+    "$SNAP" import member.json --as numpy_random_state -o as8.snap.tar
+
+# A key of JAX: two words, as a list, an array or bytes.
+key() { # ARCHIVE
+    "$SNAP" cat "$1" rng/key | "$PYTHON" -c 'import json, sys
+print(json.load(sys.stdin)["key"])'
+}
+echo '[0, 4294967295]' >key.json
+exits 0 "a key of JAX as a list" "$SNAP" import key=key.json --as jax_key -o key1.snap.tar
+same "is the words" "[0, 4294967295]" "$(key key1.snap.tar)"
+"$PYTHON" - <<'END'
+import struct
+head = b"{'descr': '>u4', 'fortran_order': False, 'shape': (4,), }"
+with open("key.npy", "wb") as file:
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head +
+               struct.pack(">IIII", 1, 2, 3, 4))
+END
+exits 0 "as an array of four, of another byte order" "$SNAP" import key=key.npy --as jax_key \
+    -o key2.snap.tar
+same "is the words" "[1, 2, 3, 4]" "$(key key2.snap.tar)"
+echo '[0, 4294967296]' >key.json
+fails 2 "words past 32 bits" "key.json: .*too large" \
+    "$SNAP" import key.json --as jax_key -o key3.snap.tar
+echo '[1, 2, 3]' >key.json
+fails 2 "three words" "key.json: .*jax_key" "$SNAP" import key.json --as jax_key -o key3.snap.tar
+echo '[-1, 2, 3]' >tf.json
+exits 0 "a generator of TensorFlow" "$SNAP" import key=tf.json --as tensorflow_generator \
+    -o tf.snap.tar
+
 # ---- refused ----
 
 fails 4 "a pickle that calls os.system" \

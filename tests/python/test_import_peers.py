@@ -264,7 +264,7 @@ def check_torch_streams(tap, folder, torch):
         for old in (False, True):
             found = folder.take(folder.write("state.pt", torch_bytes(torch, state, old)))
             again = torch.Generator()
-            again.set_state(torch_load(torch, folder.give("torch", "--stream", "torch_cpu")))
+            again.set_state(torch_load(torch, folder.give("torch", "--stream", "torch")))
             copy = torch.Generator()
             copy.set_state(state)
             if not torch.equal(again.get_state(), state) or not torch.equal(
@@ -273,7 +273,7 @@ def check_torch_streams(tap, folder, torch):
         tap.empty(wrong, f"torch's CPU generator, {label}: the same from both forms of file")
     state = made.get_state()
     folder.take(folder.write("old.pt", torch_bytes(torch, state[:5048].clone())))
-    tap.ok(torch.equal(torch_load(torch, folder.give("torch", "--stream", "torch_cpu")), state),
+    tap.ok(torch.equal(torch_load(torch, folder.give("torch", "--stream", "torch")), state),
            "the 5048 bytes of old torch become the 5056 of now")
     new = struct.pack("<Qq", 77, 40)
     for what, data in (("816", b"\xff" * 800 + new), ("16", new)):
@@ -361,7 +361,7 @@ def check_accelerate(tap, folder, numpy, torch):
                       "xm_seed": torch.tensor(123), "torch_xpu_manual_seed": [cpu]})
         folder.write(f"random_states_{rank}.pkl", torch_bytes(torch, ranks[rank], old=rank == 1))
     found = folder.take("random_states_0.pkl")
-    tap.ok(names(found) == ["python", "numpy", "torch_cpu", "torch_cuda.0", "torch_cuda.1"] and
+    tap.ok(names(found) == ["python", "numpy", "torch", "torch_cuda.0", "torch_cuda.1"] and
            found["step"] == 17 and found["files"][0]["layout"] == "accelerate",
            "Accelerate: every stream of a rank, and the step", found)
     missing = {gap["name"]: gap["reason"] for gap in found["not_captured"]}
@@ -411,7 +411,7 @@ def check_lists(tap, folder, numpy, torch):
                         for p, n, c in ranks]}
     found = folder.take(folder.write("ba9.pt", torch_bytes(torch, composer)))
     tap.ok(names(found) == [f"shard-00{rank}/{name}" for rank in (0, 1)
-                            for name in ("python", "numpy", "torch_cpu", "torch_cuda.0")] and
+                            for name in ("python", "numpy", "torch", "torch_cuda.0")] and
            found["step"] == 9 and [root["name"] for root in found["roots"]][:2] ==
            ["model", "optimizer"], "Composer: the list of ranks, weights and the step", found)
     given = pickle.loads(folder.give("pickle", "--stream", "shard-001/python"))
@@ -424,7 +424,7 @@ def check_lists(tap, folder, numpy, torch):
                                "rng_tracker_states": {
                                    "model-parallel-rng": cuda_state(torch, 8, old=True)}}]}
     found = folder.take(folder.write("model_optim_rng.pt", torch_bytes(torch, megatron)))
-    tap.ok(names(found) == ["python", "numpy", "torch_cpu", "torch_cuda.0",
+    tap.ok(names(found) == ["python", "numpy", "torch", "torch_cuda.0",
                             "torch_cuda.model-parallel-rng"] and found["step"] == 11,
            "Megatron: the streams of its tracker too", found)
     args = torch_load(torch, folder.give("torch", "--tensors", "model_optim_rng"))["args"]
@@ -450,7 +450,7 @@ def check_lightning(tap, folder, numpy, torch):
     tap.ok(found["step"] == 40 and found["files"][0]["layout"] == "lightning" and
            [root["name"] for root in found["roots"]] == ["model", "optimizer", "scheduler",
                                                          "checkpoint"] and
-           names(found) == ["python", "numpy", "torch_cpu", "torch_cuda.0"],
+           names(found) == ["python", "numpy", "torch", "torch_cuda.0"],
            "Lightning: a checkpoint's parts, streams and step", found)
     again = torch_load(torch, folder.give("torch", "--tensors", "model"))
     other = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))

@@ -27,7 +27,7 @@ struct snap_import_file {
     const char *path;
     /* What its root, or its one stream, is called: [A-Za-z0-9_][A-Za-z0-9._-]*, at most 64 bytes.
      * NULL: the file's name up to its first dot when that is such a word, else "checkpoint";
-     * streams have names of their own ("python", "numpy", "torch_cpu", "torch_cuda.0"). */
+     * streams have names of their own ("python", "numpy", "torch", "torch_cuda.0"). */
     const char *name;
     /* What it is, where that is not to be found out, or to be made sure of: a kind of
      * <snapstate/stream.h>, whose state its content is, or a layout: "accelerate", "hf-trainer",
@@ -49,7 +49,7 @@ enum snap_status snap_import_add(struct snap_import *import, const struct snap_i
 /* What was found, as canonical JSON with a final newline: {"files":[{"format":"torch",
  * "layout":"accelerate","path":".."}...],"not_captured":[{"name":"..","reason":".."}...],
  * "roots":[{"bytes":N,"name":"model","tensors":N}...],"step":N,
- * "streams":[{"kind":"torch_cpu","name":"torch_cpu"}...]}. `bytes` are those of the elements, each
+ * "streams":[{"kind":"torch_cpu","name":"torch"}...]}. `bytes` are those of the elements, each
  * tensor counted. *text is freed with free(). */
 enum snap_status snap_import_json(const struct snap_import *import, char **text,
                                   struct snap_error *err);
