@@ -28,8 +28,8 @@ enum snap_status snap_foreign_put_bit_generator(struct snap_foreign_source *sour
                                                 const struct snap_pickle_value *sequence,
                                                 const char *what, struct snap_buffer *text,
                                                 struct snap_error *err);
-/* Bytes, or a row of integers, as a tensor or array of them, bytes, or a list: torch's states, JAX's
- * keys. The numbers of a list are as wide as those of the kind's library. */
+/* Bytes, or a row of integers, as a tensor or array of them, bytes, or a list: torch's states,
+ * JAX's keys. The numbers of a list are as wide as those of the kind's library. */
 enum snap_status snap_foreign_put_raw(struct snap_foreign_source *source, const char *kind,
                                       const struct snap_pickle_value *value, const char *what,
                                       struct snap_buffer *text, struct snap_error *err);

@@ -69,7 +69,8 @@ exits 0 "the host's stream as bytes" "$SNAP" export "$archive" --to npy --stream
 same "a header and 5056 bytes" "5184" "$(wc -c <host.npy)"
 
 exits 0 "all random states" "$SNAP" export "$archive" --to accelerate -o random_states_0.pkl
-like "what there is no key for is told" '^left out +device: the form has no key for it$' "$(cat out)"
+like "what there is no key for is told" \
+    '^left out +device: the form has no key for it$' "$(cat out)"
 like "what the archive does not have too" '^left out +torch_cuda_manual_seed: ' "$(cat out)"
 exits 0 "and back" "$SNAP" import random_states_0.pkl -o states.snap.tar
 like "with the step" '^step +24$' "$(cat out)"

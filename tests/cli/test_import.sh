@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# snap import: files of Python's own libraries, by their formats; names, ranks, what is not taken, and
-# what is refused. tests/python/test_import_peers.py has the files of NumPy and torch.
+# snap import: files of Python's own libraries, by their formats; names, ranks, what is not taken,
+# and what is refused. tests/python/test_import_peers.py has the files of NumPy and torch.
 set -u
 # shellcheck source=tests/support/tap.sh
 . "${top_srcdir:?}/tests/support/tap.sh"
@@ -36,7 +36,8 @@ with open("model.safetensors", "wb") as file:
     file.write(struct.pack("<Q", len(text)) + text + struct.pack("<ffH", 1, 2, 0x3f80))
 array = b"{'descr': '>f4', 'fortran_order': True, 'shape': (2, 1), }"
 with open("x.npy", "wb") as file:
-    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(array)) + array + struct.pack(">ff", 1, 2))
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(array)) + array +
+               struct.pack(">ff", 1, 2))
 with open("values.pkl", "wb") as file:
     pickle.dump({"a": [1, 2.5, "x"], "b": {1: (None, True)}, "lr": 0.1}, file)
 with open("system.pkl", "wb") as file:
@@ -53,7 +54,8 @@ same "at step 0" "0" "$(sed -n 's/^step *//p' out)"
 state=$("$SNAP" hash python4.snap.tar | sed -n 's/^state hash *//p')
 exits 0 "the archive is one" "$SNAP" verify python4.snap.tar
 try "tar and sha256sum agree" sh -c \
-    'mkdir unpacked && tar -xf python4.snap.tar -C unpacked && cd unpacked && sha256sum -c SHA256SUMS'
+    'mkdir unpacked && tar -xf python4.snap.tar -C unpacked &&
+        cd unpacked && sha256sum -c SHA256SUMS'
 same "it is of no run's profile" "none" \
     "$("$SNAP" show python4.snap.tar | sed -n 's/^profile *//p')"
 for protocol in 0 1 2 3 5; do
@@ -133,8 +135,9 @@ same "their format" "bytes" "$(json out 'd["result"]["files"][0]["format"]')"
 json_is_valid "its document is valid" import
 "$SNAP" cat as4.snap.tar rng/gpu >gpu.bin
 try "are the member" cmp cuda.bin gpu.bin
-exits 0 "even where they begin as a pickle does" sh -c \
-    "printf '(aaabbbb\4\0\0\0\0\0\0\0' >odd.bin && '$SNAP' import odd.bin --as torch_cuda -o as5.snap.tar"
+printf '(aaabbbb\4\0\0\0\0\0\0\0' >odd.bin
+exits 0 "even where they begin as a pickle does" "$SNAP" import odd.bin --as torch_cuda \
+    -o as5.snap.tar
 exits 0 "and an old pickle is one" "$SNAP" import python0.pkl --as python_random -o as6.snap.tar
 same "is the same state" "$state" "$("$SNAP" hash as6.snap.tar | sed -n 's/^state hash *//p')"
 exits 0 "a list as a kind of NumPy" "$SNAP" import python.json --as python_random -o as7.snap.tar
@@ -185,7 +188,8 @@ json_is_valid "its document is valid" import
 fails 4 "a newer pickle" "protocol 99" "$SNAP" import newer.pkl -o no.snap.tar
 fails 4 "one of several" "posix.system" "$SNAP" import python4.pkl system.pkl -o no.snap.tar
 head -c 1000 python4.pkl >cut.pkl
-fails 5 "a pickle that was cut" "cut.pkl: byte .* the file has" "$SNAP" import cut.pkl -o no.snap.tar
+fails 5 "a pickle that was cut" "cut.pkl: byte .* the file has" \
+    "$SNAP" import cut.pkl -o no.snap.tar
 head -c 90 model.safetensors >cut.safetensors
 fails 5 "tensors that were cut" "neither a file of torch.save|cut.safetensors" \
     "$SNAP" import cut.safetensors -o no.snap.tar

@@ -21,7 +21,8 @@ SNAP = os.environ.get("SNAP", str(Path(os.environ.get("top_builddir", TOP)) / "s
 
 
 def export(archive, out):
-    done = subprocess.run([SNAP, "export", archive, "--to", "torch", "--tensors", "root", "-o", out],
+    done = subprocess.run([SNAP, "export", archive, "--to", "torch", "--tensors", "root",
+                           "-o", out],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return done.stdout if done.returncode == 0 else f"exit {done.returncode}: {done.stdout}"
 
@@ -84,8 +85,8 @@ def check_state_dict(tap, folder, torch, load):
     tap.ok(type(found) is collections.OrderedDict and list(found) == list(state) and
            all(torch.equal(found[name], state[name]) for name in state),
            "the state_dict of a module", said)
-    tap.ok(same(getattr(found, "_metadata", None), state._metadata), "with the versions of its parts",
-           getattr(found, "_metadata", None))
+    metadata = getattr(found, "_metadata", None)
+    tap.ok(same(metadata, state._metadata), "with the versions of its parts", metadata)
     tap.ok(str(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)).load_state_dict(
         found)) == "<All keys matched successfully>", "load_state_dict takes it")
 

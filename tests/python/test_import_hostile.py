@@ -54,7 +54,8 @@ def check_sample(tap, folder, sample):
 
 
 def check_cuts(tap, folder):
-    whole = pickle.dumps({"random_state": random.getstate(), "numpy_random_seed": [1, 2.5, b"x"]}, 4)
+    whole = pickle.dumps({"random_state": random.getstate(),
+                          "numpy_random_seed": [1, 2.5, b"x"]}, 4)
     places = sorted({*range(60), *range(60, len(whole), 97), *range(len(whole) - 60, len(whole))})
     wrong = []
     for place in places:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""States go round: library -> its own file -> snap import -> archive -> snap export -> file -> library,
-and the library hands out the same state and draws the same; with caches that are stale, blocks that are
-used up, every pickle protocol, the spelling of NumPy 1 and 2, torch's files of both forms, and states
-of both sizes. The files of the trainers are written here as their sources write them (named at each)."""
+"""States go round: library -> its own file -> snap import -> archive -> snap export -> file ->
+library, and the library hands out the same state and draws the same; with caches that are stale,
+blocks that are used up, every pickle protocol, the spelling of NumPy 1 and 2, torch's files of both
+forms, and states of both sizes. The files of the trainers are written here as their sources write
+them (named at each)."""
 
 import argparse
 import collections
@@ -293,8 +294,10 @@ def check_tensors(tap, folder, torch):
         "base": base, "view": base[3:7], "turned": base.view(3, 4).t(), "again": base,
         "own": torch.ones(2, 2), "none": torch.zeros(0, 3), "scalar": torch.tensor(2.5),
         "grad": torch.nn.Parameter(torch.ones(3)), "bool": torch.tensor([True, False]),
-        "half": torch.ones(2, dtype=torch.bfloat16), "complex": torch.ones(2, dtype=torch.complex64),
-        "plain": [1, 2.5, "a", None, True, b"\x00\xff", (1, (2,)), {3}, frozenset([4]), 2**70, 1 + 2j],
+        "half": torch.ones(2, dtype=torch.bfloat16),
+        "complex": torch.ones(2, dtype=torch.complex64),
+        "plain": [1, 2.5, "a", None, True, b"\x00\xff", (1, (2,)), {3}, frozenset([4]), 2**70,
+                  1 + 2j],
         "odd": {1: "a", (1, 2): "b", None: "c"}, "counter": collections.Counter("aab"),
         "size": torch.Size([2, 3]), "device": torch.device("cpu"), "dtype": torch.float16,
         "text": "lone \ud800 and \0", "slots": bytearray(b"xy"),
@@ -304,9 +307,11 @@ def check_tensors(tap, folder, torch):
         found = folder.take(folder.write("value.pt", torch_bytes(torch, value, old)))
         again = torch_load(torch, folder.give("torch", "--tensors", "value"))
         tap.empty(differences(torch, value, again), f"torch.save, {form}: every value is the same")
-        pointers = {key: again[key].storage().data_ptr() for key in ("base", "view", "turned", "own")}
+        pointers = {key: again[key].storage().data_ptr()
+                    for key in ("base", "view", "turned", "own")}
         tap.ok(len(set(list(pointers.values())[:3])) == 1 and
-               pointers["own"] != pointers["base"], f"{form}: what shared memory still does", pointers)
+               pointers["own"] != pointers["base"], f"{form}: what shared memory still does",
+               pointers)
         tap.ok(found["not_captured"] == [], f"{form}: nothing was left out", found)
 
 
@@ -368,7 +373,8 @@ def check_accelerate(tap, folder, numpy, torch):
     tap.ok("XLA" in missing.get("random_states_0.pkl: xm_seed", "") and
            "xpu" in missing.get("random_states_0.pkl: torch_xpu_manual_seed", ""),
            "Accelerate: what there is no stream for is named", found["not_captured"])
-    tap.ok("xm_seed" in folder.snap("show", "taken.snap.tar"), "and stands in the coverage statement")
+    tap.ok("xm_seed" in folder.snap("show", "taken.snap.tar"),
+           "and stands in the coverage statement")
     again = torch_load(torch, folder.give("accelerate"))
     tap.ok(set(again) == {"step", "random_state", "numpy_random_seed", "torch_manual_seed",
                           "torch_cuda_manual_seed"} and
@@ -407,7 +413,8 @@ def check_lists(tap, folder, numpy, torch):
     weights = {"fc.weight": torch.ones(2, 2)}
     composer = {"state": {"model": weights, "optimizers": {"Adam": {"state": {}}},
                           "timestamp": {"Timestamp": {"epoch": 1, "batch": 9}}},
-                "rng": [{"python": p, "numpy": n, "torch": c, "cuda": cuda_state(torch, 6, old=True)}
+                "rng": [{"python": p, "numpy": n, "torch": c,
+                         "cuda": cuda_state(torch, 6, old=True)}
                         for p, n, c in ranks]}
     found = folder.take(folder.write("ba9.pt", torch_bytes(torch, composer)))
     tap.ok(names(found) == [f"shard-00{rank}/{name}" for rank in (0, 1)

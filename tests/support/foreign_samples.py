@@ -7,11 +7,9 @@ import`, and, run as a script, for the kept inputs of the fuzz targets.
 
 import io
 import pickle
-import pickletools
 import struct
 import sys
 import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +66,8 @@ def hostile_pickles():
     yield Sample("inst", "INST of protocol 0: subprocess.Popen", b"(Vx\nisubprocess\nPopen\n.", 4,
                  "subprocess.Popen is not on")
     yield Sample("reduce_class", "an array of gigabytes, without a byte of it in the file",
-                 b"cnumpy\nndarray\n(I1000000000\ntR.", 4, "numpy.ndarray with arguments that it is not known with")
+                 b"cnumpy\nndarray\n(I1000000000\ntR.", 4,
+                 "numpy.ndarray with arguments that it is not known with")
     yield Sample("build_str", "BUILD: __setstate__ of a str", b"Vx\n}Va\nI1\nsb.", 4,
                  "would have to take a state")
     yield Sample("build_unknown", "BUILD of a class that is not known",
@@ -131,7 +130,8 @@ def zip_of(entries, method=zipfile.ZIP_STORED):
 
 def hostile_files():
     pickled = b"\x80\x02}."
-    tensor = (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nByteStorage\n"
+    tensor = (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n"
+              b"((X\x07\0\0\0storagectorch\nByteStorage\n"
               b"X\x01\0\0\0" b"0X\x03\0\0\0cpuK%ctQK\0%b%bI00\nccollections\nOrderedDict\n)RtR.")
     small = b"K\x08\x85"
     ones = b"K\x01\x85"
@@ -169,8 +169,8 @@ def hostile_files():
     bomb[place + 24:place + 28] = bomb[22:26] = struct.pack("<I", 0xfffffff0)
     yield Sample("zip_bomb", "a kilobyte that is said to inflate to four gigabytes", bytes(bomb), 5,
                  "larger than deflate can make it")
-    yield Sample("zip_crc", "a changed byte", zip_of([("a.npy", b"1234")]).replace(b"1234", b"1235"),
-                 5, "its CRC is")
+    yield Sample("zip_crc", "a changed byte",
+                 zip_of([("a.npy", b"1234")]).replace(b"1234", b"1235"), 5, "its CRC is")
     yield Sample("npy_eval", "a header that would be evaluated",
                  npy("{'descr': __import__('os').system('id'), 'fortran_order': False, "
                      "'shape': (1,)}"), 4, "with fields")
@@ -178,8 +178,8 @@ def hostile_files():
                  npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", b"12345678"), 4,
                  "a pickle, which is not executed")
     yield Sample("npy_large", "a shape of exabytes",
-                 npy("{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387904,)}"), 5,
-                 "do not agree")
+                 npy("{'descr': '<f8', 'fortran_order': False, "
+                     "'shape': (4611686018427387904,)}"), 5, "do not agree")
     yield Sample("safetensors_large", "a header of exabytes", b"\xff" * 8 + b"{", 5,
                  "neither a file of torch.save")
     yield Sample("safetensors_overlap", "two tensors over the same bytes", safetensors(

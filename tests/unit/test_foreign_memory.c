@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Nth allocation fails, for every N, while files of each format are imported, and while they are
- * exported: the answer is "out of memory", and nothing is written; a build with sanitizers sees what
- * leaks. */
+/* The Nth allocation fails, for every N, while files of each format are imported, and while they
+ * are exported: the answer is "out of memory", and nothing is written; a build with sanitizers
+ * sees what leaks. */
 #include "config.h"
 
 #include <fcntl.h>

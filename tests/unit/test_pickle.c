@@ -276,7 +276,8 @@ static const struct refusal refusals[] = {
     REFUSED("ctorch\nSize\n)R}b.", "BUILD: refused: what is made by torch.Size"),
     REFUSED("ctorch\nfloat32\n}b.", "BUILD: refused: torch.float32"),
     REFUSED("cargparse\nNamespace\n)R}b}b.", "gets a second state"),
-    REFUSED("cargparse\nNamespace\n)RI1\na.", "APPEND: refused: what is made by argparse.Namespace"),
+    REFUSED("cargparse\nNamespace\n)RI1\na.",
+            "APPEND: refused: what is made by argparse.Namespace"),
     REFUSED("cargparse\nNamespace\n)R(I1\nI2\nu.", "SETITEMS: refused"),
     REFUSED("(I1\nt(I2\n\x90.", "ADDITEMS: refused: a tuple"),
     /* What is outside the file. */
