@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Train a small CNN on MNIST, in a run that can be killed at any moment and goes on as if it had not been.
+"""Train a small CNN on MNIST, in a run that can be killed at any moment and goes on as if it had
+not been.
 
     python3 train_mnist.py FOLDER IMAGES LABELS [--epochs N]
 
-IMAGES and LABELS are IDX files, gzipped or not. Kill it (Ctrl-C, or kill -9), start it again with the
-same words, and it goes on; docs/python.md walks through it."""
+IMAGES and LABELS are IDX files, gzipped or not. Kill it (Ctrl-C, or kill -9), start it again with
+the same words, and it goes on; docs/python.md walks through it."""
 
 import argparse
 import gzip

@@ -12,7 +12,7 @@ from ctypes import POINTER, c_bool, c_char_p, c_double, c_float, c_int, c_int64,
 from ctypes import c_uint, c_uint32, c_uint64, c_void_p
 from typing import Any, Dict, Tuple
 
-from ._structs import ERROR, POOL_TASK, snap_device, snap_diff_entry, snap_failure
+from ._structs import ERROR, POOL_TASK, snap_curand_host, snap_device, snap_diff_entry, snap_failure
 from ._structs import snap_ledger_difference, snap_member, snap_mt19937_state, snap_position
 from ._structs import snap_run_options
 from ._structs import snap_run_tensor, snap_scalar, snap_step_record, snap_stream_ops
@@ -174,6 +174,13 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_numpy_random_sample": (STATUS, HANDLE, POINTER(c_double), c_size_t, ERROR),
     "snap_torch_uniform_f32": (STATUS, HANDLE, c_double, c_double, POINTER(c_float), c_size_t,
                                ERROR),
+    "snap_torch_cuda_kernel": (STATUS, HANDLE, ENUM, c_uint64, DATA, c_size_t, ERROR),
+    "snap_jax_split": (STATUS, HANDLE, c_size_t, POINTER(c_uint32), ERROR),
+    "snap_jax_fold_in": (STATUS, HANDLE, c_uint32, POINTER(c_uint32), ERROR),
+    "snap_jax_randint": (STATUS, HANDLE, ENUM, c_int64, c_int64, I64_OUT, c_size_t, ERROR),
+    "snap_curand_host_set": (STATUS, HANDLE, _p(snap_curand_host), ERROR),
+    "snap_curand_host_get": (STATUS, HANDLE, _p(snap_curand_host), ERROR),
+    "snap_curand_host_generated": (STATUS, HANDLE, ENUM, c_uint64, ERROR),
     "snap_philox_dropout_block": (NOTHING, c_uint64, c_uint64, c_uint32, c_uint32,
                                   POINTER(c_uint32)),
     "snap_philox_dropout_seed": (STATUS, HANDLE, U64_OUT, ERROR),

@@ -102,6 +102,14 @@ class TensorRole(IntEnum):
     WEIGHT = 3
 
 
+class CurandCall(IntEnum):
+    UNIFORM = 1
+    UNIFORM_DOUBLE = 2
+    NORMAL = 3
+    NORMAL_DOUBLE = 4
+    POISSON = 5
+
+
 class Wanted(IntEnum):
     NOTHING = 0
     SAVE = 1
@@ -112,7 +120,7 @@ class Wanted(IntEnum):
 ENUM_PREFIXES = {Status: "SNAP_", Dtype: "SNAP_", MemberKind: "SNAP_MEMBER_",
                  DeviceKind: "SNAP_DEVICE_", Tier: "SNAP_TIER_", ValueType: "SNAP_VALUE_",
                  ScalarType: "SNAP_SCALAR_", TensorRole: "SNAP_TENSOR_",
-                 Wanted: "SNAP_WANTED_"}
+                 CurandCall: "SNAP_CURAND_", Wanted: "SNAP_WANTED_"}
 
 
 class Sized(ctypes.Structure):
@@ -232,6 +240,11 @@ class snap_stream_ops(Sized):
                 ("words_drawn", STREAM_WORDS_DRAWN)]
 
 
+class snap_curand_host(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("type", c_int), ("ordering", c_int),
+                ("seed", c_uint64), ("offset", c_uint64)]
+
+
 class snap_mt19937_state(Sized):
     """`position` stands right behind `key`: 625 words, as random.getstate()[1] has them."""
 
@@ -243,4 +256,5 @@ STRUCTS = [snap_error, snap_device, snap_tensor_view, snap_member, snap_diff_ent
            snap_ledger_difference, snap_verify_options, snap_run_options, snap_run_tensor,
            snap_tree_memory, snap_position, snap_scalar, snap_tensor_digest,
            snap_step_record, snap_attachment, snap_failure,
-           snap_stream_ops, snap_mt19937_state]
+           snap_stream_ops, snap_mt19937_state,
+           snap_curand_host]

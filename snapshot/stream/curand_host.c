@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A generator of cuRAND's host API (curand.h). No call reads its state, so the program tells what it
- * generated, and the count is the state: a new generator of the same type, ordering and seed, set to
- * that offset, goes on as the old one would have. What each call adds to the offset was found out
- * with the generators that curandCreateGeneratorHost makes (cuRAND 10.4). */
+/* A generator of cuRAND's host API (curand.h). No call reads its state, so the program tells what
+ * it generated, and the count is the state: a new generator of the same type, ordering and seed,
+ * set to that offset, goes on as the old one would have. What each call adds to the offset was
+ * found out with the generators that curandCreateGeneratorHost makes (cuRAND 10.4). */
 #include "config.h"
 
 #include <snapstate/stream.h>
@@ -37,10 +37,15 @@ struct curand_host {
 static const struct name {
     const char *name;
     int number;
-} types[] = { { "xorwow", TYPE_XORWOW }, { "mrg32k3a", TYPE_MRG32K3A },
-              { "philox4_32_10", TYPE_PHILOX }, { NULL, 0 } },
-  orderings[] = { { "best", ORDERING_BEST }, { "default", ORDERING_DEFAULT },
-                  { "seeded", ORDERING_SEEDED }, { "legacy", ORDERING_LEGACY }, { "dynamic", 104 },
+} types[] = { { "xorwow", TYPE_XORWOW },
+              { "mrg32k3a", TYPE_MRG32K3A },
+              { "philox4_32_10", TYPE_PHILOX },
+              { NULL, 0 } },
+  orderings[] = { { "best", ORDERING_BEST },
+                  { "default", ORDERING_DEFAULT },
+                  { "seeded", ORDERING_SEEDED },
+                  { "legacy", ORDERING_LEGACY },
+                  { "dynamic", 104 },
                   { NULL, 0 } };
 
 static const char *name_of(const struct name *names, int number)
@@ -77,13 +82,12 @@ static enum snap_status encode(const void *state, void **bytes, size_t *size_byt
 {
     const struct curand_host *h = state;
 
-    return snap_stream_json_encode(WHAT,
-                                   json_pack("{s:s, s:o, s:s, s:o, s:s}", "kind", KIND, "offset",
-                                             snap_json_u64(h->offset), "ordering",
-                                             name_of(orderings, h->ordering), "seed",
-                                             snap_json_u64(h->seed), "type",
-                                             name_of(types, h->type)),
-                                   bytes, size_bytes, err);
+    return snap_stream_json_encode(
+        WHAT,
+        json_pack("{s:s, s:o, s:s, s:o, s:s}", "kind", KIND, "offset", snap_json_u64(h->offset),
+                  "ordering", name_of(orderings, h->ordering), "seed", snap_json_u64(h->seed),
+                  "type", name_of(types, h->type)),
+        bytes, size_bytes, err);
 }
 
 static enum snap_status decode(void *state, const void *bytes, size_t size_bytes,
@@ -200,8 +204,8 @@ static enum snap_status count(struct curand_host *h, enum snap_curand_call call,
         step = n / 2;
     }
     if (status == SNAP_OK && step > UINT64_MAX - h->offset) {
-        status = snap_error_set(err, SNAP_UNSUPPORTED,
-                                WHAT ": count: the offset would pass 2^64-1");
+        status =
+            snap_error_set(err, SNAP_UNSUPPORTED, WHAT ": count: the offset would pass 2^64-1");
     }
     if (status == SNAP_OK) {
         h->offset += step;
@@ -214,8 +218,8 @@ static enum snap_status count(struct curand_host *h, enum snap_curand_call call,
 
 static enum snap_status check_draw(const struct curand_host *h, struct snap_error *err)
 {
-    if (h->type == TYPE_MRG32K3A || h->ordering < ORDERING_BEST ||
-        h->ordering > ORDERING_LEGACY || h->ordering == ORDERING_SEEDED) {
+    if (h->type == TYPE_MRG32K3A || h->ordering < ORDERING_BEST || h->ordering > ORDERING_LEGACY ||
+        h->ordering == ORDERING_SEEDED) {
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               WHAT ": draw: only Philox and XORWOW, in the orderings best, default "
                                    "and legacy, are drawn here");
@@ -223,15 +227,23 @@ static enum snap_status check_draw(const struct curand_host *h, struct snap_erro
     return SNAP_OK;
 }
 
-/* Word `index` of a number of Philox that takes `words` of them. */
-static uint32_t philox_word(const struct curand_host *h, uint64_t number, unsigned words,
-                            unsigned index)
+/* Words of number i of a call, of which each takes `words`. Sequences are dealt to in turns of four
+ * numbers. An offset counts each number of the turns before the call as one word, whatever it took;
+ * inside the call a sequence moves by what it takes, so that doubles of two calls can share words.
+ */
+static void philox_words(const struct curand_host *h, uint64_t i, unsigned words, uint32_t *out)
 {
-    uint64_t turn = number / 4;
+    const uint64_t first = h->offset / 4; /* turn of the call's first number */
+    const uint64_t turn = (h->offset + i) / 4;
+    const uint64_t sequence = turn % PHILOX_SEQUENCES;
+    const uint64_t round = turn / PHILOX_SEQUENCES;
+    /* The sequence's first round in this call. */
+    const uint64_t start = first / PHILOX_SEQUENCES + (sequence < first % PHILOX_SEQUENCES);
+    const uint64_t at = 4 * start + 4 * words * (round - start) + (h->offset + i) % 4 * words;
 
-    return snap_curand_philox_word(h->seed, turn % PHILOX_SEQUENCES, 0,
-                                   turn / PHILOX_SEQUENCES * 4 * words + number % 4 * words +
-                                       index);
+    for (unsigned word = 0; word < words; word++) {
+        out[word] = snap_curand_philox_word(h->seed, sequence, 0, at + word);
+    }
 }
 
 /* n words of XORWOW, `per_turn` of them whenever a sequence is dealt to. */
@@ -279,7 +291,7 @@ static enum snap_status draw_u32(void *state, void *out, size_t n, struct snap_e
         return SNAP_OK;
     }
     for (size_t i = 0; i < n; i++) {
-        numbers[i] = philox_word(&before, before.offset + i, 1, 0);
+        philox_words(&before, i, 1, &numbers[i]);
     }
     return SNAP_OK;
 }
@@ -321,8 +333,7 @@ static enum snap_status draw_f64(void *state, void *out, size_t n, struct snap_e
         if (before.type == TYPE_XORWOW) {
             memcpy(words, &numbers[i], sizeof words); /* made where the numbers go */
         } else {
-            words[0] = philox_word(&before, before.offset + i, 2, 0);
-            words[1] = philox_word(&before, before.offset + i, 2, 1);
+            philox_words(&before, i, 2, words);
         }
         numbers[i] = snap_curand_uniform_f64(words[0], words[1]);
     }
@@ -383,8 +394,8 @@ enum snap_status snap_curand_host_get(const struct snap_stream *stream,
                                       struct snap_curand_host *host, struct snap_error *err)
 {
     /* Only reads; the cast undoes what a lookup that serves draws too had to leave out. */
-    const struct curand_host *h = snap_stream_state((struct snap_stream *)stream,
-                                                    &snap_curand_host_family, "get", err);
+    const struct curand_host *h =
+        snap_stream_state((struct snap_stream *)stream, &snap_curand_host_family, "get", err);
 
     if (h == NULL) {
         return SNAP_INVALID;

@@ -25,6 +25,18 @@ enum {
     STATE_BYTES = 64
 };
 
+static const struct snap_curand_field fields[] = {
+    { "ctr", AT_COUNTER, 4, 0 },
+    { "output", AT_OUTPUT, 4, 0 },
+    { "key", AT_KEY, 2, 0 },
+    { "STATE", AT_STATE, 1, 0 },
+    { "boxmuller_flag", AT_FLAG, 1, 0 },
+    { "boxmuller_flag_double", AT_FLAG_DOUBLE, 1, 0 },
+    { "boxmuller_extra", AT_EXTRA, 0, 4 },
+    { "boxmuller_extra_double", AT_EXTRA_DOUBLE, 0, 8 },
+    { NULL, 0, 0, 0 },
+};
+
 static void output_of(const unsigned char *state, uint32_t output[4])
 {
     uint32_t key[2] = { snap_get_u32(state + AT_KEY), snap_get_u32(state + AT_KEY + 4) };
@@ -105,12 +117,11 @@ static bool subtract(const unsigned char *from, const unsigned char *to, int64_t
     int64_t blocks = (int64_t)(low_to - low_from);
 
     if (snap_get_u64(from + AT_KEY) != snap_get_u64(to + AT_KEY) ||
-        high != (blocks < 0 ? UINT64_MAX : 0) || blocks > INT64_MAX / 8 ||
-        blocks < INT64_MIN / 8) {
+        high != (blocks < 0 ? UINT64_MAX : 0) || blocks > INT64_MAX / 8 || blocks < INT64_MIN / 8) {
         return false;
     }
-    *words = 4 * blocks + (int64_t)snap_get_u32(to + AT_STATE) -
-             (int64_t)snap_get_u32(from + AT_STATE);
+    *words =
+        4 * blocks + (int64_t)snap_get_u32(to + AT_STATE) - (int64_t)snap_get_u32(from + AT_STATE);
     return true;
 }
 
@@ -134,7 +145,9 @@ static bool distance(const unsigned char *from, const unsigned char *to, size_t 
 
 static const struct snap_curand_engine engine = {
     .what = "stream " KIND,
+    .kind = KIND,
     .state_bytes = STATE_BYTES,
+    .fields = fields,
     .flag = AT_FLAG,
     .flag_double = AT_FLAG_DOUBLE,
     .extra = AT_EXTRA,
@@ -170,9 +183,14 @@ static enum snap_status draw_u32x4(void *states, void *out, size_t n, struct sna
 
 static const struct snap_stream_draw_row draws[] = {
     SNAP_CURAND_DRAW_ROWS,
-    SNAP_DRAW_ROW("u32x4", "curand4(&states[i % count]), i < n / 4, four words each", SNAP_U32, false,
-                  draw_u32x4),
+    SNAP_DRAW_ROW("u32x4", "curand4(&states[i % count]), i < n / 4, four words each", SNAP_U32,
+                  false, draw_u32x4),
     SNAP_DRAW_END,
+};
+
+static const struct snap_stream_form_row forms[] = {
+    SNAP_CURAND_JSON_FORM,
+    SNAP_FORM_END,
 };
 
 const struct snap_stream_family snap_curand_philox_family = {
@@ -186,4 +204,5 @@ const struct snap_stream_family snap_curand_philox_family = {
     .words_drawn = snap_curand_states_words_drawn,
     .distance = snap_curand_states_distance,
     .draws = draws,
+    .forms = forms,
 };

@@ -181,9 +181,8 @@ enum snap_status snap_curand_draw_f64(void *states, void *out, size_t n, struct 
         unsigned char *state = state_at(s, i);
         uint32_t first = next_word(s, state);
 
-        numbers[i] = s->engine->f64_is_short
-                         ? snap_curand_uniform_f64_short(first)
-                         : snap_curand_uniform_f64(first, next_word(s, state));
+        numbers[i] = s->engine->f64_is_short ? snap_curand_uniform_f64_short(first)
+                                             : snap_curand_uniform_f64(first, next_word(s, state));
     }
     return SNAP_OK;
 }

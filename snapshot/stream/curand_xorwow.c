@@ -18,9 +18,21 @@ enum {
     AT_V = 4,             /* u32[5] */
     AT_FLAG = 24,         /* i32 */
     AT_FLAG_DOUBLE = 28,  /* i32 */
-    AT_EXTRA = 32,        /* f32, then 4 bytes of padding */
+    AT_EXTRA = 32,        /* f32 */
+    AT_PADDING = 36,      /* u32 */
     AT_EXTRA_DOUBLE = 40, /* f64 */
     STATE_BYTES = 48
+};
+
+static const struct snap_curand_field fields[] = {
+    { "d", AT_D, 1, 0 },
+    { "v", AT_V, 5, 0 },
+    { "boxmuller_flag", AT_FLAG, 1, 0 },
+    { "boxmuller_flag_double", AT_FLAG_DOUBLE, 1, 0 },
+    { "boxmuller_extra", AT_EXTRA, 0, 4 },
+    { "padding", AT_PADDING, 1, 0 },
+    { "boxmuller_extra_double", AT_EXTRA_DOUBLE, 0, 8 },
+    { NULL, 0, 0, 0 },
 };
 
 /* 362437 times this is 1 mod 2^32. */
@@ -72,9 +84,9 @@ static uint32_t word(unsigned char *state)
 }
 
 /* ---- distance ----
- * The sum tells how many steps it is mod 2^32; the words of the other state, that many steps on, say
- * whether that is true. States of one array have mostly moved alike, so the matrices of the last
- * two answers are kept. */
+ * The sum tells how many steps it is mod 2^32; the words of the other state, that many steps on,
+ * say whether that is true. States of one array have mostly moved alike, so the matrices of the
+ * last two answers are kept. */
 
 struct jump {
     bool is_made;
@@ -182,7 +194,9 @@ static bool distance(const unsigned char *from, const unsigned char *to, size_t 
 
 static const struct snap_curand_engine engine = {
     .what = "stream " KIND,
+    .kind = KIND,
     .state_bytes = STATE_BYTES,
+    .fields = fields,
     .flag = AT_FLAG,
     .flag_double = AT_FLAG_DOUBLE,
     .extra = AT_EXTRA,
@@ -202,6 +216,11 @@ static const struct snap_stream_draw_row draws[] = {
     SNAP_DRAW_END,
 };
 
+static const struct snap_stream_form_row forms[] = {
+    SNAP_CURAND_JSON_FORM,
+    SNAP_FORM_END,
+};
+
 const struct snap_stream_family snap_curand_xorwow_family = {
     .name = KIND,
     .state_size_bytes = sizeof(struct snap_curand_states),
@@ -213,4 +232,5 @@ const struct snap_stream_family snap_curand_xorwow_family = {
     .words_drawn = snap_curand_states_words_drawn,
     .distance = snap_curand_states_distance,
     .draws = draws,
+    .forms = forms,
 };

@@ -21,11 +21,11 @@
 
 /* Offsets in glibc's struct drand48_data. */
 enum {
-    AT_X = 0,      /* u16[3] */
-    AT_OLD_X = 6,  /* u16[3]: what seed48() returned; no draw reads it */
-    AT_C = 12,     /* u16 */
-    AT_INIT = 14,  /* u16: 0 until a and c are set, by the first call at the latest */
-    AT_A = 16,     /* u64 */
+    AT_X = 0,     /* u16[3] */
+    AT_OLD_X = 6, /* u16[3]: what seed48() returned; no draw reads it */
+    AT_C = 12,    /* u16 */
+    AT_INIT = 14, /* u16: 0 until a and c are set, by the first call at the latest */
+    AT_A = 16,    /* u64 */
     DATA_BYTES = 24
 };
 
@@ -52,8 +52,8 @@ static enum snap_status decode(void *state, const void *bytes, size_t size_bytes
     struct drand48 *d = state;
     struct drand48 fresh = { .words_drawn = d->words_drawn };
     json_t *object = NULL;
-    enum snap_status status = snap_stream_json_decode(WHAT, KIND, "a c kind x", bytes, size_bytes,
-                                                      &object, err);
+    enum snap_status status =
+        snap_stream_json_decode(WHAT, KIND, "a c kind x", bytes, size_bytes, &object, err);
 
     if (status == SNAP_OK) {
         status = snap_stream_json_get_uint(WHAT, object, "a", MASK, &fresh.a, err);
@@ -164,8 +164,7 @@ static bool distance(const void *from, const void *to, uint64_t limit_words, int
     const struct drand48 *b = to;
     const struct snap_lcg lcg = { a->a, a->c, BITS };
 
-    return a->a == b->a && a->c == b->c &&
-           snap_lcg_distance(&lcg, a->x, b->x, limit_words, words);
+    return a->a == b->a && a->c == b->c && snap_lcg_distance(&lcg, a->x, b->x, limit_words, words);
 }
 
 static uint64_t step(struct drand48 *d)

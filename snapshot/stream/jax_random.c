@@ -97,7 +97,7 @@ static void threefry_split_at(bool partitionable, const uint32_t key[2], uint64_
 }
 
 void snap_jax_key_split_at(const struct snap_jax_key *k, uint64_t count, uint64_t index,
-                       uint32_t key[4])
+                           uint32_t key[4])
 {
     memset(key, 0, 4 * sizeof key[0]);
     if (k->impl == SNAP_JAX_UNSAFE_RBG) {
@@ -165,8 +165,8 @@ static void original_bits(const uint32_t key[2], unsigned width, uint64_t *out, 
 
     for (size_t i = 0; i < n; i++) {
         if (width == 64) {
-            out[i] = (uint64_t)original_word(key, words, i) << 32 |
-                     original_word(key, words, n + i);
+            out[i] =
+                (uint64_t)original_word(key, words, i) << 32 | original_word(key, words, n + i);
             continue;
         }
         if (i % pieces == 0) {
@@ -177,7 +177,7 @@ static void original_bits(const uint32_t key[2], unsigned width, uint64_t *out, 
 }
 
 enum snap_status snap_jax_key_bits(const struct snap_jax_key *k, unsigned width, uint64_t *out,
-                               size_t n, struct snap_error *err)
+                                   size_t n, struct snap_error *err)
 {
     if (n > (width == 64 ? UINT32_MAX / 2 : UINT32_MAX)) {
         return snap_error_set(err, SNAP_UNSUPPORTED,
@@ -215,7 +215,7 @@ static enum snap_status new_bits(const struct snap_jax_key *k, unsigned width, s
 }
 
 enum snap_status snap_jax_key_uniform_f32(const struct snap_jax_key *k, float *out, size_t n,
-                                      struct snap_error *err)
+                                          struct snap_error *err)
 {
     uint64_t *bits;
     enum snap_status status = new_bits(k, 32, n, &bits, err);
@@ -231,7 +231,7 @@ enum snap_status snap_jax_key_uniform_f32(const struct snap_jax_key *k, float *o
 }
 
 enum snap_status snap_jax_key_uniform_f64(const struct snap_jax_key *k, double *out, size_t n,
-                                      struct snap_error *err)
+                                          struct snap_error *err)
 {
     uint64_t *bits;
     enum snap_status status = new_bits(k, 64, n, &bits, err);
@@ -247,7 +247,7 @@ enum snap_status snap_jax_key_uniform_f64(const struct snap_jax_key *k, double *
 }
 
 enum snap_status snap_jax_key_randint(const struct snap_jax_key *k, unsigned width, int64_t low,
-                                  int64_t high, int64_t *out, size_t n, struct snap_error *err)
+                                      int64_t high, int64_t *out, size_t n, struct snap_error *err)
 {
     const uint64_t mask = UINT64_MAX >> (64 - width);
     const uint64_t span = (uint64_t)high - (uint64_t)low;
@@ -300,7 +300,7 @@ static int compare_places(const void *a, const void *b)
 }
 
 enum snap_status snap_jax_key_permutation(const struct snap_jax_key *k, uint32_t *out, size_t n,
-                                      struct snap_error *err)
+                                          struct snap_error *err)
 {
     struct snap_jax_key chain = *k;
     struct snap_jax_key part = *k;

@@ -38,25 +38,25 @@ bool snap_jax_impl_from_name(const char *name, enum snap_jax_impl *impl);
 void snap_jax_key_seed(struct snap_jax_key *k, uint64_t seed);
 /* Key `index` of split(key, count). */
 void snap_jax_key_split_at(const struct snap_jax_key *k, uint64_t count, uint64_t index,
-                       uint32_t key[4]);
+                           uint32_t key[4]);
 /* fold_in(key, data). */
 void snap_jax_key_fold_in(const struct snap_jax_key *k, uint32_t data, uint32_t key[4]);
 
 /* bits(key, (n,), dtype), for elements of `width` = 8, 16, 32 or 64 bits, each in 64.
  * SNAP_UNSUPPORTED for more than 2^32 - 1 words. */
 enum snap_status snap_jax_key_bits(const struct snap_jax_key *k, unsigned width, uint64_t *out,
-                               size_t n, struct snap_error *err);
+                                   size_t n, struct snap_error *err);
 /* uniform(key, (n,), float32) and float64: multiples of 2^-23 and 2^-52 in [0, 1). */
 enum snap_status snap_jax_key_uniform_f32(const struct snap_jax_key *k, float *out, size_t n,
-                                      struct snap_error *err);
+                                          struct snap_error *err);
 enum snap_status snap_jax_key_uniform_f64(const struct snap_jax_key *k, double *out, size_t n,
-                                      struct snap_error *err);
+                                          struct snap_error *err);
 /* randint(key, (n,), low, high, int32 or int64), for `width` 32 or 64. SNAP_INVALID unless
  * low < high, both in the type's range. */
 enum snap_status snap_jax_key_randint(const struct snap_jax_key *k, unsigned width, int64_t low,
-                                  int64_t high, int64_t *out, size_t n, struct snap_error *err);
+                                      int64_t high, int64_t *out, size_t n, struct snap_error *err);
 /* permutation(key, n). */
 enum snap_status snap_jax_key_permutation(const struct snap_jax_key *k, uint32_t *out, size_t n,
-                                      struct snap_error *err);
+                                          struct snap_error *err);
 
 #endif

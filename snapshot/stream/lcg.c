@@ -4,8 +4,8 @@
 #include "stream/lcg.h"
 
 /* Steps forward, mod 2^bits: the low i bits of the state repeat after 2^i steps, so each bit of the
- * count follows from one bit of the state (Brown, "Random number generation with arbitrary strides",
- * 1994). */
+ * count follows from one bit of the state (Brown, "Random number generation with arbitrary
+ * strides", 1994). */
 static uint64_t steps_forward(const struct snap_lcg *lcg, uint64_t from, uint64_t to)
 {
     uint64_t a = lcg->a;

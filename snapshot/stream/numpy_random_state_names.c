@@ -109,8 +109,8 @@ static enum snap_status encode_tuple(const void *state, void **bytes, size_t *si
     }
     return snap_stream_json_dump(WHAT,
                                  json_pack("[s, o, i, i, f]", "MT19937",
-                                           snap_stream_json_words(r->mt.key, WORDS),
-                                           (int)r->mt.pos, r->has_gauss ? 1 : 0, r->gauss),
+                                           snap_stream_json_words(r->mt.key, WORDS), (int)r->mt.pos,
+                                           r->has_gauss ? 1 : 0, r->gauss),
                                  bytes, size_bytes, err);
 }
 
@@ -171,8 +171,8 @@ static enum snap_status decode_dict(void *state, const void *bytes, size_t size_
     if (status == SNAP_OK) {
         status = take_fields(state, json_object_get(object, "bit_generator"),
                              json_object_get(engine, "key"), json_object_get(engine, "pos"),
-                             json_object_get(object, "has_gauss"),
-                             json_object_get(object, "gauss"), err);
+                             json_object_get(object, "has_gauss"), json_object_get(object, "gauss"),
+                             err);
     }
     json_decref(object);
     return status;

@@ -80,12 +80,11 @@ static enum snap_status encode(const void *state, void **bytes, size_t *size_byt
 {
     const struct random_r *r = state;
 
-    return snap_stream_json_encode(WHAT,
-                                   json_pack("{s:s, s:i, s:o, s:i}", "kind", KIND, "rear",
-                                             (int)r->rear, "state",
-                                             snap_stream_json_words(r->table, degrees[r->type]),
-                                             "type", (int)r->type),
-                                   bytes, size_bytes, err);
+    return snap_stream_json_encode(
+        WHAT,
+        json_pack("{s:s, s:i, s:o, s:i}", "kind", KIND, "rear", (int)r->rear, "state",
+                  snap_stream_json_words(r->table, degrees[r->type]), "type", (int)r->type),
+        bytes, size_bytes, err);
 }
 
 static enum snap_status decode(void *state, const void *bytes, size_t size_bytes,

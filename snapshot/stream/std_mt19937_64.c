@@ -34,8 +34,8 @@ static enum snap_status decode(void *state, const void *bytes, size_t size_bytes
 {
     struct snap_mt19937_64 *mt = state;
     struct snap_mt19937_64 fresh = { .words_drawn = mt->words_drawn };
-    enum snap_status status = snap_std_decode(&engine, bytes, size_bytes, fresh.key, &fresh.pos,
-                                              err);
+    enum snap_status status =
+        snap_std_decode(&engine, bytes, size_bytes, fresh.key, &fresh.pos, err);
 
     if (status == SNAP_OK) {
         *mt = fresh;
@@ -48,8 +48,8 @@ static enum snap_status decode_text(void *state, const void *bytes, size_t size_
 {
     struct snap_mt19937_64 *mt = state;
     struct snap_mt19937_64 fresh = { .words_drawn = mt->words_drawn };
-    enum snap_status status = snap_std_decode_text(&engine, bytes, size_bytes, fresh.key,
-                                                   &fresh.pos, err);
+    enum snap_status status =
+        snap_std_decode_text(&engine, bytes, size_bytes, fresh.key, &fresh.pos, err);
 
     if (status == SNAP_OK) {
         *mt = fresh;

@@ -110,8 +110,8 @@ static enum snap_status get(const struct snap_std_engine *engine, struct reader 
     if ((reader->is_exact || !ends(reader)) &&
         !get_number(reader, false, engine->count, &position)) {
         return snap_error_set(err, SNAP_CORRUPT,
-                              "%s: decode: after the words no position from 0 to %zu",
-                              engine->what, engine->count);
+                              "%s: decode: after the words no position from 0 to %zu", engine->what,
+                              engine->count);
     }
     if (!ends(reader)) {
         return snap_error_set(err, SNAP_CORRUPT, "%s: decode: the text goes on after the position",
@@ -138,8 +138,8 @@ enum snap_status snap_std_decode(const struct snap_std_engine *engine, const voi
 
             status = get(engine, &reader, words, pos, err);
         } else {
-            status = snap_error_set(err, SNAP_CORRUPT, "%s: \"state\": expected a text",
-                                    engine->what);
+            status =
+                snap_error_set(err, SNAP_CORRUPT, "%s: \"state\": expected a text", engine->what);
         }
     }
     json_decref(object);

@@ -28,8 +28,8 @@ enum snap_status snap_std_encode_text(const struct snap_std_engine *engine, cons
                                       struct snap_error *err);
 
 /* Read engine->count words and a position of at most that; a position that a text leaves out is
- * engine->count. SNAP_CORRUPT when the bytes are something else; what is in `words` and *pos is then
- * not to be used. */
+ * engine->count. SNAP_CORRUPT when the bytes are something else; what is in `words` and *pos is
+ * then not to be used. */
 enum snap_status snap_std_decode(const struct snap_std_engine *engine, const void *bytes,
                                  size_t size_bytes, uint64_t *words, uint32_t *pos,
                                  struct snap_error *err);

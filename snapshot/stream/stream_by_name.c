@@ -36,8 +36,8 @@ const struct snap_draw_info *snap_stream_draw_at(const char *kind, size_t index)
     return NULL;
 }
 
-enum snap_status snap_stream_draw(struct snap_stream *stream, const char *name, void *out,
-                                  size_t n, struct snap_error *err)
+enum snap_status snap_stream_draw(struct snap_stream *stream, const char *name, void *out, size_t n,
+                                  struct snap_error *err)
 {
     const struct snap_stream_family *family = stream->family;
     const struct snap_stream_draw_row *row = family->draws;
@@ -63,8 +63,8 @@ const struct snap_form_info *snap_stream_form_at(const char *kind, size_t index)
     if (index == 0) {
         return &member_form;
     }
-    for (const struct snap_stream_form_row *row = family->forms;
-         row != NULL && row->encode != NULL; row++) {
+    for (const struct snap_stream_form_row *row = family->forms; row != NULL && row->encode != NULL;
+         row++) {
         if (--index == 0) {
             return &row->info;
         }
@@ -84,8 +84,8 @@ static const struct snap_stream_form_row *find_form(const struct snap_stream_fam
         return NULL;
     }
     add_name(names, member_form.name);
-    for (const struct snap_stream_form_row *row = family->forms;
-         row != NULL && row->encode != NULL; row++) {
+    for (const struct snap_stream_form_row *row = family->forms; row != NULL && row->encode != NULL;
+         row++) {
         if (strcmp(row->info.name, form) == 0) {
             return row;
         }
@@ -109,8 +109,8 @@ enum snap_status snap_stream_export(const struct snap_stream *stream, const char
     return row != NULL ? row->encode(stream->state, bytes, size_bytes, err) : SNAP_INVALID;
 }
 
-enum snap_status snap_stream_import(struct snap_stream *stream, const char *form,
-                                    const void *bytes, size_t size_bytes, struct snap_error *err)
+enum snap_status snap_stream_import(struct snap_stream *stream, const char *form, const void *bytes,
+                                    size_t size_bytes, struct snap_error *err)
 {
     const struct snap_stream_family *family = stream->family;
     bool is_member;

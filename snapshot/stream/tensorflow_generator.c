@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tf.random.Generator (tensorflow/python/ops/stateful_random_ops.py, tensorflow/core/kernels/
- * stateful_random_ops*, core/lib/random/philox_random.h): a counter and a key, kept as a variable of
- * int64. A call of n elements draws from the counter on, and then moves it by 256 n, whatever it
+ * stateful_random_ops*, core/lib/random/philox_random.h): a counter and a key, kept as a variable
+ * of int64. A call of n elements draws from the counter on, and then moves it by 256 n, whatever it
  * used. Only XLA's devices draw with the algorithm ThreeFry; its state is kept, and nothing drawn
  * from it here. */
 #include "config.h"
@@ -87,24 +87,25 @@ static enum snap_status decode(void *state, const void *bytes, size_t size_bytes
     algorithm = json_string_value(json_object_get(object, "algorithm"));
     if (algorithm == NULL ||
         (strcmp(algorithm, "philox") != 0 && strcmp(algorithm, "threefry") != 0)) {
-        status = snap_error_set(err, SNAP_CORRUPT,
-                                WHAT ": \"algorithm\": expected philox or threefry");
+        status =
+            snap_error_set(err, SNAP_CORRUPT, WHAT ": \"algorithm\": expected philox or threefry");
         goto out;
     }
     fresh.is_threefry = strcmp(algorithm, "threefry") == 0;
     list = json_object_get(object, "state");
     if (!json_is_array(list) || json_array_size(list) != state_words(&fresh)) {
-        status = snap_error_set(err, SNAP_CORRUPT, WHAT ": \"state\": expected a list of %zu integers",
-                                state_words(&fresh));
+        status =
+            snap_error_set(err, SNAP_CORRUPT, WHAT ": \"state\": expected a list of %zu integers",
+                           state_words(&fresh));
         goto out;
     }
     for (size_t i = 0; i < state_words(&fresh); i++) {
         int64_t word;
 
         if (!snap_json_get_i64(json_array_get(list, i), &word)) {
-            status = snap_error_set(err, SNAP_CORRUPT,
-                                    WHAT ": entry %zu of \"state\": expected an integer of 64 bits",
-                                    i);
+            status =
+                snap_error_set(err, SNAP_CORRUPT,
+                               WHAT ": entry %zu of \"state\": expected an integer of 64 bits", i);
             goto out;
         }
         words[i] = (uint64_t)word;

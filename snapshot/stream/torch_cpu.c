@@ -19,21 +19,6 @@
 /* Words on the stack at once. */
 #define BLOCK 512u
 
-/* Offsets in the state. */
-enum {
-    AT_SEED = 0,                 /* u64 */
-    AT_LEFT = 8,                 /* i32 */
-    AT_SEEDED = 12,              /* i32, 1 */
-    AT_NEXT = 16,                /* u64 */
-    AT_STATE = 24,               /* u64[624], each below 2^32 */
-    AT_NORMAL_X = 5016,          /* f64, 0 but in the old form */
-    AT_NORMAL_Y = 5024,          /* f64, the cached normal */
-    AT_NORMAL_RHO = 5032,        /* f64, 0 but in the old form */
-    AT_NORMAL_VALID = 5040,      /* i32, then 4 bytes of padding */
-    AT_FLOAT_NORMAL = 5048,      /* f32 */
-    AT_FLOAT_NORMAL_VALID = 5052 /* u8, then 3 bytes of padding: read as one u32 */
-};
-
 void snap_torch_seed(struct snap_torch_cpu *t, uint64_t seed)
 {
     snap_mt19937_init_genrand(&t->mt, (uint32_t)seed);
@@ -69,18 +54,18 @@ void snap_torch_get_state(const struct snap_torch_cpu *t,
     uint32_t float_bits;
 
     memset(bytes, 0, SNAP_TORCH_CPU_BYTES);
-    snap_put_u64(bytes + AT_SEED, t->seed);
-    snap_put_u32(bytes + AT_LEFT, used_up ? 1 : WORDS + 1 - t->mt.pos);
-    snap_put_u32(bytes + AT_SEEDED, 1);
-    snap_put_u64(bytes + AT_NEXT, used_up ? t->used_up_next : t->mt.pos);
+    snap_put_u64(bytes + SNAP_TORCH_AT_SEED, t->seed);
+    snap_put_u32(bytes + SNAP_TORCH_AT_LEFT, used_up ? 1 : WORDS + 1 - t->mt.pos);
+    snap_put_u32(bytes + SNAP_TORCH_AT_SEEDED, 1);
+    snap_put_u64(bytes + SNAP_TORCH_AT_NEXT, used_up ? t->used_up_next : t->mt.pos);
     for (size_t i = 0; i < WORDS; i++) {
-        snap_put_u64(bytes + AT_STATE + 8 * i, t->mt.key[i]);
+        snap_put_u64(bytes + SNAP_TORCH_AT_STATE + 8 * i, t->mt.key[i]);
     }
-    put_double(bytes + AT_NORMAL_Y, t->normal);
-    snap_put_u32(bytes + AT_NORMAL_VALID, t->has_normal);
+    put_double(bytes + SNAP_TORCH_AT_NORMAL, t->normal);
+    snap_put_u32(bytes + SNAP_TORCH_AT_NORMAL_VALID, t->has_normal);
     memcpy(&float_bits, &t->float_normal, sizeof float_bits);
-    snap_put_u32(bytes + AT_FLOAT_NORMAL, float_bits);
-    snap_put_u32(bytes + AT_FLOAT_NORMAL_VALID, t->has_float_normal);
+    snap_put_u32(bytes + SNAP_TORCH_AT_FLOAT_NORMAL, float_bits);
+    snap_put_u32(bytes + SNAP_TORCH_AT_FLOAT_NORMAL_VALID, t->has_float_normal);
 }
 
 static enum snap_status corrupt(const char *what, struct snap_error *err)
@@ -92,10 +77,10 @@ static enum snap_status corrupt(const char *what, struct snap_error *err)
 static enum snap_status read_engine(const unsigned char *bytes, struct snap_torch_cpu *t,
                                     struct snap_error *err)
 {
-    uint32_t left = snap_get_u32(bytes + AT_LEFT);
-    uint64_t next = snap_get_u64(bytes + AT_NEXT);
+    uint32_t left = snap_get_u32(bytes + SNAP_TORCH_AT_LEFT);
+    uint64_t next = snap_get_u64(bytes + SNAP_TORCH_AT_NEXT);
 
-    if (snap_get_u32(bytes + AT_SEEDED) != 1) {
+    if (snap_get_u32(bytes + SNAP_TORCH_AT_SEEDED) != 1) {
         return corrupt("the engine is not marked as seeded", err);
     }
     /* left 1 means "twist before the next draw", whatever `next` says (0 when fresh). Otherwise the
@@ -106,11 +91,11 @@ static enum snap_status read_engine(const unsigned char *bytes, struct snap_torc
                               " are no position in 624 words",
                               left, next);
     }
-    t->seed = snap_get_u64(bytes + AT_SEED);
+    t->seed = snap_get_u64(bytes + SNAP_TORCH_AT_SEED);
     t->mt.pos = left == 1 ? WORDS : (uint32_t)next;
     t->used_up_next = (uint32_t)next;
     for (size_t i = 0; i < WORDS; i++) {
-        uint64_t word = snap_get_u64(bytes + AT_STATE + 8 * i);
+        uint64_t word = snap_get_u64(bytes + SNAP_TORCH_AT_STATE + 8 * i);
 
         if (word > UINT32_MAX) {
             return snap_error_set(err, SNAP_CORRUPT,
@@ -124,20 +109,21 @@ static enum snap_status read_engine(const unsigned char *bytes, struct snap_torc
 static enum snap_status read_normals(const unsigned char *bytes, struct snap_torch_cpu *t,
                                      struct snap_error *err)
 {
-    uint64_t valid = snap_get_u64(bytes + AT_NORMAL_VALID); /* with its padding */
-    uint32_t float_valid = snap_get_u32(bytes + AT_FLOAT_NORMAL_VALID);
-    uint32_t float_bits = snap_get_u32(bytes + AT_FLOAT_NORMAL);
+    uint64_t valid = snap_get_u64(bytes + SNAP_TORCH_AT_NORMAL_VALID); /* with its padding */
+    uint32_t float_valid = snap_get_u32(bytes + SNAP_TORCH_AT_FLOAT_NORMAL_VALID);
+    uint32_t float_bits = snap_get_u32(bytes + SNAP_TORCH_AT_FLOAT_NORMAL);
 
     if (valid > 1 || float_valid > 1) {
         return corrupt("a flag is not 0 or 1, or bytes between the fields are not 0", err);
     }
-    if (snap_get_u64(bytes + AT_NORMAL_X) != 0 || snap_get_u64(bytes + AT_NORMAL_RHO) != 0 ||
-        (valid == 0 && snap_get_u64(bytes + AT_NORMAL_Y) != 0) ||
+    if (snap_get_u64(bytes + SNAP_TORCH_AT_NORMAL_X) != 0 ||
+        snap_get_u64(bytes + SNAP_TORCH_AT_NORMAL_RHO) != 0 ||
+        (valid == 0 && snap_get_u64(bytes + SNAP_TORCH_AT_NORMAL) != 0) ||
         (float_valid == 0 && float_bits != 0)) {
         return corrupt("a cached normal that is not in use is not 0", err);
     }
     t->has_normal = valid == 1;
-    t->normal = get_double(bytes + AT_NORMAL_Y);
+    t->normal = get_double(bytes + SNAP_TORCH_AT_NORMAL);
     t->has_float_normal = float_valid == 1;
     memcpy(&t->float_normal, &float_bits, sizeof float_bits);
     return SNAP_OK;
@@ -147,7 +133,7 @@ static enum snap_status read_normals(const unsigned char *bytes, struct snap_tor
 static enum snap_status read_legacy_normal(const unsigned char *bytes, struct snap_torch_cpu *t,
                                            struct snap_error *err)
 {
-    uint32_t valid = snap_get_u32(bytes + AT_NORMAL_VALID);
+    uint32_t valid = snap_get_u32(bytes + SNAP_TORCH_AT_NORMAL_VALID);
 
     if (valid > 1) {
         return corrupt("a flag is not 0 or 1", err);
@@ -157,9 +143,9 @@ static enum snap_status read_legacy_normal(const unsigned char *bytes, struct sn
     t->has_float_normal = false;
     t->float_normal = 0.0f;
     if (t->has_normal) {
-        double theta = 2.0 * M_PI * get_double(bytes + AT_NORMAL_X);
+        double theta = 2.0 * M_PI * get_double(bytes + SNAP_TORCH_AT_NORMAL_X);
 
-        t->normal = get_double(bytes + AT_NORMAL_RHO) * sin(theta);
+        t->normal = get_double(bytes + SNAP_TORCH_AT_NORMAL_RHO) * sin(theta);
     }
     return SNAP_OK;
 }

@@ -23,6 +23,21 @@
 /* The older form, without the cached float at the end. Read, never written. */
 #define SNAP_TORCH_CPU_LEGACY_BYTES 5048u
 
+/* Offsets in the state's bytes. */
+enum {
+    SNAP_TORCH_AT_SEED = 0, /* u64 */
+    SNAP_TORCH_AT_LEFT = 8, /* i32 */
+    SNAP_TORCH_AT_SEEDED = 12, /* i32, 1 */
+    SNAP_TORCH_AT_NEXT = 16, /* u64 */
+    SNAP_TORCH_AT_STATE = 24, /* u64[624], each below 2^32 */
+    SNAP_TORCH_AT_NORMAL_X = 5016, /* f64, 0 but in the old form */
+    SNAP_TORCH_AT_NORMAL = 5024, /* f64, the cached normal */
+    SNAP_TORCH_AT_NORMAL_RHO = 5032, /* f64, 0 but in the old form */
+    SNAP_TORCH_AT_NORMAL_VALID = 5040, /* i32, then 4 bytes of padding */
+    SNAP_TORCH_AT_FLOAT_NORMAL = 5048, /* f32 */
+    SNAP_TORCH_AT_FLOAT_NORMAL_VALID = 5052 /* u8, then 3 bytes of padding: read as one u32 */
+};
+
 /* Releases at which draws changed. Not part of the state: the caller says which one to equal. */
 enum snap_torch_version {
     SNAP_TORCH_1_13 = 1,

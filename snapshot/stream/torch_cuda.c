@@ -12,9 +12,12 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "format/json_canonical.h"
+#include "format/json_fields.h"
 #include "stream/curand_uniform.h"
 #include "stream/philox.h"
 #include "stream/stream_family.h"
+#include "stream/stream_json.h"
 
 #define KIND "torch_cuda"
 /* Up to 1.13 the two numbers stood behind 200 words of four bytes 0xff. */
@@ -114,7 +117,54 @@ static enum snap_status decode_legacy(void *state, const void *bytes, size_t siz
     return decode(state, bytes, size_bytes, err);
 }
 
+/* ---- JSON, for people ---- */
+
+static enum snap_status encode_json(const void *state, void **bytes, size_t *size_bytes,
+                                    struct snap_error *err)
+{
+    const struct torch_cuda *c = state;
+
+    return snap_stream_json_encode("stream " KIND,
+                                   json_pack("{s:s, s:o, s:o}", "kind", KIND, "offset",
+                                             snap_json_u64(c->offset), "seed",
+                                             snap_json_u64(c->seed)),
+                                   bytes, size_bytes, err);
+}
+
+static enum snap_status decode_json(void *state, const void *bytes, size_t size_bytes,
+                                    struct snap_error *err)
+{
+    unsigned char raw[STATE_BYTES];
+    uint64_t value = 0;
+    uint64_t offset = 0;
+    json_t *object = NULL;
+    enum snap_status status =
+        snap_stream_json_load("stream " KIND, bytes, size_bytes, &object, err);
+
+    if (status == SNAP_OK) {
+        status = snap_json_check_keys(object, "kind offset seed", "stream " KIND, err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_stream_json_get_name("stream " KIND, object, "kind", KIND, err);
+    }
+    if (status == SNAP_OK) {
+        status =
+            snap_stream_json_get_uint("stream " KIND, object, "offset", INT64_MAX, &offset, err);
+    }
+    if (status == SNAP_OK) {
+        status = snap_stream_json_get_uint("stream " KIND, object, "seed", UINT64_MAX, &value, err);
+    }
+    if (status == SNAP_OK) {
+        snap_put_u64(raw, value);
+        snap_put_u64(raw + 8, offset);
+        status = decode(state, raw, sizeof raw, err);
+    }
+    json_decref(object);
+    return status;
+}
+
 static const struct snap_stream_form_row forms[] = {
+    SNAP_FORM_ROW("json", "seed and offset, for people", encode_json, decode_json),
     SNAP_FORM_ROW("legacy", "torch.cuda.get_rng_state() up to 1.13, 816 bytes", encode_legacy,
                   decode_legacy),
     SNAP_FORM_END,
@@ -329,7 +379,8 @@ enum snap_status snap_torch_cuda_kernel(struct snap_stream *stream, enum snap_dt
     if (dtype != SNAP_U32 && dtype != SNAP_U64 && dtype != SNAP_I64 && dtype != SNAP_F32 &&
         dtype != SNAP_F64) {
         return snap_error_set(err, SNAP_INVALID,
-                              "stream " KIND ": kernel: the dtype is not u32, u64, i64, f32 or f64");
+                              "stream " KIND
+                              ": kernel: the dtype is not u32, u64, i64, f32 or f64");
     }
     return run_kernel(c, dtype, resident_threads, out, n, err);
 }

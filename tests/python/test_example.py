@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The example script from kill to receipt; C and Python read each other's archives, and the commands
-work on both; `snap replay --exec` runs the script again."""
+"""The example script from kill to receipt; C and Python read each other's archives, and the
+commands work on both; `snap replay --exec` runs the script again."""
 
 import json
 import os

@@ -67,12 +67,6 @@ static void *jansson_malloc(size_t size)
     return memory;
 }
 
-static const char *const kinds[] = { "python_random", "numpy_random_state", "numpy_pcg64",
-                                     "numpy_pcg64dxsm", "numpy_mt19937", "numpy_philox",
-                                     "numpy_sfc64", "torch_cpu", "torch_cuda", "philox_dropout",
-                                     "opaque" };
-#define KINDS (sizeof kinds / sizeof kinds[0])
-
 static struct snap_error err = SNAP_ERROR_INIT;
 
 struct work {
@@ -113,6 +107,42 @@ static enum snap_status encode(struct work *work)
 static enum snap_status decode(struct work *work)
 {
     return snap_stream_decode(work->stream, work->bytes, work->size, &err);
+}
+
+/* The state in each of its forms, and back. */
+static enum snap_status forms(struct work *work)
+{
+    const struct snap_form_info *form;
+    enum snap_status status = SNAP_OK;
+
+    for (size_t i = 0; status == SNAP_OK && (form = snap_stream_form_at(work->kind, i)) != NULL;
+         i++) {
+        void *bytes = NULL;
+        size_t size = 0;
+
+        status = snap_stream_export(work->stream, form->name, &bytes, &size, &err);
+        if (status == SNAP_OK) {
+            status = snap_stream_import(work->stream, form->name, bytes, size, &err);
+        }
+        free(bytes);
+    }
+    return status;
+}
+
+/* Every draw by name of a new stream. */
+static enum snap_status named_draws(struct work *work)
+{
+    const struct snap_draw_info *draw;
+    uint64_t numbers[17];
+    struct snap_stream *stream = NULL;
+    enum snap_status status = snap_stream_new(work->kind, &stream, &err);
+
+    for (size_t i = 0; status == SNAP_OK && (draw = snap_stream_draw_at(work->kind, i)) != NULL;
+         i++) {
+        status = snap_stream_draw(stream, draw->name, numbers, 17, &err);
+    }
+    snap_stream_free(stream);
+    return status;
 }
 
 static enum snap_status distance(struct work *work)
@@ -270,15 +300,19 @@ static size_t until_it_succeeds(step *call, struct work *work)
 
 static void calls(void **state)
 {
+    const char *kind;
+
     (void)state;
-    for (size_t i = 0; i < KINDS; i++) {
-        struct work work = { .kind = kinds[i] };
+    for (size_t i = 0; (kind = snap_stream_kind_at(i)) != NULL; i++) {
+        struct work work = { .kind = kind };
 
         assert_true(until_it_succeeds(make, &work) > 0);
-        assert_int_equal(snap_stream_new(kinds[i], &work.stream, &err), SNAP_OK);
+        assert_int_equal(snap_stream_new(kind, &work.stream, &err), SNAP_OK);
         assert_int_equal(snap_stream_encode(work.stream, &work.bytes, &work.size, &err), SNAP_OK);
         assert_true(until_it_succeeds(encode, &work) > 0);
         until_it_succeeds(decode, &work);
+        until_it_succeeds(forms, &work);
+        assert_true(until_it_succeeds(named_draws, &work) > 0);
         assert_true(until_it_succeeds(distance, &work) > 0);
         assert_true(until_it_succeeds(follow, &work) > 0);
         snap_stream_free(work.stream);

@@ -225,7 +225,7 @@ static void refused(void **state)
         strstr(err.text, "stream torch_cpu: draw dice: there is no such draw, but f32"));
     assert_int_equal(snap_stream_export(stream, "pickle", &bytes, &size, &err), SNAP_INVALID);
     assert_string_equal(err.text, "stream torch_cpu: form pickle: there is no such form, but "
-                                  "member, legacy");
+                                  "member, json, legacy");
     assert_int_equal(snap_stream_import(stream, "pickle", "", 0, &err), SNAP_INVALID);
     expect_equal(stream, other);
     /* The old form of torch has no place for a normal as such. */

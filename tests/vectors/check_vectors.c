@@ -27,7 +27,7 @@ struct run {
 };
 
 static const struct family *const families[] = { &python_family, &numpy_family, &generator_family,
-                                                 &torch_family, &jax_family };
+                                                 &torch_family, &jax_family, &by_name_family };
 
 void *internals(struct snap_stream *stream, const char *kind)
 {

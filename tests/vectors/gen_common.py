@@ -68,6 +68,11 @@ class Pick:
         return lo + self.below(int((hi - lo) * 64) + 1) / 64.0
 
 
+def signed(x):
+    """The 64-bit number with sign that has the bits of x."""
+    return x - (1 << 64) if x >> 63 else x
+
+
 def f64_bits(x):
     return "%016x" % struct.unpack("<Q", struct.pack("<d", x))[0]
 

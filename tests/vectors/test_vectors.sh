@@ -19,7 +19,8 @@ check_file() { # NAME FILE
     fi
 }
 
-for family in python_random numpy_randomstate numpy_generator torch_cpu counter_based; do
+for family in python_random numpy_randomstate numpy_generator torch_cpu counter_based curand jax \
+    tensorflow c_cxx; do
     check_file "$family" "$top_srcdir/tests/vectors/$family.json.gz"
     # Other files of the same families, where they are given.
     file=${SNAP_TEST_DATA:-/nonexistent}/vectors/$family.json
@@ -33,7 +34,7 @@ file=$top_srcdir/tests/vectors/torch_cpu.json.gz
 if GLIBC_TUNABLES=$no_fma "$check" "$file" 2>&1 | grep -q '^libm: as in libm-nofma'; then
     GLIBC_TUNABLES=$no_fma
     export GLIBC_TUNABLES
-    for family in numpy_randomstate numpy_generator torch_cpu; do
+    for family in numpy_randomstate numpy_generator torch_cpu curand; do
         check_file "$family, libm without FMA" "$top_srcdir/tests/vectors/$family.json.gz"
     done
     unset GLIBC_TUNABLES
@@ -72,6 +73,12 @@ changed numpy_generator '/MT19937.jump/s/"pos":[0-9]*/"pos":7/2'
 changed numpy_generator '/Philox.float.normal/s/"bits":\["\(.\)/"bits":["f/'
 changed numpy_randomstate '1,/"cases"/!s/"bits":\["\(.\)/"bits":["f/'
 changed python_random '1,/"cases"/!s/"bits":\["\(.\)/"bits":["f/'
+changed counter_based '/jax.03-part/s/"out":\[\([0-9]*\),\([0-9]*\),/"out":[\2,\1,/'
+changed counter_based '/jax.05-orig/s/"key":\[0/"key":[1/'
+changed curand '/xorwow.1"/s/"state_after":{"form":"member","hex":"./&f/'
+changed tensorflow '/philox.3"/s/"bits":\["\(.\)/"bits":["f/'
+changed jax '/unsafe_rbg.part.x32/s/"out":\[\([0-9]*\),\([0-9]*\),/"out":[\2,\1,/'
+changed c_cxx '/random_r.1.2"/s/"out":\[\([0-9]*\),\([0-9]*\),/"out":[\2,\1,/'
 changed torch_cpu '1,/"cases"/!s/"bits":\["\(.\)/"bits":["f/'
 exits 2 "a file that holds no vectors is refused" "$check" "$work/no_vectors.json"
 

@@ -19,8 +19,10 @@ sys.path.insert(0, str(TOP / "tests" / "support"))
 from tap import Tap  # noqa: E402
 
 CHECK = BUILD / "tests" / "check_vectors"
-FAMILIES = [("python_random", None), ("numpy_randomstate", "numpy"), ("numpy_generator", "numpy"),
-            ("torch_cpu", "torch")]
+FAMILIES = [("python_random", None), ("c_cxx", None), ("numpy_randomstate", "numpy"),
+            ("numpy_generator", "numpy"), ("torch_cpu", "torch")]
+# Of libraries that few machines have; the files of this folder say what they drew.
+WHERE_THEY_ARE = [("jax", "jax"), ("tensorflow", "tensorflow"), ("curand", None)]
 
 
 def run(*command):
@@ -35,6 +37,12 @@ def has_avx2():
     except OSError:
         return False
     return "avx2" in flags and "fma" in flags
+
+
+def has_cuda():
+    folder = Path(os.environ.get("CUDA_HOME") or "/usr/local/cuda")
+    return (folder / "include" / "curand_kernel.h").exists() and any(
+        (folder / lib / "libcurand.so").exists() for lib in ("lib", "lib64"))
 
 
 def check(tap, family, seed, folder):
@@ -62,6 +70,11 @@ def main():
                 tap.skip(family, "this CPU has no AVX2, so its torch draws in another form")
             else:
                 check(tap, family, seed, folder)
+        for family, module in WHERE_THEY_ARE:
+            if importlib.util.find_spec(module) is not None if module else has_cuda():
+                check(tap, family, seed, folder)
+            else:
+                print(f"# {family}: not on this machine")
     return tap.done()
 
 

@@ -103,6 +103,7 @@ extern const struct family numpy_family;
 extern const struct family generator_family;
 extern const struct family torch_family;
 extern const struct family jax_family; /* the keys of counter_based.json */
+extern const struct family by_name_family;
 
 /* A draw of Generator; false when this program does not know it. */
 bool generator_draw(struct snap_stream *stream, const char *fn, const json_t *args,

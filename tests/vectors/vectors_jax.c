@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of JAX in counter_based.json. */
+/* The keys of JAX in counter_based.json, and the calls of a key that are no draws by name. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -59,20 +59,21 @@ static bool call(struct snap_stream *stream, const char *fn, const json_t *args,
 {
     struct snap_error err = SNAP_ERROR_INIT;
     const struct snap_jax_key *k = internals(stream, KIND);
+    size_t words = snap_jax_key_words(k->impl);
     size_t n = argument_size(args, "n", 1);
 
     if (strcmp(fn, "split") == 0) {
         size_t count = argument_size(args, "num", 2);
-        uint32_t *keys = allocate(2 * count, sizeof *keys);
+        uint32_t *keys = allocate(words * count, sizeof *keys);
 
         must(snap_jax_split(stream, count, keys, &err), &err, fn);
-        add_words(result, keys, 2 * count);
+        add_words(result, keys, words * count);
         free(keys);
     } else if (strcmp(fn, "fold_in") == 0) {
-        uint32_t key[2];
+        uint32_t key[4];
 
         must(snap_jax_fold_in(stream, (uint32_t)argument_int(args, "data"), key, &err), &err, fn);
-        add_words(result, key, 2);
+        add_words(result, key, words);
     } else if (strcmp(fn, "bits") == 0) {
         uint64_t *bits = allocate(n, sizeof *bits);
 
@@ -85,8 +86,9 @@ static bool call(struct snap_stream *stream, const char *fn, const json_t *args,
     } else if (strcmp(fn, "randint") == 0) {
         int64_t *numbers = allocate(n, sizeof *numbers);
 
-        must(snap_jax_randint(stream, SNAP_I32, argument_int(args, "minval"),
-                              argument_int(args, "maxval"), numbers, n, &err),
+        must(snap_jax_randint(
+                 stream, strcmp(argument_text(args, "dtype"), "int64") == 0 ? SNAP_I64 : SNAP_I32,
+                 argument_int(args, "minval"), argument_int(args, "maxval"), numbers, n, &err),
              &err, fn);
         for (size_t i = 0; i < n; i++) {
             result_add_int(result, numbers[i]);

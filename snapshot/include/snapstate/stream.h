@@ -12,6 +12,15 @@
  * "numpy_sfc64"        numpy.random.SFC64
  * "torch_cpu"          torch.get_rng_state()                     the 5056 raw bytes
  * "torch_cuda"         torch.cuda.get_rng_state()                16 bytes: u64 seed, i64 offset
+ * "curand_philox"      curandStatePhilox4_32_10_t, an array      the raw states, 64 bytes each
+ * "curand_xorwow"      curandStateXORWOW_t, an array; cuDNN's    the raw states, 48 bytes each
+ * "curand_host"        a generator of cuRAND's host API          JSON: type, ordering, seed, offset
+ * "jax_key"            a key of jax.random                       JSON: its words, impl, flags
+ * "tensorflow_generator" tf.random.Generator                     JSON: its variable
+ * "std_mt19937"        std::mt19937                              JSON: what operator<< writes
+ * "std_mt19937_64"     std::mt19937_64                           likewise
+ * "drand48"            drand48() and its family                  JSON: x, a, c
+ * "random_r"           random() and random_r() of glibc          JSON: type, table, rear
  * "philox_dropout"     nothing: the trainer's own device stream  JSON: seed and counter
  * "opaque"             bytes that only the caller understands    those bytes
  *
@@ -20,8 +29,9 @@
  * gives the same bits on every machine. Draws that call log, sin, cos, exp or pow (normals,
  * exponentials, gammas, ...; also a cached normal read from torch's old 5048-byte state) depend on
  * libm in the last bit: the library's engines make them, but promise equality only with the
- * library of that name on the same machine, and none is declared here. <snapstate/stream_draws.h>,
- * the draws of NumPy's Generator, has both sorts, and says which is which.
+ * library of that name on the same machine. None is declared here; a draw by name says whether it
+ * is one (same_libm). cuRAND's normals are those of its functions on the host: a device has other,
+ * approximate ones.
  *
  * A stream is not locked: one thread at a time may use it. */
 #ifndef SNAPSTATE_STREAM_H
@@ -52,7 +62,10 @@ const char *snap_stream_kind(const struct snap_stream *stream);
 
 /* Seed as a user of that library would: random.seed(seed), np.random.seed(seed) (SNAP_INVALID past
  * 2^32-1, as there), np.random.PCG64(seed) and so on, torch.manual_seed(seed),
- * torch.cuda.manual_seed(seed) (offset 0); "philox_dropout" takes the seed and counter 0.
+ * torch.cuda.manual_seed(seed) (offset 0), curand_init(seed, i, 0) for state i,
+ * jax.random.key(seed) for the impl and the flags that the key has,
+ * tf.random.Generator.from_seed(seed), std::mt19937(seed), srand48(seed), srandom(seed) (32 bits
+ * of it, as there); "philox_dropout" and "curand_host" take the seed and counter or offset 0.
  * SNAP_INVALID for "opaque". */
 enum snap_status snap_stream_seed(struct snap_stream *stream, uint64_t seed,
                                   struct snap_error *err);
@@ -70,18 +83,19 @@ enum snap_status snap_stream_decode(struct snap_stream *stream, const void *byte
 
 /* 32-bit words drawn since this object was made, here or by a generator that it follows
  * (snap_stream_follow). Only grows; no part of the state: neither seeding nor decoding changes it.
- * "philox_dropout" counts the steps of its counter; "torch_cuda" draws nothing here and counts what
- * it follows; "opaque" stays at 0. */
+ * "philox_dropout" counts the steps of its counter, "torch_cuda" words of one thread, "curand_host"
+ * steps of its offset; "jax_key", whose draws move nothing, and "opaque" stay at 0. */
 uint64_t snap_stream_words_drawn(const struct snap_stream *stream);
 
 /* How many 32-bit words the state `to` is ahead of the state `from` (negative: behind), both given
- * as member bytes of `kind`. Mersenne twisters are stepped both ways by at most `limit_words`;
- * counters are subtracted ("torch_cuda": words per thread; "philox_dropout": steps). "numpy_sfc64"
- * holds its distance, and is stepped, with the same limit, to see that it is true; that of
- * "numpy_pcg64" and "numpy_pcg64dxsm" is computed, however far it is. *related is false, and *words
- * 0, when no such distance was found: another seed, or farther than the limit, or than an int64_t
- * holds. Cached normals are not compared, nor half words that are left: these count as not drawn.
- * SNAP_CORRUPT when either state is not one. */
+ * as member bytes of `kind`. Mersenne twisters, "random_r" and "jax_key" are stepped both ways by
+ * at most `limit_words`; counters are subtracted. Some kinds count in other units than words, which
+ * snap_stream_distance_unit names. "drand48" and "curand_xorwow" are computed, and answered within
+ * the limit. "numpy_sfc64" holds its distance, and is stepped, with the same limit, to see that it
+ * is true; that of "numpy_pcg64" and "numpy_pcg64dxsm" is computed, however far it is. *related is
+ * false, and *words 0, when no such distance was found: another seed, or farther than the limit, or
+ * than an int64_t holds. Cached normals are not compared, nor half words that are left: these
+ * count as not drawn. SNAP_CORRUPT when either state is not one. */
 enum snap_status snap_stream_distance(const char *kind, const void *from_bytes, size_t from_size,
                                       const void *to_bytes, size_t to_size, uint64_t limit_words,
                                       int64_t *words, bool *related, struct snap_error *err);
@@ -160,8 +174,9 @@ enum snap_status snap_torch_uniform_f32(struct snap_stream *stream, double from,
 
 /* What the elements of one kernel of torch.cuda get on a GPU that holds `resident_threads` at once
  * (multiprocessors times threads of each): of SNAP_U32 and SNAP_U64 the words, of SNAP_I64
- * random_(), of SNAP_F32 and SNAP_F64 rand(). The generator moves by what a thread took. SNAP_INVALID
- * for other dtypes, or fewer than 256 threads; SNAP_UNSUPPORTED for more than 2^31-1 elements. */
+ * random_(), of SNAP_F32 and SNAP_F64 rand(). The generator moves by what a thread took.
+ * SNAP_INVALID for other dtypes, or fewer than 256 threads; SNAP_UNSUPPORTED for more than 2^31-1
+ * elements. */
 enum snap_status snap_torch_cuda_kernel(struct snap_stream *stream, enum snap_dtype dtype,
                                         uint64_t resident_threads, void *out, size_t n,
                                         struct snap_error *err);
