@@ -152,6 +152,9 @@ def hostile_files():
     yield Sample("torch_outside", "a tensor that reaches outside its storage",
                  torch(tensor % (b"\x04", small, ones), ("archive/data/0", b"1234")), 5,
                  "it reaches outside its storage")
+    yield Sample("torch_lengths", "a tensor of two dimensions with one stride",
+                 torch(tensor % (b"\x04", b"K\x02K\x02\x86", ones), ("archive/data/0", b"1234")), 5,
+                 "different lengths")
     yield Sample("torch_repeat", "a tensor of a terabyte, by a stride of 0",
                  torch(tensor % (b"\x04", b"\x8a\x06\0\0\0\0\0\x01\x85", b"K\0\x85"),
                        ("archive/data/0", b"1234")), 5, "more than a storage can hold")
