@@ -65,9 +65,14 @@ class Assembly:
         if source is None:
             return handle.restore(tier)
         with Archive(source) as archive:
-            plans = plan_all(self.components, {root: archive[root] for root in archive.roots})
+            absent = [part for part in self.components
+                      if part.may_be_absent and part.root not in archive.roots]
+            plans = plan_all([part for part in self.components if part not in absent],
+                             {root: archive[root] for root in archive.roots})
             nodes = {root: archive.node(root) for root in archive.roots}
         problems = [problem for plan in plans for problem in plan.problems]
+        if tier == Tier.EXACT:
+            problems += [note for plan in plans for note in plan.notes]
         if problems and tier > Tier.WEIGHTS:
             more = f", and {len(problems) - 1} more problems" if len(problems) > 1 else ""
             raise errors.AbsentError(
@@ -75,9 +80,14 @@ class Assembly:
         placed = Placed({plan.root: plan.value for plan in plans})
         for root in placed.nodes:
             placed.nodes[root] = without_marks(placed.nodes[root], nodes.get(root))
-            take_requires_grad(placed.nodes[root], nodes.get(root))  # attach() sets it
+            take_requires_grad(placed.nodes[root], nodes.get(root, {}))  # attach() sets it
         placed.give(handle)
-        receipt = handle.restore(tier)
+        for part in absent:
+            handle.drop_tree(part.root)
+        try:
+            receipt = handle.restore(tier)
+        finally:
+            place(handle, {part.root: part.tree() for part in absent})
         assert receipt is not None  # there was a source, under the run's lock
         try:
             placed.staging.write_back()
@@ -97,6 +107,8 @@ class Assembly:
             compare(plan.root, placed, by_root[plan.root].tree())
             by_root[plan.root].settled()
             for note in plan.notes:
+                if receipt.required == "exact":
+                    raise errors.CorruptError(note)
                 receipt.lower(note)
 
 
@@ -135,14 +147,15 @@ def place(handle: RunHandle, values: Mapping[str, Any]) -> Placed:
 
 def take_requires_grad(node: Any, archived: Any) -> None:
     """Where both nodes have a tensor, the first gets the second's requires_grad."""
-    if isinstance(node, dict) and isinstance(archived, dict):
-        if "tensor" in node and "tensor" in archived:
-            node["tensor"]["requires_grad"] = archived["tensor"]["requires_grad"]
-            return
-        for key in node.keys() & archived.keys():
-            take_requires_grad(node[key], archived[key])
-    elif isinstance(node, list) and isinstance(archived, list):
-        for item, other in zip(node, archived):
+    if "tensor" in node and "tensor" in archived:
+        node["tensor"]["requires_grad"] = archived["tensor"]["requires_grad"]
+    elif "map" in node and "map" in archived:
+        others = dict(archived["map"])
+        for key, item in node["map"]:
+            if key in others:
+                take_requires_grad(item, others[key])
+    elif "list" in node and "list" in archived:
+        for item, other in zip(node["list"], archived["list"]):
             take_requires_grad(item, other)
 
 

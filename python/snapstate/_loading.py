@@ -68,7 +68,9 @@ RUN_ROOT = "run"
 
 
 class RunState(_Verbatim):
-    """Root `run`: losses that the next line will hold."""
+    """Root `run`: losses that the next line will hold; an archive of save() has none."""
+
+    may_be_absent = True
 
     def __init__(self, line: Line) -> None:
         super().__init__(RUN_ROOT)

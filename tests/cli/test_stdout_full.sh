@@ -35,6 +35,9 @@ for command in verify hash show list check; do
     full "$command --json" 3 "$SNAP" "$command" "$run" --json
 done
 full "diff" 3 "$SNAP" diff "$run" "$run"
+full "rng draw" 3 "$SNAP" rng draw "$archive" --stream numpy
+full "rng seed" 3 "$SNAP" rng seed torch_cpu 5
+full "rng distance" 3 "$SNAP" rng distance "$archive" "$archive"
 full "cat of little" 3 "$SNAP" cat "$archive" data.json
 full "cat of much" 3 "$SNAP" cat "$archive" tensors/model/fc1.weight
 full "replay" 3 "$SNAP" replay "$archive"

@@ -108,7 +108,8 @@ COMPLETE = {
     "schema/examples/invalid/cmd-look.b.json": "{}",
     "snapshot/stream/dice.c": '#define KIND "die"\nconst struct snap_stream_family '
                               "snap_dice_family = {}",
-    "snapshot/stream/stream_registry.c": "&snap_dice_family", "docs/format.md": "| `die` | document |",
+    "snapshot/stream/stream_registry.c": "&snap_dice_family",
+    "docs/format.md": "| `die` | document |",
     "tests/unit/test_stream_state.c": '"die"', "tests/fuzz/fuzz_stream.c": '"die"',
     "schema/stream-dice.schema.json": "{}",
     "schema/examples/valid/stream-dice.a.json": "",

@@ -198,6 +198,21 @@ def surroundings(tap, work):
         environment.cuda_in_use = in_use
 
 
+def from_one_archive(tap, work):
+    """A run that begins from an archive that save() made."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Dropout())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.5)
+    snapstate.save(work / "one.snap.tar", model=model, optimizer=optimizer, step=7,
+                   read_back=False)
+    wanted = torch.rand(4)
+    torch.rand(9)
+    with snapstate.Run(work / "from-one", model=model, optimizer=optimizer, require="streams",
+                       archive=work / "one.snap.tar", read_back=False) as run:
+        receipt = run.restore()
+        tap.ok(receipt.complete and run.steps_done == 7 and torch.equal(torch.rand(4), wanted),
+               "a run begins from an archive that is no run's", receipt)
+
+
 def main():
     tap = Tap()
     if torch is None:
@@ -205,7 +220,7 @@ def main():
         return tap.done()
     os.environ.pop("PYTHONHASHSEED", None)
     with tempfile.TemporaryDirectory() as folder:
-        for part in (draws, loaders, generators, others, surroundings):
+        for part in (draws, loaders, generators, others, surroundings, from_one_archive):
             try:
                 part(tap, Path(folder))
             except snapstate.SnapError as problem:

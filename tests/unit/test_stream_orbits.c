@@ -306,6 +306,45 @@ static void congruential_limits(void **state)
     assert_false(snap_lcg_distance(&type_0, x, 42, 999, &steps));
 }
 
+/* splitmix64 */
+static uint64_t random_u64(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+/* Random pairs a known number of steps apart, up to half the period. */
+static void random_pairs(void **state)
+{
+    const struct snap_lcg drand48 = { 0x5deece66du, 0xb, 48 };
+    uint64_t random = 1;
+
+    (void)state;
+    for (int i = 0; i < 1000000; i++) {
+        const uint64_t mask = ((uint64_t)1 << 48) - 1;
+        uint64_t from = random_u64(&random) & mask;
+        uint64_t count = (random_u64(&random) & mask >> 1) >> (random_u64(&random) % 47);
+        uint64_t a = drand48.a, c = drand48.c, to = from;
+        int64_t steps;
+
+        for (uint64_t left = count; left > 0; left >>= 1) {
+            if (left & 1) {
+                to = (a * to + c) & mask;
+            }
+            c *= a + 1;
+            a *= a;
+        }
+        assert_true(snap_lcg_distance(&drand48, from, to, count, &steps));
+        assert_true(steps == (int64_t)count);
+        assert_true(snap_lcg_distance(&drand48, to, from, count, &steps));
+        assert_true(steps == -(int64_t)count);
+        assert_true(count == 0 || !snap_lcg_distance(&drand48, from, to, count - 1, &steps));
+    }
+}
+
 /* Other constants are another generator. */
 static void drand48_constants(void **state)
 {
@@ -359,8 +398,8 @@ int main(void)
         cmocka_unit_test(drawn_states),        cmocka_unit_test(split_keys),
         cmocka_unit_test(wide_counters),       cmocka_unit_test(arrays),
         cmocka_unit_test(far_xorwow),          cmocka_unit_test(small_congruential),
-        cmocka_unit_test(congruential_limits), cmocka_unit_test(drand48_constants),
-        cmocka_unit_test(random_r_turned),
+        cmocka_unit_test(congruential_limits), cmocka_unit_test(random_pairs),
+        cmocka_unit_test(drand48_constants),   cmocka_unit_test(random_r_turned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

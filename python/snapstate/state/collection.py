@@ -6,10 +6,12 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, Mapping
 
 from .._dtypes import loaded
+from ..errors import InvalidError
 from ..tensors import describe
 from .component import Component, Group, Plan
 from .generic_state import GenericState, ValuesState
-from .module_state import PRESENCE, ModuleFlags, ModuleState
+from .gradients import PRESENCE
+from .module_state import ModuleFlags, ModuleState, named_parameters
 from .optimizer_state import OptimizerState, unwrap
 from .storages import Storages
 
@@ -17,7 +19,11 @@ from .storages import Storages
 def named(value: Any) -> Dict[str, Any]:
     """Several objects by name: those of a dict, or of a list by their index."""
     if isinstance(value, Mapping):
-        return {str(name): item for name, item in value.items()}
+        names = [str(name) for name in value]
+        if len(set(names)) < len(names):
+            raise InvalidError(f"the names {', '.join(map(repr, value))}: two of them are the same "
+                               f"as text")
+        return dict(zip(names, value.values()))
     return {str(index): item for index, item in enumerate(value)}
 
 
@@ -79,7 +85,7 @@ def collect(*, gradients: str = PRESENCE, model: Any = None, optimizer: Any = No
                **({} if ema is None else _modules("ema", ema))}
     names: Dict[int, str] = {}
     for name, module in modules.items():
-        for parameter_name, parameter in module.named_parameters():
+        for parameter_name, parameter in named_parameters(module):
             names.setdefault(id(parameter), f"{name}.{parameter_name}")
     if model is not None:
         parts.append(_part("model", model, _model))

@@ -4,26 +4,21 @@ plain values that a user keeps in a dict or list."""
 
 from __future__ import annotations
 
+import reprlib
 import types
 import weakref
-from typing import Any, Dict
+from typing import Any, List, Tuple
 
 from ..errors import InvalidError
-from .component import Component, Plan
+from .component import Component, Plan, call_user
 from .planner import Planner, assign, copy_containers
+from .shape import shaped, skeleton
 from .storages import Storages
 
 
-def _follows(owner: Any, value: Any) -> bool:
-    """Whether the value is a part of how the object is made: a method of its own, a weak
-    reference."""
-    return (isinstance(value, types.MethodType) and value.__self__ is owner
-            or isinstance(value, (weakref.ref, weakref.WeakMethod)))
-
-
 class GenericState(Component):
-    """What state_dict() gives, without methods of the object itself. attach() is
-    load_state_dict()."""
+    """What state_dict() gives, without methods of the object itself, and of the schedulers in it.
+    attach() is load_state_dict()."""
 
     def __init__(self, root: str, owner: Any) -> None:
         super().__init__(root)
@@ -31,45 +26,68 @@ class GenericState(Component):
             raise InvalidError(f"{root}: a {type(owner).__module__}.{type(owner).__qualname__} has "
                                f"no state_dict() and load_state_dict(): give its values as values=")
         self.owner = owner
+        self._like: Any = None  # the order of keys in the archive that was restored last
+        self._restoring = False
 
-    def tree(self) -> Dict[str, Any]:
-        state = self.owner.state_dict()
-        if type(state) is dict:
-            return {key: value for key, value in state.items() if not _follows(self.owner, value)}
-        return state
+    def tree(self) -> Any:
+        return self._shaped([]) if self._restoring else \
+            shaped(self._state_dict(), self._like, self.root)
+
+    def _state_dict(self) -> Any:
+        return _without_methods(self.owner.state_dict(), [self.owner, *_inner(self.owner)])
+
+    def _shaped(self, surplus: List[Tuple[str, Any]]) -> Any:
+        return shaped(self._state_dict(), self._like, self.root, surplus)
 
     def plan_in(self, archived: Any, storages: Storages) -> Plan:
-        planner, live = Planner(self.root, storages), self.tree()
-        plan = planner.plan
         # What state_dict() gives may be the object's own memory, and may be a copy: new memory is
         # filled, and handed over.
-        plan.value = planner.value(_Copies(live), archived, self.root, owned=True)
-        plan.by_content.append(self.root)
+        planner = Planner(self.root, storages)
+        plan = planner.plan
+        plan.value = planner.value(self._state_dict(), archived, self.root, owned=True, fresh=True)
         plan.calls_user_code = True
-        plan.when_attached(lambda: self.owner.load_state_dict(copy_containers(plan.value)))
+        plan.when_attached(lambda: self._attach(plan))
         return plan
 
+    def _attach(self, plan: Plan) -> None:
+        call_user(self.root, "load_state_dict()", self.owner.load_state_dict,
+                  copy_containers(plan.value))
+        self._like, self._restoring = skeleton(plan.value), True
+        surplus: List[Tuple[str, Any]] = []
+        self._shaped(surplus)
+        plan.notes += [f"{path}: is {reprlib.repr(item)} here, and load_state_dict() left it so: "
+                       f"the archive does not know it" for path, item in surplus]
 
-class _Copies(dict):
-    """The live tree for names of functions to be found in; its tensors are not to be filled."""
-
-    def __init__(self, live: Any) -> None:
-        super().__init__(_without_tensors(live) if isinstance(live, dict) else {})
-
-
-def _without_tensors(value: Any) -> Any:
-    from ..tensors import describe
-    if isinstance(value, dict):
-        return {key: item for key, item in ((key, _without_tensors(item))
-                                            for key, item in value.items()) if item is not _TENSOR}
-    return _TENSOR if describe(value) is not None else value
+    def settled(self) -> None:
+        self._restoring = False
 
 
-_TENSOR = object()
+def _inner(scheduler: Any) -> List[Any]:
+    """The schedulers in a scheduler, at any depth."""
+    found: List[Any] = []
+    for one in getattr(scheduler, "_schedulers", ()):
+        found += [one, *_inner(one)]
+    return found
+
+
+def _without_methods(value: Any, owners: List[Any]) -> Any:
+    """Without what is a part of how the object is made: its own methods, weak references."""
+    if type(value) is dict:
+        return {key: _without_methods(item, owners) for key, item in value.items()
+                if not _is_method(item, owners)}
+    if type(value) is list:
+        return [_without_methods(item, owners) for item in value]
+    return value
+
+
+def _is_method(value: Any, owners: List[Any]) -> bool:
+    return (isinstance(value, types.MethodType) and any(value.__self__ is one for one in owners)
+            or isinstance(value, weakref.ref))
 
 
 class ValuesState(Component):
-    """A dict or list of the user's: plain values, tensors, arrays. It is changed in place."""
+    """A dict or list of the user's: plain values, tensors, arrays. A restore changes it in place,
+    with all that is in it; what the archive does not have goes."""
 
     def __init__(self, root: str, values: Any) -> None:
         super().__init__(root)

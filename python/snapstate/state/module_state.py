@@ -4,14 +4,19 @@ theirs."""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from .component import Component, Plan
-from .planner import Planner, join
+from .component import Component, Plan, call_user
+from .gradients import PRESENCE, VALUES, gradient, plan_gradient, put_gradient
+from .planner import Planner, copy_containers, framework_of_value, join
 from .storages import Storages
 
-PRESENCE, VALUES = "presence", "values"
+COMPILED = "_orig_mod"  # where torch.compile() puts the module that it wraps
+
+
+def plain_name(name: str) -> str:
+    """A qualified name as it is without torch.compile()."""
+    return ".".join(part for part in name.split(".") if part != COMPILED)
 
 
 def named_tensors(module: Any) -> Iterator[Tuple[str, Any]]:
@@ -20,7 +25,25 @@ def named_tensors(module: Any) -> Iterator[Tuple[str, Any]]:
     for prefix, part in module.named_modules(remove_duplicate=False):
         for name, tensor in [*part._parameters.items(), *part._buffers.items()]:
             if tensor is not None:
-                yield f"{prefix}.{name}" if prefix else name, tensor
+                yield plain_name(f"{prefix}.{name}" if prefix else name), tensor
+
+
+def named_parameters(module: Any) -> Iterator[Tuple[str, Any]]:
+    """Each parameter once, under its first name."""
+    for name, parameter in module.named_parameters():
+        yield plain_name(name), parameter
+
+
+_REGISTERED = ("_parameters", "_buffers", "_modules")
+
+
+def _tensors_in(value: Any, depth: int = 3) -> Iterator[Any]:
+    """The tensor or array that an attribute is, or those that it holds."""
+    if framework_of_value(value) is not None:
+        yield value
+    elif depth > 0 and type(value) in (dict, list, tuple):
+        for item in value.values() if type(value) is dict else value:
+            yield from _tensors_in(item, depth - 1)
 
 
 class ModuleState(Component):
@@ -29,6 +52,16 @@ class ModuleState(Component):
     def __init__(self, root: str, module: Any) -> None:
         super().__init__(root)
         self.module = module
+
+    @property
+    def not_captured(self) -> List[Tuple[str, str]]:  # type: ignore[override]
+        known = {id(tensor) for _, tensor in named_tensors(self.module)}
+        return [(f"{self.root}.{plain_name(f'{prefix}.{name}').lstrip('.')}",
+                 "a tensor in a plain attribute: if steps change it, make it a buffer "
+                 "(register_buffer, with persistent=False to keep it out of state_dict())")
+                for prefix, part in self.module.named_modules()
+                for name, value in vars(part).items() if name not in _REGISTERED
+                if any(id(tensor) not in known for tensor in _tensors_in(value))]
 
     def tree(self) -> Dict[str, Any]:
         return dict(named_tensors(self.module))
@@ -49,20 +82,18 @@ class ModuleState(Component):
 
 
 class ModuleFlags(Component):
-    """What of a module is no tensor: which parts train, which buffers are not persistent, extra
-    state, and gradients: their presence (None and zero make two different updates), or their
-    values."""
+    """What of a module is no tensor of its own: which parts train, which buffers are not
+    persistent, extra state, gradients."""
 
     def __init__(self, root: str, module: Any, gradients: str) -> None:
         super().__init__(root)
         self.module = module
         self.gradients = gradients
-
-    def _parameters(self) -> List[Tuple[str, Any]]:
-        return list(self.module.named_parameters())
+        self._archived_gradients: Optional[str] = None  # what the archive kept, in a restore
 
     def _parts(self) -> List[Tuple[str, Any]]:
-        return list(self.module.named_modules())
+        """Every part, also what torch.compile() wraps around one, which has that one's name."""
+        return [(plain_name(name), part) for name, part in self.module.named_modules()]
 
     def _with_extra_state(self) -> List[Tuple[str, Any]]:
         torch_module: Any = next(kind for kind in type(self.module).__mro__
@@ -71,7 +102,7 @@ class ModuleFlags(Component):
                 if type(part).get_extra_state is not torch_module.get_extra_state]
 
     def tree(self) -> Dict[str, Any]:
-        values = self.gradients == VALUES
+        kept = self._archived_gradients or self.gradients
         return {
             "training": {name: part.training for name, part in self._parts()},
             "non_persistent": [f"{name}.{buffer}" if name else buffer
@@ -79,44 +110,44 @@ class ModuleFlags(Component):
                                for buffer in sorted(part._non_persistent_buffers_set)],
             "extra_state": {name: part.get_extra_state()
                             for name, part in self._with_extra_state()},
-            "gradients": {name: parameter.grad if values else parameter.grad is not None
-                          for name, parameter in self._parameters()},
-            "gradients_kept": self.gradients,
+            "gradients": {name: gradient(parameter, kept)
+                          for name, parameter in named_parameters(self.module)},
+            "gradients_kept": kept,
         }
 
     def plan_in(self, archived: Any, storages: Storages) -> Plan:
-        planner = Planner(self.root, storages)
-        if not isinstance(archived, dict) or archived.get("gradients_kept") not in (
-                PRESENCE, VALUES):
-            return planner.keep(self.tree(), "the archive has no flags of a module there")
-        self.gradients = archived["gradients_kept"]
-        live, plan, parameters = self.tree(), planner.plan, dict(self._parameters())
+        planner, live = Planner(self.root, storages), self.tree()
+        kept = archived.get("gradients_kept") if isinstance(archived, dict) else None
+        if kept not in (PRESENCE, VALUES):
+            return planner.keep(live, "the archive has no flags of a module there")
+        plan, path = planner.plan, join(self.root, "gradients")
         for what in ("training", "extra_state", "gradients"):
             planner.same_keys(archived[what], live[what], join(self.root, what), repr)
         if archived["non_persistent"] != live["non_persistent"]:
             planner.problem(self.root, "other buffers are persistent in the archive")
-        plan.value = {**live, "training": archived["training"]}
-        plan.value["extra_state"] = planner.value(live["extra_state"], archived["extra_state"],
-                                                  join(self.root, "extra_state"), owned=True)
+        plan.value = {**live, "training": archived["training"], "gradients_kept": kept}
+        # What get_extra_state() gives may be a copy: new memory is filled, and handed over.
+        plan.value["extra_state"] = planner.value(
+            live["extra_state"], archived["extra_state"], join(self.root, "extra_state"),
+            owned=True, fresh=True)
         plan.value["gradients"] = {
-            name: planner.value(gradient, archived["gradients"][name],
-                                join(join(self.root, "gradients"), name), owned=True,
-                                like=parameters[name])
-            for name, gradient in live["gradients"].items() if name in archived["gradients"]}
+            name: plan_gradient(planner, parameter, archived["gradients"][name], kept,
+                                join(path, name))
+            for name, parameter in named_parameters(self.module) if name in archived["gradients"]}
         plan.calls_user_code = bool(live["extra_state"])
         plan.when_attached(lambda: self._attach(plan.value))
         return plan
 
     def _attach(self, value: Mapping[str, Any]) -> None:
-        zeros_like = importlib.import_module("torch").zeros_like
+        self._archived_gradients = value["gradients_kept"]
         for name, part in self._with_extra_state():
             if name in value["extra_state"]:
-                part.set_extra_state(value["extra_state"][name])
+                call_user(join(join(self.root, "extra_state"), name), "set_extra_state()",
+                          part.set_extra_state, copy_containers(value["extra_state"][name]))
         for name, part in self._parts():
             part.training = value["training"].get(name, part.training)
-        for name, parameter in self._parameters():
-            wanted = value["gradients"].get(name, False)
-            if wanted is True:
-                parameter.grad = zeros_like(parameter)
-            else:
-                parameter.grad = wanted if wanted is not None and wanted is not False else None
+        for name, parameter in named_parameters(self.module):
+            put_gradient(parameter, value["gradients"].get(name))
+
+    def settled(self) -> None:
+        self._archived_gradients = None

@@ -12,13 +12,14 @@ import collections
 import copy
 import re
 import reprlib
+from dataclasses import dataclass
 from typing import Any, Callable, Iterable, List, Optional
 
 from .. import tensors, tree
 from .._dtypes import FLOATING, loaded
 from ..errors import CaptureError, UnsupportedError
 from ..tensors import TensorMemory
-from .component import Fill, Plan
+from .component import Plan
 from .storages import Storages, is_archived, strides_agree
 
 # Stand-ins of a decoded tree for which the program has nothing of that name: see tree.adopt().
@@ -57,10 +58,15 @@ def framework_of(archived: Any, live: Any = MISSING) -> str:
     does not say, by what is live."""
     if getattr(archived, "is_array", False):
         return "numpy"
-    memory = None if live is MISSING else tensors.describe(live)
-    if memory is not None:
-        return memory.framework
-    return "torch" if loaded("torch") is not None else "numpy"
+    return framework_of_value(live) or ("torch" if loaded("torch") is not None else "numpy")
+
+
+def framework_of_value(value: Any) -> Optional[str]:
+    """The library of a tensor or array; None of anything else."""
+    torch, numpy = loaded("torch"), loaded("numpy")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return "torch"
+    return "numpy" if numpy is not None and isinstance(value, numpy.ndarray) else None
 
 
 def device_for(archived: Any, like: Any) -> Any:
@@ -74,15 +80,9 @@ def device_for(archived: Any, like: Any) -> Any:
     return torch.device("cuda", torch.cuda.current_device())
 
 
-def equal(left: Any, right: Any) -> bool:
-    """Are two plain values one and the same in an archive? 1, 1.0 and True are three, 0.0 and -0.0
-    two; a tensor is equal to none."""
-    try:
-        one, memories = tree.encode(left)
-        other, more = tree.encode(right)
-    except CaptureError:
-        return False
-    return not memories and not more and one == other
+def _is_tuple(value: Any) -> bool:
+    """A tuple or a named one; torch.Size holds numbers, and is one value."""
+    return type(value) is tuple or isinstance(value, tuple) and hasattr(value, "_fields")
 
 
 def assign(live: Any, after: Any) -> Any:
@@ -114,7 +114,7 @@ def assign(live: Any, after: Any) -> Any:
         live.clear()
         live.extend(items)
         return live
-    if isinstance(after, tuple):
+    if _is_tuple(after):
         alike = isinstance(live, tuple) and len(live) == len(after)
         own = live if alike else (MISSING,) * len(after)
         return tuple.__new__(type(after), [assign(old, item) for old, item in zip(own, after)])
@@ -126,9 +126,18 @@ def copy_containers(value: Any) -> Any:
     return assign(MISSING, value)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """What may be done at a place of the tree: see Planner.value()."""
+
+    owned: bool
+    fresh: bool
+    like: Any
+
+
 class Planner:
     """Makes one plan. `storages` knows what shares memory; `path` of every method is the place in
-    the tree. `owned` places may get another tensor than they have; in others the live one stays."""
+    the tree."""
 
     def __init__(self, root: str, storages: Storages) -> None:
         self.plan = Plan(root)
@@ -137,18 +146,23 @@ class Planner:
     def problem(self, path: str, text: str) -> None:
         self.plan.problems.append(f"{path}: {text}")
 
-    def value(self, live: Any, archived: Any, path: str, *, owned: bool, like: Any = None) -> Any:
+    def value(self, live: Any, archived: Any, path: str, *, owned: bool, fresh: bool = False,
+              like: Any = None) -> Any:
         """The value after the restore, where the live side has `live` (MISSING: nothing).
         Functions, enums and named tuples are the program's own, when those have the archive's
-        names; else the live ones stay, and that is a problem. `like`: see device_for()."""
+        names; else the live ones stay, and that is a problem.
+
+        `owned`: a tensor that does not agree with the archive's is replaced by a new one; else it
+        stays, and that is a problem. `fresh`: every tensor is a new one. `like`: see
+        device_for()."""
         adopted, problems = tree.adopt(archived, live, path=path)
         self.plan.problems += problems
-        return self._value(live, adopted, path, owned, like)
+        return self._value(live, adopted, path, _Place(owned, fresh, like))
 
-    def _value(self, live: Any, archived: Any, path: str, owned: bool, like: Any) -> Any:
+    def _value(self, live: Any, archived: Any, path: str, place: _Place) -> Any:
         kind = type(archived)
         if is_archived(archived):
-            return self.tensor(live, archived, path, owned=owned, like=like)
+            return self.tensor(live, archived, path, place)
         if kind in _NAMES:
             return None if live is MISSING else live
         if kind in _MAPS:
@@ -156,39 +170,39 @@ class Planner:
             after = copy.copy(archived)
             after.clear()
             for key, item in archived.items():
-                after[key] = self._value(own.get(key, MISSING), item, join(path, key), owned, like)
+                after[key] = self._value(own.get(key, MISSING), item, join(path, key), place)
             return after
-        if kind in (list, collections.deque) or isinstance(archived, tuple):
+        if kind in (list, collections.deque) or _is_tuple(archived):
             known = isinstance(live, (list, tuple, collections.deque))
             items = [self._value(live[at] if known and at < len(live) else MISSING, item,
-                                 join(path, at), owned, like) for at, item in enumerate(archived)]
+                                 join(path, at), place) for at, item in enumerate(archived)]
             if kind is collections.deque:
                 return collections.deque(items, archived.maxlen)
             return items if kind is list else tuple.__new__(kind, items)
         return archived
 
-    def tensor(self, live: Any, archived: Any, path: str, *, owned: bool, like: Any = None) -> Any:
-        """The tensor after the restore, and how its elements come there."""
+    def tensor(self, live: Any, archived: Any, path: str, place: _Place) -> Any:
+        """The tensor after the restore, whose elements the library will write."""
+        framework = framework_of(archived, live)
+        if place.fresh:
+            return self.new(archived, path, framework, place.like)
         memory = None if live is MISSING else memory_of(live, path)
         if memory is None:
-            if not owned:
-                self.problem(path, "a tensor in the archive, and here there is none")
-                return None if live is MISSING else live
-            return self.new(archived, path, framework_of(archived), like)
+            if place.owned:
+                return self.new(archived, path, framework, place.like)
+            self.problem(path, "a tensor in the archive, and here there is none")
+            return None if live is MISSING else live
         faults = self.differences(memory, archived)
         if not faults:
             conflict = self.storages.bind(archived, memory, path)
             if conflict is not None:
                 faults.append(conflict)
-        if faults and owned:
-            self.plan.replaced.append(path)
-            return self.new(archived, path, framework_of(archived, live),
-                            like if like is not None else live)
+        if faults and place.owned:
+            return self.new(archived, path, framework, live if place.like is None else place.like)
         for fault in faults:
             self.problem(path, fault)
         if memory.dtype == archived.dtype and memory.shape == tuple(archived.shape) and \
                 memory.writable:
-            self.plan.fills.append(Fill(path, live, archived))
             self._keep_requires_grad(live, memory, archived, path)
         return live
 
@@ -233,7 +247,6 @@ class Planner:
             assert now is not None  # it is a tensor or an array, made above
             if now.device != archived.device:
                 self.problem(path, f"device {archived.device} in the archive, {now.device} here")
-            self.plan.fills.append(Fill(path, made, archived))
         return made
 
     def keep(self, live: Any, reason: str) -> Plan:
