@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/hex.h"
+#include "device_mirror.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
 #include "save.h"
@@ -145,7 +146,12 @@ static bool can_stage(struct snap_run *run)
     uint64_t bytes = snap_state_image_staging_bytes(&run->inventory);
     if (run->staging_bytes > 0 && bytes > run->staging_bytes)
         return false;
-    return snap_staging_reserve(&run->staging, bytes, NULL) == SNAP_OK;
+    if (snap_staging_reserve(&run->staging, bytes, NULL) != SNAP_OK)
+        return false;
+    for (size_t i = 0; i < run->inventory.storage_count; i++)
+        if (snap_storage_is_mirrored(&run->inventory.storages[i]))
+            snap_staging_pin(&run->staging, run->inventory.storages[i].mirror.device);
+    return true;
 }
 
 /* Write the job behind the training, or now. */
@@ -166,9 +172,9 @@ static void save(struct snap_run *run, bool staged, struct snap_save_job *job,
 enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *stream,
                                   struct snap_ticket **ticket, struct snap_error *err)
 {
-    (void)stream; /* everything captured lies in host memory */
     if (run == NULL)
         return snap_error_set(err, SNAP_INVALID, "capture: no run");
+    run->device_stream = stream;
     enum snap_status status = check_capture(run, step, err);
     if (status == SNAP_OK) {
         snap_run_settle_saves(run, true);

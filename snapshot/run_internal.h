@@ -91,6 +91,8 @@ struct snap_run {
     bool has_difference;
     struct snap_ledger_difference difference;
 
+    void *device_stream; /* the one that the caller named last */
+
     /* Saving. */
     atomic_int requested; /* enum snap_wanted; set by signal handlers */
     int answered;         /* what snap_run_wanted said last */

@@ -121,8 +121,9 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
 {
     struct snap_put_options put = { .no_read_back = run->no_read_back, .pool = job->pool };
     struct snap_archive_plan *plan = NULL;
-    enum snap_status status = snap_archive_plan_new(&job->manifest, job->members,
-                                                    job->member_count, &plan, err);
+    enum snap_status status = snap_state_image_wait(&job->image, err);
+    if (status == SNAP_OK)
+        status = snap_archive_plan_new(&job->manifest, job->members, job->member_count, &plan, err);
     if (status == SNAP_OK)
         status = snap_ledger_file_flush(&run->ledger_file, err);
     if (status == SNAP_OK)

@@ -63,6 +63,10 @@ enum snap_status snap_save_behind_start(struct snap_run *run, struct snap_save_j
 bool snap_save_behind_end(struct snap_run *run, bool wait, struct snap_save_job *job,
                           struct snap_save_result *result, struct snap_error *error);
 
+/* What comes later in the device stream begins when the state has left the device. */
+enum snap_status snap_save_behind_fence(struct snap_run *run, void *stream,
+                                        struct snap_error *err);
+
 /* The state that the job has is saved as `hash`: it is the next archive's parent (run_line.c). */
 void snap_parent_link_saved(struct snap_run *run, const struct snap_save_job *job,
                             const unsigned char hash[SNAP_DIGEST_BYTES]);

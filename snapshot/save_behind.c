@@ -70,6 +70,13 @@ enum snap_status snap_save_behind_start(struct snap_run *run, struct snap_save_j
     return SNAP_OK;
 }
 
+enum snap_status snap_save_behind_fence(struct snap_run *run, void *stream,
+                                        struct snap_error *err)
+{
+    return run->saving == NULL ? SNAP_OK
+                               : snap_state_image_fence(&run->saving->job.image, stream, err);
+}
+
 bool snap_save_behind_end(struct snap_run *run, bool wait, struct snap_save_job *job,
                           struct snap_save_result *result, struct snap_error *error)
 {

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "device/device_ops.h"
 #include "staging.h"
 
 /* What one thread copies at a time: small enough to share a large tensor out, large enough that
@@ -52,8 +53,19 @@ enum snap_status snap_staging_reserve(struct snap_staging *staging, uint64_t byt
     return SNAP_OK;
 }
 
+void snap_staging_pin(struct snap_staging *staging, struct snap_device device)
+{
+    const struct snap_device_ops *ops;
+    if (staging->pinned_by == NULL && staging->base != NULL &&
+        snap_device_find(device, &ops, NULL) == SNAP_OK && ops != NULL &&
+        ops->pin(staging->base, (size_t)staging->capacity))
+        staging->pinned_by = ops;
+}
+
 void snap_staging_release(struct snap_staging *staging)
 {
+    if (staging->pinned_by != NULL)
+        staging->pinned_by->unpin(staging->base);
     if (staging->base != NULL)
         munmap(staging->base, (size_t)staging->capacity);
     *staging = (struct snap_staging)SNAP_STAGING_INIT;

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <snapstate/device.h>
 #include <snapstate/pool.h>
 #include <snapstate/status.h>
 
 struct snap_staging {
     unsigned char *base; /* shared memory without a name; NULL: none is reserved */
     uint64_t capacity;   /* bytes */
+    const struct snap_device_ops *pinned_by; /* NULL: pages like others */
 };
 #define SNAP_STAGING_INIT                                                                          \
     {                                                                                              \
@@ -26,6 +28,8 @@ struct snap_staging {
  * nothing in it. SNAP_NO_MEMORY: the system has none; then none is reserved. */
 enum snap_status snap_staging_reserve(struct snap_staging *staging, uint64_t bytes,
                                       struct snap_error *err);
+/* Make it fit for copies from that device at full speed, where the system allows it. */
+void snap_staging_pin(struct snap_staging *staging, struct snap_device device);
 void snap_staging_release(struct snap_staging *staging);
 
 /* The bytes that a part of `size` bytes takes. */

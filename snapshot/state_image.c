@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "device/device_ops.h"
+#include "device_mirror.h"
 #include "digest/member_digest.h"
 #include "digest/sha256.h"
 #include "digest/tree_digest.h"
 #include "format/listing.h"
 #include "format/member_name.h"
+#include "image_stage.h"
 #include "state_image.h"
 
 static enum snap_status no_memory(uint64_t bytes, struct snap_error *err)
@@ -30,6 +33,9 @@ void snap_state_image_release(struct snap_state_image *image)
     snap_buffer_release(&image->state_json);
     snap_buffer_release(&image->data_json);
     release_pieces(image->streams, image->stream_count);
+    for (size_t i = 0; i < image->copies_count; i++)
+        image->copies[i].ops->copies_free(image->copies[i].copies);
+    free(image->copies);
     release_pieces(image->storages, image->storage_count);
     release_pieces(image->values, image->value_count);
     *image = (struct snap_state_image)SNAP_STATE_IMAGE_INIT;
@@ -131,49 +137,20 @@ static void restore_before(const struct snap_inventory_tensor *tensor, unsigned 
                      tensor->ndim, tensor->shape, tensor->strides);
 }
 
-/* Where the parts of an image go in staging memory, one after the other. */
-struct stager {
-    unsigned char *next; /* NULL: nothing is staged */
-    struct snap_copy *copies;
-    size_t count;
-};
-
-uint64_t snap_state_image_staging_bytes(const struct snap_inventory *inventory)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < inventory->storage_count; i++)
-        bytes += snap_staging_padded(inventory->storages[i].size);
-    for (size_t i = 0; i < inventory->value_count; i++)
-        bytes += snap_staging_padded(inventory->values[i].size);
-    return bytes;
-}
-
-static void *stage(struct stager *stager, uint64_t size)
-{
-    void *place = stager->next;
-    stager->next += snap_staging_padded(size);
-    return place;
-}
-
-/* A copy of it, made with all the others. */
-static void stage_copy(struct stager *stager, struct snap_image_piece *piece, const void *from,
-                       uint64_t size)
-{
-    void *place = stage(stager, size);
-    stager->copies[stager->count++] =
-        (struct snap_copy){ .to = place, .from = from, .size_bytes = (size_t)size };
-    *piece = (struct snap_image_piece){ .data = place, .size = size };
-}
-
 static enum snap_status take_storage(const struct snap_inventory *inventory, size_t index,
-                                     bool changed, struct stager *stager,
+                                     bool changed, struct snap_stager *stager,
                                      struct snap_image_piece *piece, struct snap_error *err)
 {
     const struct snap_inventory_storage *storage = &inventory->storages[index];
     const struct snap_inventory_tensor *tensor = &inventory->tensors[storage->tensor];
     enum snap_status status = SNAP_OK;
+    if (snap_stager_is_on(stager) && !storage->packed && snap_storage_is_mirrored(storage))
+        return snap_stage_device(stager, storage, piece, err);
+    status = snap_mirror_fetch(stager->run, index, err);
+    if (status != SNAP_OK)
+        return status;
     if (storage->packed) {
-        void *place = stager->next != NULL ? stage(stager, storage->size) : NULL;
+        void *place = snap_stager_is_on(stager) ? snap_stage_room(stager, storage->size) : NULL;
         if (place == NULL) {
             status = own_piece(piece, storage->size, err);
             place = piece->owned;
@@ -185,8 +162,8 @@ static enum snap_status take_storage(const struct snap_inventory *inventory, siz
                         tensor->shape, tensor->strides);
     } else if (changed) {
         status = copy_piece(piece, storage->base, storage->size, err);
-    } else if (stager->next != NULL) {
-        stage_copy(stager, piece, storage->base, storage->size);
+    } else if (snap_stager_is_on(stager)) {
+        snap_stage_copy(stager, piece, storage->base, storage->size);
     } else {
         piece->data = storage->base;
         piece->size = storage->size;
@@ -195,7 +172,7 @@ static enum snap_status take_storage(const struct snap_inventory *inventory, siz
 }
 
 static enum snap_status take_storages(const struct snap_inventory *inventory, unsigned flags,
-                                      struct stager *stager, struct snap_state_image *image,
+                                      struct snap_stager *stager, struct snap_state_image *image,
                                       struct snap_error *err)
 {
     bool before = (flags & SNAP_IMAGE_BEFORE_STEP) != 0;
@@ -226,13 +203,13 @@ static enum snap_status take_streams(const struct snap_inventory *inventory, uns
     return status;
 }
 
-static void take_values(const struct snap_inventory *inventory, struct stager *stager,
+static void take_values(const struct snap_inventory *inventory, struct snap_stager *stager,
                         struct snap_state_image *image)
 {
     for (size_t i = 0; i < inventory->value_count; i++) {
         const struct snap_inventory_value *value = &inventory->values[i];
-        if (stager->next != NULL) {
-            stage_copy(stager, &image->values[i], value->data, value->size);
+        if (snap_stager_is_on(stager)) {
+            snap_stage_copy(stager, &image->values[i], value->data, value->size);
         } else {
             image->values[i].data = value->data;
             image->values[i].size = value->size;
@@ -267,7 +244,7 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
 {
     const struct snap_inventory *inventory = &run->inventory;
     bool whole = (flags & SNAP_IMAGE_FOR_DIGEST) == 0;
-    struct stager stager = { .next = NULL };
+    struct snap_stager stager = { .run = run, .image = image };
     enum snap_status status =
         new_pieces(inventory->stream_count, &image->streams, &image->stream_count, err);
     if (status == SNAP_OK)
@@ -276,13 +253,8 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
         status = new_pieces(inventory->value_count, &image->values, &image->value_count, err);
     if (status == SNAP_OK)
         status = take_streams(inventory, flags, image, err);
-    if (status == SNAP_OK && (flags & SNAP_IMAGE_STAGED) != 0) {
-        size_t parts = inventory->storage_count + inventory->value_count;
-        stager.next = run->staging.base;
-        stager.copies = calloc(parts + 1, sizeof *stager.copies);
-        if (stager.copies == NULL)
-            status = no_memory(parts * sizeof *stager.copies, err);
-    }
+    if (status == SNAP_OK && (flags & SNAP_IMAGE_STAGED) != 0)
+        status = snap_stager_begin(&stager, err);
     if (status == SNAP_OK)
         status = take_storages(inventory, flags, &stager, image, err);
     if (status == SNAP_OK && (flags & SNAP_IMAGE_BEFORE_STEP) != 0)
@@ -292,8 +264,8 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
         status = snap_data_doc_encode(&run->data, &image->data_json, err);
     if (status == SNAP_OK && whole)
         take_values(inventory, &stager, image);
-    if (status == SNAP_OK && stager.count > 0)
-        status = snap_copy_all(run->pool, stager.copies, stager.count, err);
+    if (status == SNAP_OK)
+        status = snap_stager_end(&stager, err);
     free(stager.copies);
     if (status == SNAP_OK && whole)
         status = take_state_json(run, image, err);

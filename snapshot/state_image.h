@@ -30,6 +30,13 @@ struct snap_image_piece {
     void *owned;
 };
 
+/* Copies from a device that go on after the image is taken. */
+struct snap_image_copies {
+    const struct snap_device_ops *ops;
+    struct snap_device device;
+    struct snap_device_copies *copies;
+};
+
 struct snap_state_image {
     struct snap_buffer state_json;
     struct snap_buffer data_json;
@@ -39,6 +46,8 @@ struct snap_state_image {
     size_t stream_count;
     size_t storage_count;
     size_t value_count;
+    struct snap_image_copies *copies; /* one for each device */
+    size_t copies_count;
 };
 #define SNAP_STATE_IMAGE_INIT                                                                      \
     {                                                                                              \
@@ -57,6 +66,12 @@ enum snap_status snap_streams_check(const struct snap_inventory *inventory, stru
 enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
                                        struct snap_state_image *image, struct snap_error *err);
 void snap_state_image_release(struct snap_state_image *image);
+/* A staged image of tensors in a device's memory: hold what comes later in the stream until they
+ * are copied; wait until they are. Other images are whole when they are taken. */
+enum snap_status snap_state_image_fence(const struct snap_state_image *image, void *stream,
+                                        struct snap_error *err);
+enum snap_status snap_state_image_wait(const struct snap_state_image *image,
+                                       struct snap_error *err);
 /* Bytes of staging memory that an image takes. */
 uint64_t snap_state_image_staging_bytes(const struct snap_inventory *inventory);
 

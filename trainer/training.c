@@ -28,7 +28,9 @@ static enum snap_status open_device(struct trn_training *t,
     TRY(snap_device_parse(name, &device, err));
     if (device.kind != SNAP_DEVICE_CPU)
         return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "device %s: this build trains on the CPU: use --device cpu", name);
+                              "device %s: the trainer of this version trains on the CPU: use "
+                              "--device cpu",
+                              name);
     TRY(snap_pool_new(options->threads != 0 ? options->threads : t->config.threads, &t->pool, err));
     TRY(trn_arithmetic_check(t->pool, err));
     return trn_backend_open(NULL, t->pool, &t->backend, err);

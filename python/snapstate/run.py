@@ -366,10 +366,14 @@ class Run:
             self._stopped_with = snapshot_hash
         return snapshot_hash
 
+    def wait(self) -> None:
+        """Until the snapshot under way, if there is one, is durable. An error of it comes here."""
+        self._handle.wait()
+
     def finish(self) -> None:
         """The last snapshot, unless there is one of this step; it is durable after."""
         if self._replay is None and self._steps > 0:
-            self._handle.wait()
+            self.wait()
             if self._captured_step != self._steps:
                 self.save()
 

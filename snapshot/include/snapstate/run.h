@@ -94,8 +94,8 @@ struct snap_run_tensor {
     size_t size_bytes;       /* sizeof(struct snap_run_tensor) */
     const char *root;        /* "model", "optimizer": [A-Za-z0-9_][A-Za-z0-9._-]* */
     const char *name;        /* UTF-8, unique in its root; copied */
-    void *data;              /* element 0; borrowed until close */
-    struct snap_device device;
+    void *data;              /* element 0, in the memory of `device`; borrowed until close */
+    struct snap_device device; /* as snap_device_parse gives it */
     enum snap_dtype dtype;
     size_t ndim;
     const uint64_t *shape;   /* ndim elements; copied */
@@ -195,7 +195,8 @@ enum snap_status snap_file_digest(const char *path, unsigned char sha256[SNAP_DI
  * nothing was changed. SNAP_CORRUPT: the archive, `latest` or the ledger is damaged. With this and
  * every other failure nothing was changed, unless the text says "unusable": then memory is not to
  * be trained on. *receipt (NULL: not wanted) is owned by the caller; also made with SNAP_ABSENT.
- * `stream` is a cudaStream_t, or NULL. */
+ * `stream` is a cudaStream_t, or NULL, the default one: tensors of a device are copied in its
+ * order. Calls without a stream use the one that was given last. */
 enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
                                   struct snap_receipt **receipt, struct snap_error *err);
 
@@ -258,7 +259,9 @@ enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *er
  * since stands in no line. SNAP_INVALID: none was begun, or before_update was called. */
 enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *err);
 
-/* The fence: weights, moments and other tensors may change after it returns. */
+/* The fence: weights, moments and other tensors may change after it returns; those of a device by
+ * what comes later in `stream` (a cudaStream_t; NULL: the default one), which waits until a save
+ * that was captured has copied them. */
 enum snap_status snap_run_before_update(struct snap_run *run, void *stream,
                                         struct snap_error *err);
 
@@ -346,8 +349,10 @@ struct snap_ticket;
 
 /* Take the state after `step` (the last step done; 0 before the first) and save it as an archive:
  * it is copied into staging memory, and a thread of the run's own writes it from there while the
- * training goes on. A capture while another save is under way waits for that one. On return the
- * caller's memory may change as before_update says. A snapshot of this step that is
+ * training goes on. What lies in a device's memory is copied behind what is in `stream` now, and
+ * leaves the device while the next forward and backward pass go on, which must not change it but
+ * where changes_in_forward says so. A capture while another save is under way waits for that one.
+ * On return the caller's memory may change as before_update says. A snapshot of this step that is
  * there already and intact, with the same state and chain, is success; a damaged one is replaced,
  * with an event; another state is SNAP_DIFFERS. How the save itself went is told by snap_run_wait,
  * or else by the next snap_run_step, snap_run_capture or snap_run_close. *ticket (NULL: not wanted)
