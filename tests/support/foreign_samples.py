@@ -97,6 +97,28 @@ def hostile_pickles():
                  "with all that it refers to, it has more than")
     yield Sample("laughs_dup", "2^200 values by DUP", b"N" + b"2\x86" * 62 + b".", 4,
                  "with all that it refers to|inside each other")
+    yield Sample("laughs_small", "a million values by references, of 140 bytes", laughs(7), 4,
+                 "it has more than 262[0-9]+ values")
+    long = "x" * 500000
+    for what, opcode in (("text", text_opcode(long)),
+                         ("bytes", b"B" + struct.pack("<I", len(long)) + long.encode())):
+        yield Sample(f"repeated_{what}", f"{what} of half a megabyte, used a thousand times",
+                     b"\x80\x04(" + opcode + b"\x94" + b"h\0" * 1000 + b"l.", 4,
+                     "more than [0-9]+ bytes of text")
+    yield Sample("repeated_array", "the same half megabyte as three hundred arrays",
+                 b"\x80\x04B" + struct.pack("<I", len(long)) + long.encode() + b"\x940(" +
+                 (b"cnumpy\nndarray\n(J" + struct.pack("<I", len(long)) + b"t" +
+                  text_opcode("|u1") + b"h\0\x87R") * 300 + b"l.", 4,
+                 "more than [0-9]+ bytes of text")
+    yield Sample("repeated_key", "a key of half a megabyte in a thousand dicts",
+                 b"\x80\x04" + text_opcode(long) + b"\x940(" + b"}h\0Ns" * 1000 + b"l.", 4,
+                 "more than [0-9]+ bytes of text")
+    yield Sample("compared_keys", "two long keys that differ in the end, in a thousand dicts",
+                 b"\x80\x04" + text_opcode(long + "1") + b"\x940" + text_opcode(long + "2") +
+                 b"\x940(" + b"}(h\0Nh\1Nu" * 1000 + b"l.", 4, "more than [0-9]+ bytes of keys")
+    yield Sample("dropped", "lists of three million references, which are dropped again",
+                 b"\x80\x04(" + (b"](N" + b"2" * 3000000 + b"e0") * 3 + b"l.", 4,
+                 "containers have more than 8388608 items")
     yield Sample("deep", "a hundred thousand tuples inside each other",
                  b"\x80\x02N" + b"\x85" * 100000 + b".", 4, "inside each other")
     yield Sample("deep_lists", "a hundred thousand open marks", b"(" * 100000, 4,
