@@ -26,7 +26,7 @@
 #define SNAP_MAX_PICKLE_NODES 4194304u
 /* Of these, how many a file may have for each of its bytes, and beside: a number that is written
  * with its dtype by reference takes 13 bytes and is 17 values. */
-#define SNAP_MAX_PICKLE_NODES_A_BYTE 4u
+#define SNAP_MAX_PICKLE_NODES_A_BYTE 2u
 #define SNAP_MAX_PICKLE_REPEATED_NODES 262144u
 /* Bytes of a name on the short list of callables, and of text shown in messages. */
 #define SNAP_MAX_PICKLE_NAME_BYTES 80
