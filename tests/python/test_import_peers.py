@@ -406,6 +406,44 @@ def check_hf_trainer(tap, folder, numpy, torch):
                f"HF Trainer, {label}: its own file again", found)
 
 
+def give_states(folder, torch, form):
+    """Export all random states: the file's dict, and what was left out."""
+    said = json.loads(folder.snap("export", "taken.snap.tar", "--to", form, "-o", "given",
+                                  "--json"))["result"]["left_out"]
+    return torch_load(torch, (folder.path / "given").read_bytes()), said
+
+
+def check_left_out(tap, folder, numpy, torch):
+    """What a form has no place for is told: a device behind a gap, a second stream of a kind."""
+    devices = {index: cuda_state(torch, 40 + index) for index in (0, 1, 3)}
+    for missing in (2, 1, 0):
+        files = [f"torch_cuda.{index}=" + folder.write(f"{index}.bin", bytes(state.tolist()))
+                 for index, state in devices.items() if index != missing]
+        folder.take(*files, more=("--as", "torch_cuda"))
+        if missing == 0:
+            done = subprocess.run([SNAP, "export", "taken.snap.tar", "--to", "hf-trainer", "-o",
+                                   "x"], cwd=folder.path, stderr=subprocess.PIPE, text=True)
+            tap.ok("no state of that form" in done.stderr and not (folder.path / "x").exists(),
+                   "without device 0 there is nothing to write", done)
+            continue
+        for form, key in (("accelerate", "torch_cuda_manual_seed"), ("hf-trainer", "cuda")):
+            again, said = give_states(folder, torch, form)
+            found = again[key] if isinstance(again[key], list) else [again[key]]
+            tap.ok(len(found) == missing and
+                   all(torch.equal(state, devices[i]) for i, state in enumerate(found)) and
+                   any(line.startswith("torch_cuda.3: the form has the devices from 0 on")
+                       for line in said),
+                   f"{form}: the devices before {missing}, and the others are told", found, said)
+    python, legacy, cpu = states(numpy, torch, 4)
+    folder.write("rng_state.pth", torch_bytes(torch, {"python": python, "numpy": legacy,
+                                                      "cpu": cpu}))
+    folder.take("rng_state.pth", "augment=" + folder.write("augment.pkl", pickle.dumps(python)))
+    for form in ("accelerate", "hf-trainer"):
+        said = give_states(folder, torch, form)[1]
+        tap.ok("augment: the form has no key for it" in said,
+               f"{form}: a second stream of a kind is told", said)
+
+
 def check_lists(tap, folder, numpy, torch):
     """composer/utils/reproducibility.py, get_rng_state, in a checkpoint; and
     megatron/training/checkpointing.py, get_rng_state."""
@@ -490,7 +528,8 @@ def main():
             return tap.done()
         check_torch_streams(tap, folder, torch)
         check_tensors(tap, folder, torch)
-        for check in (check_accelerate, check_hf_trainer, check_lists, check_lightning):
+        for check in (check_accelerate, check_hf_trainer, check_left_out, check_lists,
+                      check_lightning):
             check(tap, folder, numpy, torch)
     return tap.done()
 
