@@ -444,6 +444,40 @@ def check_left_out(tap, folder, numpy, torch):
                f"{form}: a second stream of a kind is told", said)
 
 
+def check_two_files(tap, folder, numpy, torch):
+    """Two files of one layout: what they share in names stands behind the names given."""
+    value = {"model": {"w": torch.ones(2)}, "rng_state": [{
+        "random_rng_state": states(numpy, torch, 7)[0], "np_rng_state": states(numpy, torch, 7)[1],
+        "torch_rng_state": states(numpy, torch, 7)[2], "cuda_rng_state": cuda_state(torch, 7)}]}
+    own = ["python", "numpy", "torch", "torch_cuda.0"]
+    folder.write("one.pt", torch_bytes(torch, value))
+    found = folder.take("one.pt", "b=one.pt")
+    tap.ok([root["name"] for root in found["roots"]] == ["model", "b.model"] and
+           names(found) == own + ["b." + name for name in own],
+           "two checkpoints: parts and streams of the second", found)
+    rng = {"python": value["rng_state"][0]["random_rng_state"],
+           "numpy": value["rng_state"][0]["np_rng_state"],
+           "cpu": value["rng_state"][0]["torch_rng_state"], "cuda": [cuda_state(torch, 7)]}
+    folder.write("rng.pth", torch_bytes(torch, rng))
+    found = folder.take("rng.pth", "b=rng.pth")
+    tap.ok(names(found) == own + ["b." + name for name in own],
+           "two files of random states: the devices' too", found)
+    composer = {"state": {"model": {}, "rest": 1}, "rng": value["rng_state"], "more": 2}
+    folder.write("ba1.pt", torch_bytes(torch, composer))
+    found = folder.take("ba1.pt", "b=ba1.pt")
+    tap.ok([root["name"] for root in found["roots"]] ==
+           ["model", "ba1", "composer", "b.model", "b", "b.composer"] and
+           len(names(found)) == 8, "two of Composer's", found)
+    for cuda in ("cuda:0", 5):
+        folder.write("rng.pth", torch_bytes(torch, {**rng, "cuda": cuda}))
+        gaps = folder.take("rng.pth")["not_captured"]
+        tap.ok([gap["name"] for gap in gaps] == ["rng.pth: torch_cuda.0"],
+               f"a CUDA state that is {cuda!r} is told", gaps)
+    folder.write("rng.pth", torch_bytes(torch, {**rng, "cuda": None}))
+    found = folder.take("rng.pth")
+    tap.ok(names(found) == own[:3] and found["not_captured"] == [], "and None is none", found)
+
+
 def check_lists(tap, folder, numpy, torch):
     """composer/utils/reproducibility.py, get_rng_state, in a checkpoint; and
     megatron/training/checkpointing.py, get_rng_state."""
@@ -528,8 +562,8 @@ def main():
             return tap.done()
         check_torch_streams(tap, folder, torch)
         check_tensors(tap, folder, torch)
-        for check in (check_accelerate, check_hf_trainer, check_left_out, check_lists,
-                      check_lightning):
+        for check in (check_accelerate, check_hf_trainer, check_left_out, check_two_files,
+                      check_lists, check_lightning):
             check(tap, folder, numpy, torch)
     return tap.done()
 
