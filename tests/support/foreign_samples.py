@@ -207,12 +207,15 @@ def hostile_files():
                      "'shape': (4611686018427387904,)}"), 5, "do not agree")
     yield Sample("safetensors_large", "a header of exabytes", b"\xff" * 8 + b"{", 5,
                  "neither a file of torch.save")
+    yield Sample("safetensors_cut", "a header that ends with the file",
+                 safetensors('{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}', b"")[:40],
+                 5, "a header of 53 bytes, and the file has 32 more: it is cut off")
     yield Sample("safetensors_overlap", "two tensors over the same bytes", safetensors(
         '{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},'
         '"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}', b"123"), 5, "overlaps")
     yield Sample("json_deep", "a hundred thousand arrays inside each other", b"[" * 100000, 4,
                  "inside each other")
-    yield Sample("empty", "no bytes at all", b"", 5, "neither a file of torch.save")
+    yield Sample("empty", "no bytes at all", b"", 5, "it is empty")
     yield Sample("text", "a text", b"hello\n", 5, "neither a file of torch.save")
 
 
