@@ -110,11 +110,19 @@ enum snap_status snap_foreign_state_add_stream(struct snap_foreign_state *state,
     return status;
 }
 
+const char *snap_foreign_text_behind(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(text, name, length) == 0 && strncmp(text + length, ": ", 2) == 0
+               ? text + length + 2
+               : text;
+}
+
 enum snap_status snap_foreign_state_add_gap(struct snap_foreign_state *state, const char *name,
                                             const char *reason, struct snap_error *err)
 {
     char clean[1000];
-    snap_text_clean(reason, clean, sizeof clean);
+    snap_text_clean(snap_foreign_text_behind(reason, name), clean, sizeof clean);
     struct snap_foreign_gap gap = { strdup(name), strdup(clean) };
     struct snap_foreign_gap *moved = snap_array_grow(state->gaps, state->gap_count, sizeof *moved);
     if (moved != NULL)

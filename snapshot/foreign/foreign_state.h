@@ -62,10 +62,14 @@ enum snap_status snap_foreign_state_add_root(struct snap_foreign_state *state, c
 enum snap_status snap_foreign_state_add_stream(struct snap_foreign_state *state, const char *name,
                                                const char *kind, int rank, void *bytes,
                                                size_t size_bytes, struct snap_error *err);
+/* A reason that begins with the name, as messages do, is kept without it. */
 enum snap_status snap_foreign_state_add_gap(struct snap_foreign_state *state, const char *name,
                                             const char *reason, struct snap_error *err);
 enum snap_status snap_foreign_state_add_block(struct snap_foreign_state *state,
                                               unsigned char *block, struct snap_error *err);
+
+/* What stands behind "NAME: " at the beginning of a message; all of it where it has no such. */
+const char *snap_foreign_text_behind(const char *text, const char *name);
 
 /* Two files may say the step; SNAP_INVALID when they differ. `what` is the second. */
 enum snap_status snap_foreign_state_set_step(struct snap_foreign_state *state, uint64_t step,

@@ -118,7 +118,10 @@ static enum snap_status keep(struct snap_foreign_source *source, const char *nam
         return snap_foreign_state_add_gap(source->state, place, cause->text, err);
     if (status == SNAP_CORRUPT)
         status = SNAP_INVALID; /* the caller's word for it was wrong */
-    return snap_error_set(err, status, "%s: %s", source->name, cause->text);
+    const char *slash = strrchr(source->name, '/');
+    return snap_error_set(
+        err, status, "%s: %s", source->name,
+        snap_foreign_text_behind(cause->text, slash != NULL ? slash + 1 : source->name));
 }
 
 enum snap_status snap_foreign_streams_add(struct snap_foreign_source *source, const char *name,

@@ -125,6 +125,8 @@ fails 2 "a kind that is none" '"dice" is neither a kind of stream nor' \
 
 fails 2 "a state that is no such" "cuda.pkl: .*torch_cpu.*16" \
     "$SNAP" import cuda.pkl --as torch_cpu -o as3.snap.tar
+"$SNAP" import cuda.pkl --as torch_cpu -o as3.snap.tar 2>err
+same "the file is named once" "1" "$(grep -o 'cuda\.pkl' err | wc -l)"
 fails 2 "tensors as another layout" "its layout is state-dict, not accelerate" \
     "$SNAP" import model.safetensors --as accelerate -o as3.snap.tar
 fails 2 "tensors as a stream" "it holds several arrays" \

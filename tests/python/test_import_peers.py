@@ -244,7 +244,7 @@ def torch_bytes(torch, value, old=False):
 
 
 def torch_load(torch, data):
-    return torch.load(io.BytesIO(data))
+    return torch.load(io.BytesIO(data), weights_only=False)
 
 
 def torch_states(torch):
@@ -313,6 +313,33 @@ def check_tensors(tap, folder, torch):
                pointers["own"] != pointers["base"], f"{form}: what shared memory still does",
                pointers)
         tap.ok(found["not_captured"] == [], f"{form}: nothing was left out", found)
+
+
+class Rebuilt:
+    """Pickled as torch 2.5 and later pickle a tensor with attributes and flags."""
+
+    def __init__(self, torch, attributes, metadata):
+        arguments = (torch.ones(2).storage(), 0, (2,), (1,), False, collections.OrderedDict())
+        self.made = (torch._tensor._rebuild_from_type_v2,
+                     (torch._utils._rebuild_tensor_v2, torch.Tensor,
+                      arguments + ((metadata,) if metadata else ()), attributes))
+
+    def __reduce__(self):
+        return self.made
+
+
+def check_left_out_tensors(tap, folder, torch):
+    """A tensor that cannot be kept is told by its path, once; a Buffer's attributes are no more
+    than its module's."""
+    value = {"buffer": Rebuilt(torch, {"persistent": True, "_is_buffer": True}, {}),
+             "own": Rebuilt(torch, {"persistent": True, "colour": "red"}, {}),
+             "conjugate": Rebuilt(torch, {}, {"conj": True})}
+    found = folder.take(folder.write("value.pt", torch_bytes(torch, value)))
+    reasons = {gap["name"]: gap["reason"] for gap in found["not_captured"]}
+    tap.ok(found["roots"][0]["tensors"] == 1 and
+           reasons.get("value/own") == "a tensor with attributes of its own" and
+           reasons.get("value/conjugate", "").startswith("a tensor with metadata"),
+           "tensors with attributes: a Buffer is taken, others are told", found)
 
 
 def differences(torch, a, b, path=""):
@@ -562,6 +589,7 @@ def main():
             return tap.done()
         check_torch_streams(tap, folder, torch)
         check_tensors(tap, folder, torch)
+        check_left_out_tensors(tap, folder, torch)
         for check in (check_accelerate, check_hf_trainer, check_left_out, check_two_files,
                       check_lists, check_lightning):
             check(tap, folder, numpy, torch)
