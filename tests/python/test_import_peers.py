@@ -225,6 +225,20 @@ def check_arrays(tap, folder, numpy):
                f"arrays in a pickle of protocol {protocol}", list(again))
 
 
+def check_python_2(tap, folder, numpy):
+    """Arrays as NumPy under Python 2 pickled them: their bytes are a str."""
+    head = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\x01b\x87R(K\x01"
+    dtype = b"cnumpy\ndtype\nU\x02i2K\0K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xff" \
+            b"J\xff\xff\xff\xffK\0tb"
+    for what, raw in (("ASCII", b"\1\0\x7f\0"), ("any", b"\xff\xff\0\x80")):
+        data = b"\x80\x02" + head + b"K\x02\x85" + dtype + b"\x89U\x04" + raw + b"tb."
+        folder.take("a=" + folder.write("a.pkl", data))
+        folder.give("npy", "--tensors", "a")
+        tap.ok(equal_arrays(numpy, numpy.load(folder.path / "given"),
+                            pickle.loads(data, encoding="latin1")),
+               f"an array of Python 2, of {what} bytes")
+
+
 def again_bytes(values):
     return sum(value.nbytes for value in values.values())
 
@@ -582,6 +596,7 @@ def main():
         check_numpy_legacy(tap, folder, numpy)
         check_numpy_generators(tap, folder, numpy)
         check_arrays(tap, folder, numpy)
+        check_python_2(tap, folder, numpy)
         try:
             import torch
         except ImportError as problem:
