@@ -184,6 +184,15 @@ def check_numpy_generators(tap, folder, numpy):
                         != expected.integers(0, 2**31, 9, dtype=numpy.int32).tolist():
                     wrong.append(f"protocol {protocol}: {found}")
         tap.empty(wrong, f"NumPy's Generator over {engine}, inside a dict: the same draws")
+    made = {"x" * 70: [numpy.random.default_rng(seed) for seed in (1, 2)],
+            "a b": numpy.random.default_rng(3), "a_b": numpy.random.default_rng(4)}
+    made["again"] = [made["a b"]] * 9  # one object is one stream
+    found = folder.take("s=" + folder.write("loader.pkl", pickle.dumps(made, 4)))
+    given = [pickle.loads(folder.give("pickle", "--stream", name)) for name in names(found)]
+    tap.ok(given == [each.bit_generator.state for each in (*made["x" * 70], made["a b"],
+                                                           made["a_b"])] and
+           names(found)[1:] == ["s_" + "x" * 60 + "_2", "s_a_b", "s_a_b_2"],
+           "Generators whose places are one name: each is kept", found)
     state = numpy.random.PCG64(3).state
     found = folder.take(folder.write("rng.json", json.dumps(state).encode()))
     tap.ok(kinds(found) == {"numpy_pcg64": "numpy_pcg64"} and
