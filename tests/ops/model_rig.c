@@ -14,19 +14,19 @@
 
 /* Every kind of layer. */
 const struct trn_layer_spec rig_layers[RIG_LAYERS] = {
-    { TRN_LAYER_CONV2D, "conv1", 6, true, RIG_WINDOW(3, 1, 1), 0, 0, 0 },
-    { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 0.1, 0 },
-    { TRN_LAYER_RELU, "relu1", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(2, 0, 0), 0, 0, 0 },
-    { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 0.25 },
-    { TRN_LAYER_CONV2D, "conv2", 7, false, RIG_WINDOW(2, 1, 1), 0, 0, 0 },
-    { TRN_LAYER_GELU, "gelu1", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_AVGPOOL, "pool2", 0, false, RIG_WINDOW(2, 1, 0), 0, 0, 0 },
-    { TRN_LAYER_FLATTEN, "flat", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_LINEAR, "fc1", 17, true, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_BATCHNORM, "bn2", 0, false, { 0 }, 1e-3, 0.05, 0 },
-    { TRN_LAYER_DROPOUT, "drop2", 0, false, { 0 }, 0, 0, 0.5 },
-    { TRN_LAYER_LINEAR, "fc2", RIG_CLASSES, true, { 0 }, 0, 0, 0 },
+    { TRN_LAYER_CONV2D, "conv1", 6, true, RIG_WINDOW(3, 1, 1), 0, 0, 0, 0, NULL },
+    { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 0.1, 0, 0, NULL },
+    { TRN_LAYER_RELU, "relu1", 0, false, { 0 }, 0, 0, 0, 0, NULL },
+    { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(2, 0, 0), 0, 0, 0, 0, NULL },
+    { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 0.25, 0, NULL },
+    { TRN_LAYER_CONV2D, "conv2", 7, false, RIG_WINDOW(2, 1, 1), 0, 0, 0, 0, NULL },
+    { TRN_LAYER_GELU, "gelu1", 0, false, { 0 }, 0, 0, 0, 0, NULL },
+    { TRN_LAYER_AVGPOOL, "pool2", 0, false, RIG_WINDOW(2, 1, 0), 0, 0, 0, 0, NULL },
+    { TRN_LAYER_FLATTEN, "flat", 0, false, { 0 }, 0, 0, 0, 0, NULL },
+    { TRN_LAYER_LINEAR, "fc1", 17, true, { 0 }, 0, 0, 0, 0, NULL },
+    { TRN_LAYER_BATCHNORM, "bn2", 0, false, { 0 }, 1e-3, 0.05, 0, 0, NULL },
+    { TRN_LAYER_DROPOUT, "drop2", 0, false, { 0 }, 0, 0, 0.5, 0, NULL },
+    { TRN_LAYER_LINEAR, "fc2", RIG_CLASSES, true, { 0 }, 0, 0, 0, 0, NULL },
 };
 
 const struct trn_optimizer_spec rig_optimizers[RIG_OPTIMIZERS] = {

@@ -262,17 +262,21 @@ static void wrong_models_are_refused(void **state)
         struct trn_layer_spec spec;
         const char *text;
     } wrong[] = {
-        { 9, { TRN_LAYER_LINEAR, "fc.1", 17, true, { 0 }, 0, 0, 0 }, "fc.1" },
-        { 9, { TRN_LAYER_LINEAR, "Conv1", 17, true, { 0 }, 0, 0, 0 }, "has it already" },
-        { 9, { TRN_LAYER_LINEAR, "fc1", 0, true, { 0 }, 0, 0, 0 }, "fc1" },
-        { 8, { TRN_LAYER_RELU, "relu2", 0, false, { 0 }, 0, 0, 0 }, "put a flatten layer" },
-        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(9, 0, 0), 0, 0, 0 }, "larger" },
-        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(2, 0, 2), 0, 0, 0 }, "padding" },
-        { 3, { TRN_LAYER_AVGPOOL, "pool1", 0, false, { 0 }, 0, 0, 0 }, "kernel" },
-        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 0.0, 0.1, 0 }, "eps" },
-        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 1.5, 0 }, "momentum" },
-        { 4, { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 1.0 }, "probability" },
-        { 12, { TRN_LAYER_LINEAR, "fc2", 6, true, { 0 }, 0, 0, 0 }, "expected a vector of 5" },
+        { 9, { TRN_LAYER_LINEAR, "fc-1", 17, true, { 0 }, 0, 0, 0, 0, NULL }, "fc-1" },
+        { 9, { TRN_LAYER_LINEAR, "Conv1", 17, true, { 0 }, 0, 0, 0, 0, NULL }, "has it already" },
+        { 9, { TRN_LAYER_LINEAR, "fc1", 0, true, { 0 }, 0, 0, 0, 0, NULL }, "fc1" },
+        { 8, { TRN_LAYER_RELU, "relu2", 0, false, { 0 }, 0, 0, 0, 0, NULL },
+          "put a flatten layer" },
+        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(9, 0, 0), 0, 0, 0, 0, NULL },
+          "larger" },
+        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(2, 0, 2), 0, 0, 0, 0, NULL },
+          "padding" },
+        { 3, { TRN_LAYER_AVGPOOL, "pool1", 0, false, { 0 }, 0, 0, 0, 0, NULL }, "kernel" },
+        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 0.0, 0.1, 0, 0, NULL }, "eps" },
+        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 1.5, 0, 0, NULL }, "momentum" },
+        { 4, { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 1.0, 0, NULL }, "probability" },
+        { 12, { TRN_LAYER_LINEAR, "fc2", 6, true, { 0 }, 0, 0, 0, 0, NULL },
+          "expected a vector of 5" },
     };
     struct snap_pool *pool = NULL;
     struct trn_backend *backend = NULL;
