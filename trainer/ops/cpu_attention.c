@@ -15,7 +15,8 @@
 #define TILE_ROWS 4
 
 /* out(i, j) = DOT of a(i, k) and b(k, j) over begin <= k < end; `begin` is a multiple of TRN_KC,
- * and what comes before it is +0 in a. */
+ * and what comes before it is +0 in a. A total that begins with +0 never is -0, so that DOT's last
+ * + 0.0f has nothing to do. */
 struct product {
     size_t rows, columns, begin, end;
     const float *a;
@@ -59,7 +60,7 @@ static inline __attribute__((always_inline)) void tile(const struct product *p, 
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
             trn_vec_store(p->out + (i + (size_t)r) * p->out_row + j + (size_t)v * TRN_VEC_WIDTH,
-                          total[r][v] + trn_vec_set(0.0f));
+                          total[r][v]);
         }
     }
 }
@@ -76,7 +77,7 @@ static void single(const struct product *p, size_t i, size_t j)
         }
         total = total + part;
     }
-    p->out[i * p->out_row + j] = total + 0.0f;
+    p->out[i * p->out_row + j] = total;
 }
 
 static void multiply(const struct product *p)
