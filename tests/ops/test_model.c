@@ -21,12 +21,13 @@
 #include "optim/schedule.h"
 
 /* The hash of RIG_STEPS steps: losses, norms, scalars, then all tensors and gradients. */
-static void train(const char *isa, unsigned threads, unsigned shards, int optimizer, char hex[65])
+static void train(enum rig_kind kind, const char *isa, unsigned threads, unsigned shards,
+                  int optimizer, char hex[65])
 {
     struct record *record = calloc(1, sizeof(*record));
     struct rig rig;
     assert_non_null(record);
-    rig_ready(&rig, isa, threads, shards, &rig_optimizers[optimizer]);
+    rig_ready_kind(&rig, kind, isa, threads, shards, &rig_optimizers[optimizer]);
     for (unsigned step = 0; step < RIG_STEPS; step++) {
         rig_train_step(&rig, step, record);
     }
@@ -36,32 +37,39 @@ static void train(const char *isa, unsigned threads, unsigned shards, int optimi
     free(record);
 }
 
-static void golden_name(unsigned shards, int optimizer, char name[80])
+static void golden_name(enum rig_kind kind, unsigned shards, int optimizer, char name[80])
 {
-    snprintf(name, 80, "every layer, %s, shards=%u", rig_optimizer_names[optimizer], shards);
+    snprintf(name, 80, "%s, %s, shards=%u", rig_kind_names[kind], rig_optimizer_names[optimizer],
+             shards);
 }
 
-static void steps_equal_goldens(void **state)
+static void kind_equals_goldens(enum rig_kind kind, const char *isa)
 {
     static const unsigned threads[] = { 1, 2, 3, 7 }, shards[] = { 1, 2, 4 };
-    const char *isa = *state;
-    if (!trn_ops_find(isa)) {
-        print_message("# SKIP %s: not in this build, or not on this CPU\n", isa);
-        skip();
-    }
     for (int o = 0; o < 4; o++) {
         for (size_t s = 0; s < 3; s++) {
             for (size_t t = 0; t < 4; t++) {
                 char name[80], hex[65], kept[65];
-                golden_name(shards[s], o, name);
+                golden_name(kind, shards[s], o, name);
                 golden_find("model_goldens.txt", name, kept);
-                train(isa, threads[t], shards[s], o, hex);
+                train(kind, isa, threads[t], shards[s], o, hex);
                 if (strcmp(hex, kept) != 0) {
                     fail_msg("%s, %s, %u threads: %s, kept %s", name, isa, threads[t], hex, kept);
                 }
             }
         }
     }
+}
+
+static void steps_equal_goldens(void **state)
+{
+    const char *isa = *state;
+    if (!trn_ops_find(isa)) {
+        print_message("# SKIP %s: not in this build, or not on this CPU\n", isa);
+        skip();
+    }
+    kind_equals_goldens(RIG_IMAGES, isa);
+    kind_equals_goldens(RIG_SEQUENCES, isa);
 }
 
 static void copy_tensors(const struct trn_tensor *to, const struct trn_tensor *from, size_t count)
@@ -76,19 +84,21 @@ static void copy_tensors(const struct trn_tensor *to, const struct trn_tensor *f
 static void listed_state_is_all_state(void **state)
 {
     (void)state;
-    for (int o = 0; o < 4; o++) {
+    for (int i = 0; i < 4 * RIG_KINDS; i++) {
+        const enum rig_kind kind = (enum rig_kind)(i / 4);
+        const int o = i % 4;
         struct record *whole = calloc(2, sizeof(*whole)), *resumed = whole + 1;
         struct rig old, next, straight;
         assert_non_null(whole);
-        rig_ready(&straight, NULL, 2, 2, &rig_optimizers[o]);
-        rig_ready(&old, NULL, 2, 2, &rig_optimizers[o]);
+        rig_ready_kind(&straight, kind, NULL, 2, 2, &rig_optimizers[o]);
+        rig_ready_kind(&old, kind, NULL, 2, 2, &rig_optimizers[o]);
         for (unsigned step = 0; step < RIG_STEPS; step++) {
             rig_train_step(&straight, step, whole);
             rig_train_step(&old, step, resumed);
             if (step + 1 == RIG_STEPS) {
                 break;
             }
-            rig_ready(&next, NULL, 1, 2, &rig_optimizers[o]);
+            rig_ready_kind(&next, kind, NULL, 1, 2, &rig_optimizers[o]);
             /* What it holds from a life of its own must not matter. */
             rig_train_step(&next, 17, &(struct record){ .size_bytes = 0 });
             copy_tensors(trn_model_tensors(next.model), trn_model_tensors(old.model),
@@ -226,6 +236,52 @@ static void evaluation_changes_nothing(void **state)
     free(before);
 }
 
+/* Sequences: each place has a loss, and what comes later decides none of those before it. */
+static void places_do_not_look_ahead(void **state)
+{
+    struct rig rig;
+    float inputs[RIG_BATCH * RIG_PLACES], losses[2 * RIG_PLACES];
+    int32_t labels[RIG_BATCH * RIG_PLACES];
+    (void)state;
+    rig_ready_kind(&rig, RIG_SEQUENCES, NULL, 1, 1, &rig_optimizers[0]);
+    rig_make_sequences(0, inputs, labels);
+    for (size_t place = 0; place < RIG_PLACES; place++) {
+        size_t correct = 0;
+        for (int pass = 0; pass < 2; pass++) {
+            assert_int_equal(trn_model_evaluate(rig.model, inputs, labels, 1,
+                                                losses + pass * RIG_PLACES, &correct, NULL),
+                             SNAP_OK);
+            inputs[place] = inputs[place] == 4.0f ? 5.0f : 4.0f;
+        }
+        assert_memory_equal(losses, losses + RIG_PLACES, place * sizeof(float));
+        for (size_t later = place; later < RIG_PLACES; later++) {
+            assert_true(losses[later] != losses[RIG_PLACES + later]);
+        }
+    }
+    assert_int_equal(trn_model_places(rig.model), RIG_PLACES);
+    rig_dismantle(&rig);
+}
+
+static void tokens_are_checked(void **state)
+{
+    static const float wrong[] = { -1.0f, RIG_TOKENS, 0.0f / 0.0f, 1e30f };
+    struct rig rig;
+    float inputs[RIG_BATCH * RIG_PLACES];
+    int32_t labels[RIG_BATCH * RIG_PLACES];
+    (void)state;
+    rig_ready_kind(&rig, RIG_SEQUENCES, NULL, 1, 1, &rig_optimizers[0]);
+    rig_make_sequences(0, inputs, labels);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        const struct trn_shard shard = { .inputs = inputs, .labels = labels, .samples = RIG_BATCH,
+                                         .batch = RIG_BATCH };
+        struct snap_error err = SNAP_ERROR_INIT;
+        inputs[RIG_PLACES * 5 + 3] = wrong[i];
+        assert_int_equal(trn_model_forward_backward(rig.model, &shard, &err), SNAP_INVALID);
+        assert_non_null(strstr(err.text, "sample 5: expected 0 to 10"));
+    }
+    rig_dismantle(&rig);
+}
+
 static void wrong_calls_are_refused(void **state)
 {
     struct rig rig;
@@ -281,7 +337,7 @@ static void wrong_models_are_refused(void **state)
     struct snap_pool *pool = NULL;
     struct trn_backend *backend = NULL;
     struct trn_layer_spec specs[sizeof(rig_layers) / sizeof(rig_layers[0])];
-    struct trn_model_options options = rig_options(1);
+    struct trn_model_options options = rig_options(RIG_IMAGES, 1);
     (void)state;
     assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
     assert_int_equal(trn_backend_open(NULL, pool, &backend, NULL), SNAP_OK);
@@ -290,6 +346,54 @@ static void wrong_models_are_refused(void **state)
         struct trn_model *model = NULL;
         struct snap_error err = SNAP_ERROR_INIT;
         memcpy(specs, rig_layers, sizeof(specs));
+        specs[wrong[i].layer] = wrong[i].spec;
+        assert_int_equal(trn_model_new(&options, backend, &model, &err), SNAP_INVALID);
+        assert_null(model);
+        if (!strstr(err.text, wrong[i].text)) {
+            fail_msg("\"%s\" does not say \"%s\"", err.text, wrong[i].text);
+        }
+    }
+    trn_backend_close(backend);
+    snap_pool_free(pool);
+}
+
+static void wrong_sequence_models_are_refused(void **state)
+{
+    static const struct {
+        size_t layer;
+        struct trn_layer_spec spec;
+        const char *text;
+    } wrong[] = {
+        { 0, { .kind = TRN_LAYER_RELU, .name = "wte" }, "expected an embedding" },
+        { 0, { .kind = TRN_LAYER_EMBEDDING, .name = "wte", .features = 1 }, "at least 16" },
+        { 1, { .kind = TRN_LAYER_EMBEDDING, .name = "wpe", .features = 1 }, "takes tokens" },
+        { 3, { .kind = TRN_LAYER_LAYERNORM, .name = "ln", .eps = 0.0 }, "eps" },
+        { 3, { .kind = TRN_LAYER_RELU, .name = "h..ln_1" }, "h..ln_1" },
+        { 3, { .kind = TRN_LAYER_RELU, .name = ".h" }, "dots between" },
+        { 3, { .kind = TRN_LAYER_RELU, .name = "h." }, "dots between" },
+        { 4, { .kind = TRN_LAYER_LINEAR, .name = "c_attn", .features = 35 }, "three times" },
+        { 5, { .kind = TRN_LAYER_ATTENTION, .name = "attn", .heads = 5 },
+          "5 heads do not divide a width of 12" },
+        { 5, { .kind = TRN_LAYER_ATTENTION, .name = "attn", .heads = 0 }, "0 heads" },
+        { 7, { .kind = TRN_LAYER_RESIDUAL, .name = "add", .from = "h.0.attn.c_attn" },
+          "expected one shape" },
+        { 7, { .kind = TRN_LAYER_RESIDUAL, .name = "add", .from = "add" }, "a layer before it" },
+        { 7, { .kind = TRN_LAYER_RESIDUAL, .name = "add", .from = NULL }, "a layer before it" },
+        { 16, { .kind = TRN_LAYER_FLATTEN, .name = "flat" }, "for each place a vector of 11" },
+    };
+    struct snap_pool *pool = NULL;
+    struct trn_backend *backend = NULL;
+    struct trn_model_options options = rig_options(RIG_SEQUENCES, 1);
+    struct trn_layer_spec specs[RIG_SEQUENCE_LAYERS];
+    const struct trn_layer_spec *right = options.layers;
+    (void)state;
+    assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
+    assert_int_equal(trn_backend_open(NULL, pool, &backend, NULL), SNAP_OK);
+    options.layers = specs;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct trn_model *model = NULL;
+        struct snap_error err = SNAP_ERROR_INIT;
+        memcpy(specs, right, sizeof(specs));
         specs[wrong[i].layer] = wrong[i].spec;
         assert_int_equal(trn_model_new(&options, backend, &model, &err), SNAP_INVALID);
         assert_null(model);
@@ -392,10 +496,11 @@ static int write_goldens(const char *path)
         perror(path);
         return 3;
     }
-    for (int o = 0; o < 4; o++) {
+    for (int i = 0; i < 4 * RIG_KINDS; i++) {
+        const enum rig_kind kind = (enum rig_kind)(i / 4);
         for (size_t s = 0; s < 3; s++) {
-            golden_name(shards[s], o, name);
-            train("scalar", 1, shards[s], o, hex);
+            golden_name(kind, shards[s], i % 4, name);
+            train(kind, "scalar", 1, shards[s], i % 4, hex);
             fprintf(file, "%s %s\n", hex, name);
         }
     }
@@ -415,8 +520,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(names_and_shapes_are_those_of_torch),
         cmocka_unit_test(nonfinite_is_named),
         cmocka_unit_test(evaluation_changes_nothing),
+        cmocka_unit_test(places_do_not_look_ahead),
+        cmocka_unit_test(tokens_are_checked),
         cmocka_unit_test(wrong_calls_are_refused),
         cmocka_unit_test(wrong_models_are_refused),
+        cmocka_unit_test(wrong_sequence_models_are_refused),
         cmocka_unit_test(schedules_are_as_defined),
         cmocka_unit_test(powers_depend_on_the_step_alone),
         cmocka_unit_test(pixels_are_scaled_by_a_table),
