@@ -15,7 +15,7 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
-#include "data/text.h"
+#include "data/text_data.h"
 #include "layers/model.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"

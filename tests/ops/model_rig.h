@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two small models, their optimizers and batches, for the tests of both: of images, and of sequences,
- * with every kind of layer between them. */
+/* Two small models, of images and of sequences, with every kind of layer between them; their
+ * optimizers and batches, for the tests of both. */
 #ifndef MODEL_RIG_H
 #define MODEL_RIG_H
 

@@ -268,7 +268,7 @@ static void wrong_gpts_are_refused(void **state)
     static const char *const wrong[][2] = {
         { "\"layers\":1,\"heads\":3,\"width\":8",
           "training.model[0].heads: expected a divisor of the width, 8" },
-        { "\"layers\":81,\"heads\":1,\"width\":8", "training.model[0].layers: expected an integer" },
+        { "\"layers\":81,\"heads\":1,\"width\":8", "training.model[0].layers: expected an int" },
         { "\"layers\":1,\"heads\":0,\"width\":8", "training.model[0].heads: expected an integer" },
         { "\"layers\":1,\"heads\":2", "training.model[0].width: expected an integer" },
         { "\"layers\":1,\"heads\":2,\"width\":8,\"dropout\":\"1\"", "training.model[0].dropout: " },

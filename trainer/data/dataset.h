@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Samples with labels, as bytes in memory: images with one label each, or the windows of a text with
- * a label for each place, in which samples may overlap. */
+/* Samples with labels, as bytes in memory: images with one label each, or the windows of a text
+ * with a label for each place, and these may overlap. */
 #ifndef TRN_DATASET_H
 #define TRN_DATASET_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* y (vectors, out) = x (vectors, in) w^T + b, w (out, in); a sequence has a vector for each place. */
+/* y (vectors, out) = x (vectors, in) w^T + b, w (out, in); a sequence has a vector for each
+ * place. */
 #include "config.h"
 
 #include <stdlib.h>

@@ -138,8 +138,8 @@ float trn_model_loss(const struct trn_model *model);
 
 /* Forward pass without dropout and with running statistics; nothing in the state changes. Writes
  * the loss of each label into `losses` (host, (samples, places)) and adds the number of labels that
- * are the largest logit (the first of equals) to `*correct`. At most trn_model_capacity samples; how
- * a data set is cut into calls changes no loss. */
+ * are the largest logit (the first of equals) to `*correct`. At most trn_model_capacity samples;
+ * how a data set is cut into calls changes no loss. */
 enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs,
                                     const int32_t *labels, size_t samples, float *losses,
                                     size_t *correct, struct snap_error *err);

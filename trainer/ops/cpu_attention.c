@@ -177,7 +177,8 @@ static void turn(const struct head *h, const float *rows)
     }
 }
 
-/* block = products of `rows` rows of `a` from `first` on with what was turned, up to place `end`. */
+/* block = products of `rows` rows of `a`, from `first` on, with what was turned, before place
+ * `end`. */
 static void multiply_turned(const struct head *h, const float *a, size_t a_row, size_t first,
                             size_t rows, size_t end)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes of the data to floats by a table of 256 entries, whose bits belong to the record of a run. */
+/* Bytes of the data to floats by a table of 256 entries, whose bits belong to a run's record. */
 #ifndef TRN_INPUT_SCALE_H
 #define TRN_INPUT_SCALE_H
 

@@ -47,8 +47,8 @@ struct trn_conv {
     struct trn_window window;
 };
 
-/* Rows and columns of a batch normalisation, where rows = n * h * w of one shard and each column has
- * its mean, or of a layer normalisation, where each row has. */
+/* Rows and columns of a batch normalisation, where rows = n * h * w of one shard and each column
+ * has its mean, or of a layer normalisation, where each row has. */
 struct trn_norm {
     size_t rows, columns;
     float eps;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "data/text.h"
+#include "data/text_data.h"
 
 #include <snapstate/run.h>
 
@@ -43,8 +43,8 @@ enum snap_status trn_text_load(const char *path, const struct trn_text *text,
     loaded.images_file_size = size;
     if (loaded.samples == 0)
         status = snap_error_set(err, SNAP_INVALID,
-                                "data file %s: %zu bytes, %zu of them held out: training.data.context"
-                                " %zu asks for at least %zu to train on",
+                                "data file %s: %zu bytes, %zu of them held out: training.data."
+                                "context %zu asks for at least %zu to train on",
                                 path, size, held, text->context, text->context + 1);
     if (status == SNAP_OK)
         status = snap_bytes_digest(bytes, size, loaded.images_sha256, err);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text as a file of bytes, of any encoding: 256 tokens. A sample is a window of `context` bytes; the
- * label of each of its places is the byte that follows it. The end of the file can be held out for
- * evaluation. */
-#ifndef TRN_TEXT_H
-#define TRN_TEXT_H
+/* Text as a file of bytes, of any encoding: 256 tokens. A sample is a window of `context` bytes;
+ * the label of each of its places is the byte that follows it. The end of the file can be held out
+ * for evaluation. */
+#ifndef TRN_TEXT_DATA_H
+#define TRN_TEXT_DATA_H
 
 #include <stddef.h>
 

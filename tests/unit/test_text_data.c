@@ -15,7 +15,7 @@
 
 #include <snapstate/run.h>
 
-#include "data/text.h"
+#include "data/text_data.h"
 
 static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz";
 
