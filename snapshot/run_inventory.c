@@ -380,12 +380,5 @@ enum snap_status snap_run_freeze(struct snap_run *run, struct snap_error *err)
         status = snap_inventory_freeze(&run->inventory, err);
     if (status == SNAP_OK)
         run->inventory.closed = true;
-    if (status == SNAP_OK && run->staging_bytes > 0 &&
-        run->staging_bytes < run->inventory.total_bytes)
-        return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "staging: the state has %llu bytes, and the "
-                              "limit is %llu: a save in pieces is not in this version",
-                              (unsigned long long)run->inventory.total_bytes,
-                              (unsigned long long)run->staging_bytes);
     return status;
 }

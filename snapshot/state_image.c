@@ -14,7 +14,7 @@
 
 static enum snap_status no_memory(uint64_t bytes, struct snap_error *err)
 {
-    return snap_error_set(err, SNAP_NO_MEMORY, "state: %llu bytes of staging memory: out of memory",
+    return snap_error_set(err, SNAP_NO_MEMORY, "state: copy %llu bytes of it: out of memory",
                           (unsigned long long)bytes);
 }
 
@@ -131,20 +131,62 @@ static void restore_before(const struct snap_inventory_tensor *tensor, unsigned 
                      tensor->ndim, tensor->shape, tensor->strides);
 }
 
+/* Where the parts of an image go in staging memory, one after the other. */
+struct stager {
+    unsigned char *next; /* NULL: nothing is staged */
+    struct snap_copy *copies;
+    size_t count;
+};
+
+uint64_t snap_state_image_staging_bytes(const struct snap_inventory *inventory)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < inventory->storage_count; i++)
+        bytes += snap_staging_padded(inventory->storages[i].size);
+    for (size_t i = 0; i < inventory->value_count; i++)
+        bytes += snap_staging_padded(inventory->values[i].size);
+    return bytes;
+}
+
+static void *stage(struct stager *stager, uint64_t size)
+{
+    void *place = stager->next;
+    stager->next += snap_staging_padded(size);
+    return place;
+}
+
+/* A copy of it, made with all the others. */
+static void stage_copy(struct stager *stager, struct snap_image_piece *piece, const void *from,
+                       uint64_t size)
+{
+    void *place = stage(stager, size);
+    stager->copies[stager->count++] =
+        (struct snap_copy){ .to = place, .from = from, .size_bytes = (size_t)size };
+    *piece = (struct snap_image_piece){ .data = place, .size = size };
+}
+
 static enum snap_status take_storage(const struct snap_inventory *inventory, size_t index,
-                                     bool changed, struct snap_image_piece *piece,
-                                     struct snap_error *err)
+                                     bool changed, struct stager *stager,
+                                     struct snap_image_piece *piece, struct snap_error *err)
 {
     const struct snap_inventory_storage *storage = &inventory->storages[index];
     const struct snap_inventory_tensor *tensor = &inventory->tensors[storage->tensor];
     enum snap_status status = SNAP_OK;
     if (storage->packed) {
-        status = own_piece(piece, storage->size, err);
+        void *place = stager->next != NULL ? stage(stager, storage->size) : NULL;
+        if (place == NULL) {
+            status = own_piece(piece, storage->size, err);
+            place = piece->owned;
+        }
+        piece->data = place;
+        piece->size = storage->size;
         if (status == SNAP_OK)
-            snap_gather(piece->owned, tensor->data, snap_dtype_size_bytes(tensor->dtype),
-                        tensor->ndim, tensor->shape, tensor->strides);
+            snap_gather(place, tensor->data, snap_dtype_size_bytes(tensor->dtype), tensor->ndim,
+                        tensor->shape, tensor->strides);
     } else if (changed) {
         status = copy_piece(piece, storage->base, storage->size, err);
+    } else if (stager->next != NULL) {
+        stage_copy(stager, piece, storage->base, storage->size);
     } else {
         piece->data = storage->base;
         piece->size = storage->size;
@@ -153,12 +195,13 @@ static enum snap_status take_storage(const struct snap_inventory *inventory, siz
 }
 
 static enum snap_status take_storages(const struct snap_inventory *inventory, unsigned flags,
-                                      struct snap_state_image *image, struct snap_error *err)
+                                      struct stager *stager, struct snap_state_image *image,
+                                      struct snap_error *err)
 {
     bool before = (flags & SNAP_IMAGE_BEFORE_STEP) != 0;
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++)
-        status = take_storage(inventory, i, before, &image->storages[i], err);
+        status = take_storage(inventory, i, before, stager, &image->storages[i], err);
     for (size_t i = 0; status == SNAP_OK && before && i < inventory->tensor_count; i++) {
         const struct snap_inventory_tensor *tensor = &inventory->tensors[i];
         if (tensor->before != NULL)
@@ -183,11 +226,17 @@ static enum snap_status take_streams(const struct snap_inventory *inventory, uns
     return status;
 }
 
-static void take_values(const struct snap_inventory *inventory, struct snap_state_image *image)
+static void take_values(const struct snap_inventory *inventory, struct stager *stager,
+                        struct snap_state_image *image)
 {
     for (size_t i = 0; i < inventory->value_count; i++) {
-        image->values[i].data = inventory->values[i].data;
-        image->values[i].size = inventory->values[i].size;
+        const struct snap_inventory_value *value = &inventory->values[i];
+        if (stager->next != NULL) {
+            stage_copy(stager, &image->values[i], value->data, value->size);
+        } else {
+            image->values[i].data = value->data;
+            image->values[i].size = value->size;
+        }
     }
 }
 
@@ -218,6 +267,7 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
 {
     const struct snap_inventory *inventory = &run->inventory;
     bool whole = (flags & SNAP_IMAGE_FOR_DIGEST) == 0;
+    struct stager stager = { .next = NULL };
     enum snap_status status =
         new_pieces(inventory->stream_count, &image->streams, &image->stream_count, err);
     if (status == SNAP_OK)
@@ -226,15 +276,25 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
         status = new_pieces(inventory->value_count, &image->values, &image->value_count, err);
     if (status == SNAP_OK)
         status = take_streams(inventory, flags, image, err);
+    if (status == SNAP_OK && (flags & SNAP_IMAGE_STAGED) != 0) {
+        size_t parts = inventory->storage_count + inventory->value_count;
+        stager.next = run->staging.base;
+        stager.copies = calloc(parts + 1, sizeof *stager.copies);
+        if (stager.copies == NULL)
+            status = no_memory(parts * sizeof *stager.copies, err);
+    }
     if (status == SNAP_OK)
-        status = take_storages(inventory, flags, image, err);
+        status = take_storages(inventory, flags, &stager, image, err);
     if (status == SNAP_OK && (flags & SNAP_IMAGE_BEFORE_STEP) != 0)
         status = snap_buffer_append(&image->data_json, run->data_before.data, run->data_before.size,
                                     err);
     else if (status == SNAP_OK)
         status = snap_data_doc_encode(&run->data, &image->data_json, err);
     if (status == SNAP_OK && whole)
-        take_values(inventory, image);
+        take_values(inventory, &stager, image);
+    if (status == SNAP_OK && stager.count > 0)
+        status = snap_copy_all(run->pool, stager.copies, stager.count, err);
+    free(stager.copies);
     if (status == SNAP_OK && whole)
         status = take_state_json(run, image, err);
     if (status != SNAP_OK)

@@ -70,8 +70,8 @@ struct snap_run_options {
     uint64_t every;
     /* Threads for digests: borrowed until close; NULL: the run makes its own. */
     struct snap_pool *pool;
-    /* Bytes of staging memory at most; 0: as much as the state needs. Smaller than the state is
-     * SNAP_UNSUPPORTED in this version. */
+    /* Bytes of staging memory at most; 0: as much as the state needs. A state that does not fit, or
+     * for which the system has no memory, is saved before snap_run_capture returns. */
     uint64_t staging_bytes;
     /* Do not read a snapshot back from the disk before it is published. */
     bool no_read_back;
@@ -337,23 +337,29 @@ void snap_run_request(struct snap_run *run, enum snap_wanted wanted);
  * `every`, or because the lines since the last snapshot have come to 512 MiB: they are kept in
  * memory until the next, and an archive can hold no more than 1 GiB of them. A request is
  * taken back by the capture that answers it; one whose save failed has answered nothing, and a
- * stronger request that came in between stays. */
+ * stronger request that came in between stays. A plain one that came while a save is under way is
+ * told when that has ended. */
 enum snap_wanted snap_run_wanted(struct snap_run *run);
 
 /* A save under way; owned by the run. */
 struct snap_ticket;
 
-/* Take the state after `step` (the last step done; 0 before the first) and save it as an archive.
- * On return the caller's memory may change as before_update says. A snapshot of this step that is
+/* Take the state after `step` (the last step done; 0 before the first) and save it as an archive:
+ * it is copied into staging memory, and a thread of the run's own writes it from there while the
+ * training goes on. A capture while another save is under way waits for that one. On return the
+ * caller's memory may change as before_update says. A snapshot of this step that is
  * there already and intact, with the same state and chain, is success; a damaged one is replaced,
  * with an event; another state is SNAP_DIFFERS. How the save itself went is told by snap_run_wait,
  * or else by the next snap_run_step, snap_run_capture or snap_run_close. *ticket (NULL: not wanted)
  * is owned by the run. */
 enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *stream,
                                   struct snap_ticket **ticket, struct snap_error *err);
+/* Has the save ended, so that snap_run_wait answers at once? True also for no ticket. */
+bool snap_run_ended(struct snap_run *run, const struct snap_ticket *ticket);
 /* Wait until the snapshot is durable, read back and named by `latest` (which stays where it is when
- * it names a later one whose lines are expected again); its snapshot hash goes
- * into `hash` (NULL: not wanted). The ticket is used up, whatever the answer. */
+ * it names a later one whose lines are expected again); its snapshot hash goes into `hash` (NULL:
+ * not wanted). The ticket is used up, whatever the answer. NULL for a ticket: wait for a save under
+ * way, if there is one; its failure is the answer when nobody was told. */
 enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
                                char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
 
