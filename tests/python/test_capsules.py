@@ -87,7 +87,8 @@ def failing_run(tap, folder):
             tap.ok("module 4" in str(problem), "and the module", problem)
             tap.ok("it repeated" in str(problem), "and that it repeated", problem)
             after = state_bytes(model, optimizer, run)
-            tap.ok(after[0] == before[0], "weights, buffers, moments and a count are from before the step")
+            tap.ok(after[0] == before[0],
+                   "weights, buffers, moments and a count are from before the step")
             tap.ok(after[1] == before[1], "streams too")
             path = problem.capsule
             break
