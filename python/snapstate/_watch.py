@@ -12,11 +12,13 @@ import os
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import errors
+from ._arguments import count_of, json_of
 from ._hooks import around_step
 from ._line import scalar_bits
 from ._operations import tensors_of
 from ._run_handle import RunHandle, tensor_digest
 from .errors import CaptureError
+from .state.collection import named
 from .generators import Stream, streams as all_streams
 from .tensors import describe, stage
 
@@ -137,11 +139,14 @@ def watch(model: Any, *, every: int = 1, dir: "Union[str, os.PathLike[str]]",
     training   what the ledger's first line is to say of the run, as JSON without reals
 
     InvalidError when the folder holds a run already, or `every` is below 1."""
-    if every < 1:
-        raise errors.InvalidError(f"watch: every {every}: it is 1 or more")
-    models = dict(model) if isinstance(model, Mapping) else {"model": model}
+    every = count_of("watch: every", every, least=1)
+    models = named("model", model)
+    for name, one in models.items():
+        if not hasattr(one, "named_modules"):
+            raise errors.InvalidError(f"watch: {name}: a {type(one).__name__} is no module of "
+                                      f"torch")
     handle = RunHandle(dir=os.fspath(dir), must_be_new=True, profile="none",
-                       training={"watch": {"every": every}, "user": dict(training or {})})
+                       training={"watch": {"every": every}, "user": json_of("training", training)})
     made = Watch(models, handle, every, all_streams())
     if optimizer is not None:
         made.add_optimizer(optimizer)
