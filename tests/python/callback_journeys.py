@@ -54,14 +54,14 @@ class Bomb:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def in_child(train, *arguments):
+def in_child(train, *arguments, **options):
     """The exit status of a training in a process of its own; 75: it was stopped."""
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            train(*arguments)
+            train(*arguments, **options)
             status = 0
         except SystemExit as stopped:
             status = stopped.code
@@ -79,16 +79,16 @@ def results(folder):
     return (folder / "ledger.jsonl").read_bytes(), last, (snapshots / last).read_bytes()
 
 
-def journeys(tap, label, train, work, kills, *arguments):
-    """`train(folder, kill_at, *arguments)` undisturbed, and killed behind each of `kills` steps."""
+def journeys(tap, label, train, work, kills, **options):
+    """`train(folder, kill_at, **options)` undisturbed, and killed behind each of `kills` steps."""
     whole, killed = work / "whole", work / "killed"
     shutil.rmtree(whole, ignore_errors=True)
-    if not tap.ok(in_child(train, whole, None, *arguments) == 0, f"{label}: undisturbed"):
+    if not tap.ok(in_child(train, whole, None, **options) == 0, f"{label}: undisturbed"):
         return None
     for kill_at in kills:
         shutil.rmtree(killed, ignore_errors=True)
-        first = in_child(train, killed, kill_at, *arguments)
-        second = in_child(train, killed, None, *arguments)
+        first = in_child(train, killed, kill_at, **options)
+        second = in_child(train, killed, None, **options)
         tap.ok(first == -signal.SIGKILL and second == 0 and results(killed) == results(whole),
                f"{label}: killed behind step {kill_at}", first, second,
                "" if second else differences(killed, whole))

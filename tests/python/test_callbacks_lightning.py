@@ -119,18 +119,18 @@ def main():
         work = Path(name)
         edges = [0, 2, 3, 4, 7, 8, 9, 13, 16, 17, 23]
         plain = journeys(tap, "no workers", fit, work, edges)
-        journeys(tap, "2 workers", fit, work, [5, 9], 2)
-        journeys(tap, "2 persistent workers", fit, work, [5, 10], 2, True)
-        journeys(tap, "accumulation of 3", fit, work, [1, 4, 7], 0, False, 3)
-        journeys(tap, "manual optimization", fit, work, [4, 10], 0, False, 1, True)
-        journeys(tap, "6 batches of an epoch", fit, work, [7, 13], 0, False, 1, False, EPOCHS, 6)
+        journeys(tap, "2 workers", fit, work, [5, 9], workers=2)
+        journeys(tap, "2 persistent workers", fit, work, [5, 10], workers=2, persistent=True)
+        journeys(tap, "accumulation of 3", fit, work, [1, 4, 7], accumulate=3)
+        journeys(tap, "manual optimization", fit, work, [4, 10], manual=True)
+        journeys(tap, "6 batches of an epoch", fit, work, [7, 13], limit=6)
         folder = work / "grown"
-        tap.ok(in_child(fit, folder, None, 0, False, 1, False, 2) == 0 and
+        tap.ok(in_child(fit, folder, None, epochs=2) == 0 and
                in_child(fit, folder, None) == 0 and
                results(folder)[0] == plain[0], "2 epochs, and then a third")
         folder = work / "limited"
-        tap.ok(in_child(fit, folder, None, 0, False, 1, False, EPOCHS, 1.0, 11) == 0 and
-               in_child(fit, folder, None, 0, False, 1, False, EPOCHS, 1.0, 15) == 0 and
+        tap.ok(in_child(fit, folder, None, steps=11) == 0 and
+               in_child(fit, folder, None, steps=15) == 0 and
                len(results(folder)[0].splitlines()) == 16, "11 steps, and then 4 more")
         folder = work / "stopped"
         stopped, again = in_child(stopping, folder), in_child(fit, folder, None)
@@ -151,9 +151,10 @@ def looked_at(tap, work):
         told = [gap["name"] for gap in archive.coverage["not_captured"]]
     tap.ok("lightning.logged" in told, "what Lightning keeps to itself is in the coverage", told)
     fails(tap, snapstate.InvalidError, r"snap\.loader\(loader\)", "a loader that was not wrapped",
-          fit, work / "bare", None, 0, False, 1, False, EPOCHS, 1.0, -1, True)
+          fit, work / "bare", None, bare=True)
     fails(tap, snapstate.UnsupportedError, "persistent_workers=False",
-          "a validation whose workers live on", fit, work / "lasting", None, 0, False, 1, False, EPOCHS, 1.0, -1, False, True)
+          "a validation whose workers live on", fit, work / "lasting", None,
+          lasting=True)
     fails(tap, snapstate.UnsupportedError, "no length", "data without a length",
           SnapCallback(work / "stream").loader, DataLoader(Endless()))
 

@@ -67,16 +67,8 @@ def collate(items):
     return {"x": x * (torch.rand(x.shape) > 0.1)}
 
 
-def train(folder, kill_at, workers=0, persistent=False, accumulate=1, epochs=EPOCHS, steps=-1,
-          eval_by="epoch", scheduler="cosine"):
-    snap, trainer = make(folder, kill_at, workers, persistent, accumulate, epochs, steps, eval_by,
-                         scheduler)
-    trainer.train()
-    assert trainer.state.global_step > 0
-    return snap
-
-
-def make(folder, kill_at, workers, persistent, accumulate, epochs, steps, eval_by, scheduler):
+def make(folder, kill_at, workers=0, persistent=False, accumulate=1, epochs=EPOCHS, steps=-1,
+         eval_by="epoch", scheduler="cosine"):
     seed()
     model = Model(lambda: Bomb(kill_at).tick(trainer.state.global_step))
     options = transformers.TrainingArguments(
@@ -90,6 +82,12 @@ def make(folder, kill_at, workers, persistent, accumulate, epochs, steps, eval_b
                                    callbacks=[Patience()])
     snap = SnapCallback(trainer, folder, every=EVERY, state_every=1, read_back=False)
     return snap, trainer
+
+
+def train(folder, kill_at, **options):
+    _, trainer = make(folder, kill_at, **options)
+    trainer.train()
+    assert trainer.state.global_step > 0
 
 
 def stopping(folder):
@@ -111,23 +109,22 @@ def main():
         work = Path(name)
         edges = [0, 2, 3, 4, 7, 8, 9, 13, 16, 17, 23]
         plain = journeys(tap, "no workers", train, work, edges)
-        journeys(tap, "2 workers", train, work, [5, 9], 2)
-        journeys(tap, "2 persistent workers", train, work, [5, 10], 2, True, 1, EPOCHS, -1,
-                 "no")
-        journeys(tap, "accumulation of 2", train, work, [1, 4, 5, 7], 0, False, 2)
-        journeys(tap, "11 steps", train, work, [4, 8], 0, False, 1, EPOCHS, 11)
-        journeys(tap, "evaluation every 4 steps", train, work, [4, 10], 0, False, 1, EPOCHS, -1,
-                 "steps", "linear")
+        journeys(tap, "2 workers", train, work, [5, 9], workers=2)
+        journeys(tap, "2 persistent workers", train, work, [5, 10], workers=2, persistent=True,
+                 eval_by="no")
+        journeys(tap, "accumulation of 2", train, work, [1, 4, 5, 7], accumulate=2)
+        journeys(tap, "11 steps", train, work, [4, 8], steps=11)
+        journeys(tap, "evaluation every 4 steps", train, work, [4, 10], eval_by="steps",
+                 scheduler="linear")
         folder = work / "stopped"
         stopped, again = in_child(stopping, folder), in_child(train, folder, None)
         tap.ok((stopped, again) == (75, 0) and results(folder)[0] == plain[0],
                "stopped by SIGTERM, and gone on with", stopped, again)
         tap.ok(in_child(train, folder, None) == 0 and results(folder)[0] == plain[0],
                "started again at its end: nothing is left to do")
-        more = [in_child(train, work / "grown", None, 0, False, 1, epochs, -1, "epoch", "constant")
+        more = [in_child(train, work / "grown", None, epochs=epochs, scheduler="constant")
                 for epochs in (2, EPOCHS)]
-        straight = in_child(train, work / "straight", None, 0, False, 1, EPOCHS, -1, "epoch",
-                            "constant")
+        straight = in_child(train, work / "straight", None, scheduler="constant")
         tap.ok(more == [0, 0] and straight == 0 and
                results(work / "grown")[0] == results(work / "straight")[0],
                "2 epochs, and then a third", more)
@@ -139,7 +136,7 @@ def looked_at(tap, work):
     folder = work / "whole"
     shutil.rmtree(folder)
     in_child(train, folder, 10)
-    snap, trainer = make(folder, None, 0, False, 1, EPOCHS, -1, "no", "cosine")
+    snap, trainer = make(folder, None, eval_by="no")
     receipts = []
 
     class Look(transformers.TrainerCallback):
@@ -155,9 +152,10 @@ def looked_at(tap, work):
         told = [gap["name"] for gap in archive.coverage["not_captured"]]
     tap.ok("transformers.logs" in told, "what the Trainer keeps to itself is in the coverage", told)
     fails(tap, snapstate.UnsupportedError, "persistent_workers=False",
-          "an evaluation whose workers live on", train, work / "lasting", None, 2, True)
+          "an evaluation whose workers live on", train, work / "lasting", None,
+          workers=2, persistent=True)
     fails(tap, snapstate.UnsupportedError, "divide 8", "accumulation that does not fit", train,
-          work / "three", None, 0, False, 3)
+          work / "three", None, accumulate=3)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from .loop_run import ROOT, Feed, LoopRun, insist_on_one_process, refuse_lasting
 
 GAPS = {"lightning.logged": "means that self.log(on_epoch=True) gathers over an epoch begin anew "
                             "when a training goes on in the middle of one",
-        "lightning.metrics": "states of torchmetrics that are not persistent stand in no state"}
+        "lightning.metrics": "states of torchmetrics that are not persistent, but for numbers and "
+                             "flags, stand in no state"}
 
 
 class LoopState:
@@ -136,7 +137,12 @@ class SnapCallback(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert self.run is not None
-        self.run.finish()
+        # Between steps, where other snapshots are made, the module names no hook.
+        hook, pl_module._current_fx_name = pl_module._current_fx_name, None
+        try:
+            self.run.finish()
+        finally:
+            pl_module._current_fx_name = hook
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if self.run is not None:
