@@ -44,13 +44,15 @@ def seed():
 
 
 class Bomb:
-    """Kills the process at the update behind `at` others; None: never."""
+    """Kills the process at the update behind `at` others, when snapshots that are under way are
+    durable, which `wait` waits for; None: never."""
 
-    def __init__(self, at):
-        self.at = at
+    def __init__(self, at, wait):
+        self.at, self.wait = at, wait
 
     def tick(self, steps_done):
         if steps_done == self.at:
+            self.wait()
             os.kill(os.getpid(), signal.SIGKILL)
 
 

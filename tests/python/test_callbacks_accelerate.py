@@ -62,11 +62,11 @@ def train(folder, kill_at, workers=0, persistent=False, accumulate=1, seedable=F
                         sampler=Ordered() if told else None, num_workers=workers,
                         persistent_workers=persistent)
     model, optimizer, loader, scheduler = accelerator.prepare(model, optimizer, loader, scheduler)
-    bomb = Bomb(kill_at)
     with SnapRun(accelerator, folder, model=model, optimizer=optimizer, scheduler=scheduler,
                  loader=loader, every=EVERY, state_every=1, read_back=False) as run:
         receipt = run.restore()
         torch.rand(drawn)
+        bomb = Bomb(kill_at, run.wait)
         for batch in run.batches(epochs=EPOCHS):
             bomb.tick(run.steps_done)
             with accelerator.accumulate(model):
@@ -106,7 +106,7 @@ def main():
               "the trap: draws before the first step", train, folder, None, drawn=2)
         receipt = train(folder, None)
         tap.ok(receipt.exact and receipt.step == 9 and results(folder)[1].count("24"),
-               "the receipt is exact", receipt)
+               "the receipt is exact", receipt.step, results(folder)[1], receipt)
         fails(tap, snapstate.InvalidError, "was not prepared", "a loader that was not prepared",
               not_prepared, work / "other")
     return tap.done()

@@ -82,7 +82,7 @@ if not MISSING:
 def fit(folder, kill_at, workers=0, persistent=False, accumulate=1, manual=False, epochs=EPOCHS,
         limit=1.0, steps=-1, bare=False, lasting=False):
     seed()
-    module = Module(Bomb(kill_at), manual)
+    module = Module(Bomb(kill_at, lambda: snap.run.wait()), manual)
     snap = SnapCallback(folder, every=EVERY, state_every=1, read_back=False)
     train = DataLoader(Noisy(4 * BATCHES), batch_size=4, shuffle=True, num_workers=workers,
                        persistent_workers=persistent)

@@ -70,7 +70,7 @@ def collate(items):
 def make(folder, kill_at, workers=0, persistent=False, accumulate=1, epochs=EPOCHS, steps=-1,
          eval_by="epoch", scheduler="cosine"):
     seed()
-    model = Model(lambda: Bomb(kill_at).tick(trainer.state.global_step))
+    model = Model(lambda: Bomb(kill_at, snap.run.wait).tick(trainer.state.global_step))
     options = transformers.TrainingArguments(
         output_dir=str(folder) + "-trainer", per_device_train_batch_size=4, num_train_epochs=epochs,
         max_steps=steps, learning_rate=0.01, lr_scheduler_type=scheduler, report_to=[],
