@@ -145,8 +145,8 @@ class Sidecar(Run):
         return self._handle.wanted() != Wanted.NOTHING
 
     def save(self, files: Union[Path, Iterable[Path], None] = None) -> str:
-        """A snapshot beside these files, or this one, which must be whole; the snapshot hash, when it is
-        durable. Without `files` they are what `write` writes."""
+        """A snapshot beside these files, or this one, which must be whole; the snapshot hash, when
+        it is durable. Without `files` they are what `write` writes."""
         if files is None:
             if self._write is None:
                 raise errors.InvalidError("sidecar: save: which files? give them, or `write`")
