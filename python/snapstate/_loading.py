@@ -100,10 +100,12 @@ class Loading:
         """For what a user gives as a loader; None: none."""
         if loader is None:
             return Loading()
+        if hasattr(loader, "iterate"):  # a TrackedLoader
+            return Tracked(loader)
         torch = loaded("torch")
         if torch is not None and isinstance(loader, torch.utils.data.DataLoader):
             from .loader import TrackedLoader
-            return Tracked(TrackedLoader(loader, _set_epoch(loader)))
+            return Tracked(TrackedLoader(loader, set_epoch_of(loader)))
         return Tracked(PlainLoader(loader))
 
     @staticmethod
@@ -152,7 +154,7 @@ class Loading:
         return make_stream(name, generator)
 
 
-def _set_epoch(loader: Any) -> Any:
+def set_epoch_of(loader: Any) -> Any:
     """What a sampler for several processes is to be told of each epoch; None: nothing."""
     for part in (loader.sampler, loader.batch_sampler):
         told = getattr(part, "set_epoch", None)

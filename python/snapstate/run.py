@@ -56,7 +56,7 @@ class Run:
     dir          the folder, made when it is not there; one process at a time
     model, optimizer, scheduler, scaler, ema
                  the objects: one, a list, or a dict by name. Anything with state_dict() will do
-    loader       a torch DataLoader, or any iterable that can be gone through again
+    loader       a torch DataLoader, a TrackedLoader, or any iterable that can be gone through again
     values       a dict of plain values, tensors and arrays that decide the next step; changed in
                  place by a restore
     streams      more generators by name (random.Random, numpy Generator, torch.Generator); those
