@@ -153,7 +153,8 @@ def looked_at(tap, work):
     fails(tap, snapstate.InvalidError, r"snap\.loader\(loader\)", "a loader that was not wrapped",
           fit, work / "bare", None, 0, False, 1, False, EPOCHS, 1.0, -1, True)
     fails(tap, snapstate.UnsupportedError, "persistent_workers=False",
-          "a validation whose workers live on", fit, work / "lasting", None, 0, False, 1, False, EPOCHS, 1.0, -1, False, True)
+          "a validation whose workers live on", fit, work / "lasting", None, 0, False, 1, False,
+          EPOCHS, 1.0, -1, False, True)
     fails(tap, snapstate.UnsupportedError, "no length", "data without a length",
           SnapCallback(work / "stream").loader, DataLoader(Endless()))
 
