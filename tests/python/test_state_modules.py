@@ -141,8 +141,8 @@ def several(tap, work):
           "one of two models is not given", snapstate.restore, path,
           model={"G": other.objects["model"]["G"]}, optimizer=other.objects["optimizer"])
     turned = {kind: dict(reversed(items.items())) for kind, items in other.objects.items()}
-    fails(tap, snapstate.AbsentError,
-          "model: G, D in the archive, and D, G here: give them in that", "in another order", snapstate.restore, path, **turned)
+    fails(tap, snapstate.AbsentError, "model: G, D in the archive, and D, G here: give them in",
+          "in another order", snapstate.restore, path, **turned)
     fails(tap, snapstate.InvalidError, "1, '1'", "two names that are one as text", snapstate.save,
           path, model={1: nn.Linear(1, 1), "1": nn.Linear(1, 1)})
 
