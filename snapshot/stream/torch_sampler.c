@@ -14,6 +14,7 @@
 #define OBJECT "stream torch_cpu: "
 /* Permutations this long are drawn from 64-bit words, since 2.0. */
 #define LONG_PERMUTATION (UINT32_MAX / 20)
+#define BLOCK 512u /* words on the stack at once */
 
 void snap_torch_randperm_long(struct snap_torch_cpu *t, uint64_t *out, size_t n)
 {
@@ -26,6 +27,19 @@ void snap_torch_randperm_long(struct snap_torch_cpu *t, uint64_t *out, size_t n)
     }
 }
 
+/* word % range, range > 0. A quotient of such integers is farther from the next one above than
+ * doubles are apart, so that it is never rounded up to it; and a division of doubles is a fraction
+ * of one of integers. */
+static inline size_t remainder_of(uint32_t word, size_t range)
+{
+    uint32_t divisor = (uint32_t)range;
+
+    if (range > UINT32_MAX) {
+        return word;
+    }
+    return word - (uint32_t)((double)word / (double)divisor) * divisor;
+}
+
 void snap_torch_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n)
 {
     if (t->version >= SNAP_TORCH_2_0 && n >= LONG_PERMUTATION) {
@@ -35,12 +49,18 @@ void snap_torch_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n)
     for (size_t i = 0; i < n; i++) {
         out[i] = i;
     }
-    for (size_t i = 0; i + 1 < n; i++) {
-        size_t z = i + (size_t)(snap_torch_u32(t) % (n - i));
-        uint64_t item = out[i];
+    for (size_t i = 0; i + 1 < n;) {
+        uint32_t words[BLOCK];
+        size_t count = n - 1 - i < BLOCK ? n - 1 - i : BLOCK;
 
-        out[i] = out[z];
-        out[z] = item;
+        snap_torch_words(t, words, count);
+        for (size_t w = 0; w < count; w++, i++) {
+            size_t z = i + remainder_of(words[w], n - i);
+            uint64_t item = out[i];
+
+            out[i] = out[z];
+            out[z] = item;
+        }
     }
 }
 
