@@ -19,17 +19,6 @@ static inline uint64_t output(snap_uint128 state)
     return x >> turn | x << (-turn & 63);
 }
 
-/* A word, or the double of it, as element i of the array that is there. */
-static inline __attribute__((always_inline)) void put(uint64_t *words, double *doubles, size_t i,
-                                                      uint64_t word)
-{
-    if (doubles != NULL) {
-        doubles[i] = snap_word_to_f64(word >> 11);
-    } else {
-        words[i] = word;
-    }
-}
-
 /* n words, or doubles; the other array is NULL. A step waits for the one before it. Four states
  * that leap over each other do not. */
 static inline __attribute__((always_inline)) void fill(struct snap_bit_generator *g,
@@ -49,10 +38,10 @@ static inline __attribute__((always_inline)) void fill(struct snap_bit_generator
 
         snap_pcg128_leap(multiplier, inc, 4, &factor, &term);
         for (; i + 4 <= n; i += 4) {
-            put(words, doubles, i, output(a));
-            put(words, doubles, i + 1, output(b));
-            put(words, doubles, i + 2, output(c));
-            put(words, doubles, i + 3, output(d));
+            snap_put_word(words, doubles, i, output(a));
+            snap_put_word(words, doubles, i + 1, output(b));
+            snap_put_word(words, doubles, i + 2, output(c));
+            snap_put_word(words, doubles, i + 3, output(d));
             state = d;
             a = a * factor + term;
             b = b * factor + term;
@@ -62,7 +51,7 @@ static inline __attribute__((always_inline)) void fill(struct snap_bit_generator
     }
     for (; i < n; i++) {
         state = state * multiplier + inc;
-        put(words, doubles, i, output(state));
+        snap_put_word(words, doubles, i, output(state));
     }
     g->pcg.state = state;
 }

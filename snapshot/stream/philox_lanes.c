@@ -77,14 +77,12 @@ FOUR void store(uint64_t *out, const lanes w[WORDS])
     __m256i b = _mm256_unpackhi_epi64((__m256i)w[0], (__m256i)w[1]);
     __m256i c = _mm256_unpacklo_epi64((__m256i)w[2], (__m256i)w[3]);
     __m256i d = _mm256_unpackhi_epi64((__m256i)w[2], (__m256i)w[3]);
-    const __m256i blocks[LANES] = {
-        _mm256_permute2x128_si256(a, c, 0x20),
-        _mm256_permute2x128_si256(b, d, 0x20),
-        _mm256_permute2x128_si256(a, c, 0x31),
-        _mm256_permute2x128_si256(b, d, 0x31),
-    };
+    __m256i *at = (__m256i *)out;
 
-    memcpy(out, blocks, sizeof blocks);
+    _mm256_storeu_si256(at, _mm256_permute2x128_si256(a, c, 0x20));
+    _mm256_storeu_si256(at + 1, _mm256_permute2x128_si256(b, d, 0x20));
+    _mm256_storeu_si256(at + 2, _mm256_permute2x128_si256(a, c, 0x31));
+    _mm256_storeu_si256(at + 3, _mm256_permute2x128_si256(b, d, 0x31));
 }
 
 FOUR void start(lanes w[WORDS], uint64_t c0, const uint64_t counter[4])

@@ -27,19 +27,6 @@ void snap_torch_randperm_long(struct snap_torch_cpu *t, uint64_t *out, size_t n)
     }
 }
 
-/* word % range, range > 0. A quotient of such integers is farther from the next one above than
- * doubles are apart, so that it is never rounded up to it; and a division of doubles is a fraction
- * of one of integers. */
-static inline size_t remainder_of(uint32_t word, size_t range)
-{
-    uint32_t divisor = (uint32_t)range;
-
-    if (range > UINT32_MAX) {
-        return word;
-    }
-    return word - (uint32_t)((double)word / (double)divisor) * divisor;
-}
-
 void snap_torch_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n)
 {
     if (t->version >= SNAP_TORCH_2_0 && n >= LONG_PERMUTATION) {
@@ -55,7 +42,9 @@ void snap_torch_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n)
 
         snap_torch_words(t, words, count);
         for (size_t w = 0; w < count; w++, i++) {
-            size_t z = i + remainder_of(words[w], n - i);
+            size_t left = n - i;
+            size_t z = i + (left <= UINT32_MAX ? snap_torch_remainder(words[w], (uint32_t)left)
+                                               : words[w]);
             uint64_t item = out[i];
 
             out[i] = out[z];
