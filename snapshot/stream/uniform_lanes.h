@@ -30,7 +30,8 @@ static inline double snap_word_to_f64(uint64_t x)
     return (double)(int64_t)x * 0x1p-53;
 }
 
-/* A word, or the double of it, as element i of the array that is not NULL: one loop makes either. */
+/* A word, or the double of it, as element i of the array that is not NULL: so one loop makes
+ * either. */
 static inline __attribute__((always_inline)) void snap_put_word(uint64_t *words,
                                                                 double *doubles, size_t i,
                                                                 uint64_t word)

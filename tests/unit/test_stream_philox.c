@@ -45,7 +45,8 @@ static void published_answers(void **state)
 static void many_blocks(void **state)
 {
     const uint64_t key[2] = { 0x0123456789abcdefu, 0xfedcba9876543210u };
-    const uint64_t counter[4] = { 0xfffffffffffffe00u, 0xffffffffffffffffu, 5, 0x8000000000000000u };
+    const uint64_t counter[4] = { 0xfffffffffffffe00u, 0xffffffffffffffffu, 5,
+                                  0x8000000000000000u };
     static uint64_t out[2][41 * 4];
 
     (void)state;
