@@ -24,7 +24,8 @@ enum snap_status snap_verdict_new(struct snap_verdict **verdict, struct snap_err
     made->cause = (struct snap_error)SNAP_ERROR_INIT;
     made->checks = json_array();
     made->withheld = json_array();
-    if (made->checks == NULL || made->withheld == NULL) {
+    made->parts = json_array();
+    if (made->checks == NULL || made->withheld == NULL || made->parts == NULL) {
         snap_verdict_free(made);
         return no_memory(err);
     }
@@ -39,6 +40,7 @@ void snap_verdict_free(struct snap_verdict *verdict)
     json_decref(verdict->checks);
     json_decref(verdict->withheld);
     json_decref(verdict->hashes);
+    json_decref(verdict->parts);
     snap_buffer_release(&verdict->json);
     snap_buffer_release(&verdict->text);
     free(verdict);
@@ -118,6 +120,54 @@ static const char *text_of(const json_t *object, const char *key)
     return text == NULL ? "" : text;
 }
 
+/* ---- parts ---- */
+
+static const char *standing_name(enum snap_standing standing)
+{
+    return standing == SNAP_STANDING_PROVEN ? "proven"
+           : standing == SNAP_STANDING_TRUST ? "taken on trust"
+                                             : "absent";
+}
+
+static enum snap_status add_part(struct snap_verdict *verdict, enum snap_standing standing,
+                                 const char *part, const char *text, struct snap_error *err)
+{
+    return snap_json_append(verdict->parts,
+                            json_pack("{s:s, s:s, s:s}", "part", part, "standing",
+                                      standing_name(standing), "text", text),
+                            err);
+}
+
+enum snap_status snap_verdict_part(struct snap_verdict *verdict, enum snap_standing standing,
+                                   struct snap_error *err, const char *part, const char *format,
+                                   ...)
+{
+    char written[600];
+    char text[600];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(written, sizeof written, format, arguments);
+    va_end(arguments);
+    snap_text_clean(written, text, sizeof text);
+    return add_part(verdict, standing, part, text, err);
+}
+
+/* Proven first, absent last: in words for people. */
+static enum snap_status parts_text(struct snap_verdict *verdict, struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    for (int standing = SNAP_STANDING_PROVEN; standing <= SNAP_STANDING_ABSENT; standing++) {
+        const char *name = standing_name((enum snap_standing)standing);
+        for (size_t i = 0; status == SNAP_OK && i < json_array_size(verdict->parts); i++) {
+            const json_t *part = json_array_get(verdict->parts, i);
+            if (strcmp(text_of(part, "standing"), name) == 0)
+                status = snap_buffer_appendf(&verdict->text, err, "%-14s  %s: %s\n", name,
+                                             text_of(part, "part"), text_of(part, "text"));
+        }
+    }
+    return status;
+}
+
 static enum snap_status make_text(struct snap_verdict *verdict, struct snap_error *err)
 {
     struct snap_buffer *out = &verdict->text;
@@ -132,23 +182,46 @@ static enum snap_status make_text(struct snap_verdict *verdict, struct snap_erro
             snap_buffer_appendf(out, err, "%s\n%s\n%s\n", text_of(verdict->hashes, "snapshot"),
                                 text_of(verdict->hashes, "state"), text_of(verdict->hashes, "run"));
     if (status == SNAP_OK)
+        status = parts_text(verdict, err);
+    if (status == SNAP_OK)
         status = snap_buffer_appendf(out, err, "verdict: %s\n",
                                      verdict->worst == SNAP_OK ? "intact"
                                                                : snap_status_name(verdict->worst));
     return status;
 }
 
+static enum snap_status make_texts(struct snap_verdict *verdict, struct snap_error *err)
+{
+    snap_buffer_clear(&verdict->json);
+    snap_buffer_clear(&verdict->text);
+    json_t *document =
+        json_pack("{s:O, s:s, s:O?, s:s, s:O, s:s, s:O}", "checks", verdict->checks, "format",
+                  "snap-verdict-1", "hashes", verdict->hashes, "kind", verdict->kind, "parts",
+                  verdict->parts, "status", snap_status_name(verdict->worst), "withheld",
+                  verdict->withheld);
+    enum snap_status status = snap_json_encode(document, &verdict->json, err);
+    json_decref(document);
+    return status == SNAP_OK ? make_text(verdict, err) : status;
+}
+
+enum snap_status snap_verdict_replayed(struct snap_verdict *verdict, enum snap_standing standing,
+                                       const char *text, struct snap_error *err)
+{
+    char clean[600];
+    for (size_t i = json_array_size(verdict->parts); i-- > 0;)
+        if (strcmp(text_of(json_array_get(verdict->parts, i), "part"), "execution") == 0 &&
+            strstr(text_of(json_array_get(verdict->parts, i), "text"), SNAP_NOT_REPLAYED))
+            json_array_remove(verdict->parts, i);
+    snap_text_clean(text, clean, sizeof clean);
+    enum snap_status status = add_part(verdict, standing, "execution", clean, err);
+    return status == SNAP_OK ? make_texts(verdict, err) : status;
+}
+
 enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *kind,
                                      const char *target, struct snap_error *err)
 {
-    json_t *document =
-        json_pack("{s:O, s:s, s:O?, s:s, s:s, s:O}", "checks", verdict->checks, "format",
-                  "snap-verdict-1", "hashes", verdict->hashes, "kind", kind, "status",
-                  snap_status_name(verdict->worst), "withheld", verdict->withheld);
-    enum snap_status status = snap_json_encode(document, &verdict->json, err);
-    json_decref(document);
-    if (status == SNAP_OK)
-        status = make_text(verdict, err);
+    snprintf(verdict->kind, sizeof verdict->kind, "%s", kind);
+    enum snap_status status = make_texts(verdict, err);
     if (status != SNAP_OK)
         return status;
     /* In the list of checks the object is plain; the text alone must name it. */
@@ -157,6 +230,21 @@ enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *k
     else if (verdict->worst != SNAP_OK && err != NULL)
         *err = verdict->cause;
     return verdict->worst;
+}
+
+enum snap_status snap_verdict_give(struct snap_verdict *made, enum snap_status status,
+                                   const char *kind, const char *target,
+                                   struct snap_verdict **verdict, struct snap_error *err)
+{
+    bool judged = status == SNAP_OK;
+    if (judged)
+        status = snap_verdict_finish(made, kind, target, err);
+    if (judged && verdict != NULL && made->text.data != NULL && made->json.data != NULL) {
+        *verdict = made;
+        made = NULL;
+    }
+    snap_verdict_free(made);
+    return status;
 }
 
 const char *snap_verdict_json(const struct snap_verdict *verdict)

@@ -13,12 +13,17 @@
 #include "core/buffer.h"
 #include "format/archive_read.h"
 
+/* What is said of the execution until a stretch was replayed. */
+#define SNAP_NOT_REPLAYED "no stretch of it was replayed"
+
 struct snap_verdict {
     enum snap_status worst;  /* of the checks */
     struct snap_error cause; /* of the first check that was as bad */
     json_t *checks;
     json_t *withheld;
     json_t *hashes; /* object; NULL: not known */
+    json_t *parts;
+    char kind[16]; /* "archive", "archives", "listing", "run" */
     struct snap_buffer json;
     struct snap_buffer text;
 };
@@ -32,13 +37,23 @@ enum snap_status snap_verdict_ok(struct snap_verdict *verdict, bool note, struct
 enum snap_status snap_verdict_failed(struct snap_verdict *verdict, const char *check,
                                      enum snap_status status, const struct snap_error *cause,
                                      struct snap_error *err);
+/* Where a part stands; what was said of that part with another standing stays. */
+enum snap_status snap_verdict_part(struct snap_verdict *verdict, enum snap_standing standing,
+                                   struct snap_error *err, const char *part, const char *format,
+                                   ...) SNAP_PRINTF(5, 6);
 /* Hashes of an archive, shown at the end. */
 enum snap_status snap_verdict_hashes(struct snap_verdict *verdict,
                                      const struct snap_archive *archive, struct snap_error *err);
-/* Make the two texts. `kind`: "archive" or "run"; `target`: its path. Returns the worst status,
+/* Make the two texts. `kind`: as in verify.h; `target`: its path. Returns the worst status,
  * with its text. */
 enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *kind,
                                      const char *target, struct snap_error *err);
+
+/* The end of a verification that came to `status`: when it was a judgement, finish `made`, and give
+ * it to the caller in *verdict (NULL: not wanted); else free it. Returns the status of the whole. */
+enum snap_status snap_verdict_give(struct snap_verdict *made, enum snap_status status,
+                                   const char *kind, const char *target,
+                                   struct snap_verdict **verdict, struct snap_error *err);
 
 /* ---- what both kinds share (verify_archive.c) ---- */
 

@@ -9,6 +9,7 @@
 #include "core/hex.h"
 #include "digest/sha256.h"
 #include "digest/tree_digest.h"
+#include "evidence.h"
 #include "format/json_fields.h"
 #include "format/limits.h"
 #include "format/listing.h"
@@ -273,24 +274,31 @@ static enum snap_status note_withheld(struct snap_verdict *verdict,
 }
 
 static enum snap_status compare_expected(struct snap_verdict *verdict,
-                                         const struct snap_archive *archive, const char *expected,
-                                         struct snap_error *err)
+                                         const struct snap_evidence *evidence,
+                                         const char *expected, struct snap_error *err)
 {
     struct snap_error cause = SNAP_ERROR_INIT;
-    const char *found = snap_archive_snapshot_hash(archive);
-    if (strncmp(expected, "state1:", 7) == 0)
-        found = snap_archive_state_hash(archive);
-    else if (strncmp(expected, "run1:", 5) == 0)
-        found = snap_archive_run_hash(archive);
-    if (strcmp(found, expected) == 0)
-        return snap_verdict_ok(verdict, false, err, "expected hash", "is this archive's");
-    snap_error_set(&cause, SNAP_DIFFERS, "the archive has %s, and %s was expected", found,
-                   expected);
+    const char *found = NULL;
+    for (size_t i = 0; i < evidence->count; i++) {
+        const struct snap_evidence_node *node = &evidence->nodes[i];
+        found = strncmp(expected, "state1:", 7) == 0 ? node->state
+                : strncmp(expected, "run1:", 5) == 0 ? node->run
+                                                     : node->snapshot;
+        if (strcmp(found, expected) == 0)
+            return snap_verdict_ok(verdict, false, err, "expected hash",
+                                   "is that of step %" PRIu64, node->step);
+    }
+    if (evidence->count == 1)
+        snap_error_set(&cause, SNAP_DIFFERS, "the archive has %s, and %s was expected", found,
+                       expected);
+    else
+        snap_error_set(&cause, SNAP_DIFFERS, "%s is that of none of the archives", expected);
     return snap_verdict_failed(verdict, "expected hash", SNAP_DIFFERS, &cause, err);
 }
 
 static enum snap_status check_all(struct snap_verdict *verdict, const struct snap_archive *archive,
-                                  const struct snap_verify_options *options, struct snap_error *err)
+                                  const struct snap_verify_options *options,
+                                  struct snap_evidence *evidence, struct snap_error *err)
 {
     struct snap_error cause = SNAP_ERROR_INIT;
     size_t lines;
@@ -315,6 +323,8 @@ static enum snap_status check_all(struct snap_verdict *verdict, const struct sna
                                  "ledger's last line names");
     if (status == SNAP_OK)
         status = note_withheld(verdict, archive, options->allow_withheld, err);
+    if (status == SNAP_OK)
+        status = snap_evidence_add_archive(evidence, archive, lines, state_checked, err);
     return status;
 }
 
@@ -336,8 +346,10 @@ static enum snap_status check_only(struct snap_verdict *verdict, const struct sn
                            "%s: %" PRIu64 " bytes as SHA256SUMS says", name, member->data_size);
 }
 
+/* All of one archive but the expected hash. */
 static enum snap_status verify(struct snap_verdict *verdict, const char *path,
-                               const struct snap_verify_options *options, struct snap_error *err)
+                               const struct snap_verify_options *options,
+                               struct snap_evidence *evidence, struct snap_error *err)
 {
     struct snap_error cause = SNAP_ERROR_INIT;
     struct snap_archive *archive = NULL;
@@ -353,22 +365,48 @@ static enum snap_status verify(struct snap_verdict *verdict, const char *path,
                                  snap_archive_run_id(archive), snap_archive_member_count(archive));
     if (status == SNAP_OK && options->only != NULL)
         status = check_only(verdict, archive, options->only, err);
+    if (status == SNAP_OK && options->only != NULL)
+        status = snap_evidence_add_archive(evidence, archive, 0, false, err);
     else if (status == SNAP_OK)
-        status = check_all(verdict, archive, options, err);
-    if (status == SNAP_OK && options->expected != NULL)
-        status = compare_expected(verdict, archive, options->expected, err);
+        status = check_all(verdict, archive, options, evidence, err);
     snap_archive_close(archive);
     return status;
 }
 
-enum snap_status snap_verify_archive(const char *path, const struct snap_verify_options *options,
-                                     struct snap_verdict **verdict, struct snap_error *err)
+/* Archives of two runs prove nothing of each other. */
+static enum snap_status belong_together(struct snap_verdict *verdict, const char *const *paths,
+                                        size_t count, struct snap_error *err)
+{
+    struct snap_archive *first = NULL;
+    struct snap_error cause = SNAP_ERROR_INIT;
+    enum snap_status status = SNAP_OK;
+    if (snap_archive_open(paths[0], &first, NULL) != SNAP_OK)
+        return SNAP_OK; /* what is wrong with it was told */
+    for (size_t i = 1; status == SNAP_OK && i < count; i++) {
+        struct snap_archive *other = NULL;
+        if (snap_archive_open(paths[i], &other, NULL) != SNAP_OK)
+            continue;
+        if (strcmp(snap_archive_run_id(first), snap_archive_run_id(other)) != 0) {
+            snap_error_set(&cause, SNAP_DIFFERS, "%s is of run %s, and %s is of run %s", paths[i],
+                           snap_archive_run_id(other), paths[0], snap_archive_run_id(first));
+            status = snap_verdict_failed(verdict, "run", SNAP_DIFFERS, &cause, err);
+        }
+        snap_archive_close(other);
+    }
+    snap_archive_close(first);
+    return status;
+}
+
+enum snap_status snap_verify_archives(const char *const *paths, size_t count,
+                                      const struct snap_verify_options *options,
+                                      struct snap_verdict **verdict, struct snap_error *err)
 {
     struct snap_verify_options none = SNAP_VERIFY_OPTIONS_INIT;
+    struct snap_evidence evidence = SNAP_EVIDENCE_INIT;
     struct snap_verdict *made = NULL;
     if (options == NULL)
         options = &none;
-    if (path == NULL || options->size_bytes != sizeof *options)
+    if (paths == NULL || count == 0 || paths[0] == NULL || options->size_bytes != sizeof *options)
         return snap_error_set(err, SNAP_INVALID,
                               "verify: no path, or options that are not "
                               "SNAP_VERIFY_OPTIONS_INIT");
@@ -377,15 +415,21 @@ enum snap_status snap_verify_archive(const char *path, const struct snap_verify_
         status = snap_check_hash_text(options->expected, err);
     if (status == SNAP_OK)
         status = snap_verdict_new(&made, err);
-    if (status == SNAP_OK)
-        status = verify(made, path, options, err);
-    bool judged = status == SNAP_OK;
-    if (judged)
-        status = snap_verdict_finish(made, "archive", path, err);
-    if (judged && verdict != NULL && made->text.data != NULL && made->json.data != NULL) {
-        *verdict = made;
-        made = NULL;
-    }
-    snap_verdict_free(made);
-    return status;
+    for (size_t i = 0; status == SNAP_OK && i < count; i++)
+        status = verify(made, paths[i], options, &evidence, err);
+    if (status == SNAP_OK && count > 1)
+        status = belong_together(made, paths, count, err);
+    if (status == SNAP_OK && options->expected != NULL && evidence.count > 0)
+        status = compare_expected(made, &evidence, options->expected, err);
+    if (status == SNAP_OK && options->only == NULL && evidence.count > 0)
+        status = snap_evidence_judge(&evidence, options->expected, made, err);
+    snap_evidence_release(&evidence);
+    return snap_verdict_give(made, status, count == 1 ? "archive" : "archives", paths[0], verdict,
+                             err);
+}
+
+enum snap_status snap_verify_archive(const char *path, const struct snap_verify_options *options,
+                                     struct snap_verdict **verdict, struct snap_error *err)
+{
+    return snap_verify_archives(&path, 1, options, verdict, err);
 }

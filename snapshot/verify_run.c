@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
 #include "run_internal.h"
 #include "verdict.h"
+#include "verify_published.h"
 
 /* What is known of the folder while it is gone through. */
 struct folder {
@@ -22,6 +24,8 @@ struct folder {
     char *ledger_path;
     json_t *hashes; /* of all intact archives, as keys */
     bool expected_found;
+    struct snap_evidence evidence; /* archives */
+    struct snap_evidence listings; /* of a published folder */
 };
 
 /* ---- config and ledger ---- */
@@ -131,16 +135,16 @@ static void meet_expected(struct folder *folder, const struct snap_archive *arch
 
 static enum snap_status judge_archive(const struct folder *folder,
                                       const struct snap_archive *archive, bool capsule,
-                                      uint64_t step, size_t *lines, struct snap_error *err)
+                                      uint64_t step, size_t *lines, bool *state_checked,
+                                      struct snap_error *err)
 {
     const struct snap_manifest *manifest = snap_archive_manifest(archive);
-    bool state_checked;
     uint64_t named = manifest->step + (capsule ? 1 : 0); /* a capsule is named by the failed step */
     if (manifest->capsule != capsule || named != step)
         return snap_error_set(err, SNAP_CORRUPT, "holds a %s of step %" PRIu64,
                               snap_archive_kind(archive), manifest->step);
     enum snap_status status =
-        snap_verify_content(archive, folder->options->pool, lines, &state_checked, err);
+        snap_verify_content(archive, folder->options->pool, lines, state_checked, err);
     if (status == SNAP_OK)
         status = compare_ledger(folder, archive, err);
     return status;
@@ -161,7 +165,8 @@ static enum snap_status note_archive(struct folder *folder, const struct snap_ar
     if (status == SNAP_OK &&
         json_object_set_new(folder->hashes, snap_archive_snapshot_hash(archive), json_null()) != 0)
         status = snap_error_set(err, SNAP_NO_MEMORY, "verify: out of memory");
-    if (status == SNAP_OK && parent != NULL && json_object_get(folder->hashes, parent) == NULL)
+    if (status == SNAP_OK && parent != NULL && json_object_get(folder->hashes, parent) == NULL &&
+        snap_evidence_find(&folder->listings, parent) == NULL)
         status = snap_verdict_ok(folder->verdict, true, err, name,
                                  "its parent %s is not in the "
                                  "folder",
@@ -183,17 +188,22 @@ static enum snap_status check_archive(struct folder *folder, const char *where, 
     struct snap_archive *archive = NULL;
     char name[SNAP_SNAPSHOT_NAME_BYTES];
     size_t lines = 0;
+    bool state_checked = false;
     bool capsule = strcmp(where, "capsules") == 0;
     snap_snapshot_name(where, step, name);
     enum snap_status status = snap_run_open_archive(folder->store, name, &archive, &cause);
     if (status == SNAP_OK)
-        status = judge_archive(folder, archive, capsule, step, &lines, &cause);
+        status = judge_archive(folder, archive, capsule, step, &lines, &state_checked, &cause);
     if (status != SNAP_OK && strstr(cause.text, name) == NULL)
         snap_error_set(&cause, status, "%s: %s", name, cause.text);
-    if (status == SNAP_OK)
-        status = note_archive(folder, archive, name, lines, err);
-    else
+    if (status != SNAP_OK) {
         status = snap_verdict_failed(folder->verdict, name, status, &cause, err);
+    } else {
+        status = note_archive(folder, archive, name, lines, err);
+        if (status == SNAP_OK && !capsule)
+            status = snap_evidence_add_archive(&folder->evidence, archive, lines, state_checked,
+                                               err);
+    }
     snap_archive_close(archive);
     return status;
 }
@@ -272,6 +282,22 @@ static enum snap_status check_expected(struct folder *folder, struct snap_error 
     return snap_verdict_failed(folder->verdict, "expected hash", SNAP_DIFFERS, &cause, err);
 }
 
+/* What only a listing tells of counts as well. */
+static enum snap_status gather_listings(struct folder *folder, struct snap_error *err)
+{
+    const char *expected = folder->options->expected;
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; status == SNAP_OK && i < folder->listings.count; i++) {
+        const struct snap_evidence_node *node = &folder->listings.nodes[i];
+        if (expected != NULL && (strcmp(expected, node->snapshot) == 0 ||
+                                 strcmp(expected, node->state) == 0))
+            folder->expected_found = true;
+        if (snap_evidence_find(&folder->evidence, node->snapshot) == NULL)
+            status = snap_evidence_add(&folder->evidence, node, err);
+    }
+    return status;
+}
+
 static enum snap_status verify(struct folder *folder, const char *dir, struct snap_error *err)
 {
     size_t count = 0;
@@ -282,9 +308,14 @@ static enum snap_status verify(struct folder *folder, const char *dir, struct sn
     if (status == SNAP_OK && !has_ledger && count == 0)
         return snap_error_set(err, SNAP_INVALID, "%s: holds no run", dir);
     if (status == SNAP_OK)
+        status = snap_published_check(folder->store, folder->options, folder->verdict, err);
+    if (status == SNAP_OK)
         status = check_ledger(folder, err);
     if (status == SNAP_OK)
         status = check_config(folder, err);
+    if (status == SNAP_OK)
+        status = snap_published_listings(folder->store, folder->ledger, folder->verdict,
+                                         &folder->listings, err);
     if (status == SNAP_OK)
         status = check_archives(folder, "snapshots", err);
     if (status == SNAP_OK)
@@ -292,7 +323,13 @@ static enum snap_status verify(struct folder *folder, const char *dir, struct sn
     if (status == SNAP_OK)
         status = check_latest(folder, count, err);
     if (status == SNAP_OK)
+        status = gather_listings(folder, err);
+    if (status == SNAP_OK)
         status = check_expected(folder, err);
+    folder->evidence.ledger = folder->ledger;
+    if (status == SNAP_OK)
+        status =
+            snap_evidence_judge(&folder->evidence, folder->options->expected, folder->verdict, err);
     return status;
 }
 
@@ -327,14 +364,9 @@ enum snap_status snap_verify_run(const char *dir, const struct snap_verify_optio
         snprintf(folder.ledger_path, path_bytes, "%s/" SNAP_LEDGER_FILE, dir);
         status = verify(&folder, dir, err);
     }
-    bool judged = status == SNAP_OK;
-    if (judged)
-        status = snap_verdict_finish(folder.verdict, "run", dir, err);
-    if (judged && verdict != NULL && folder.verdict->text.data != NULL) {
-        *verdict = folder.verdict;
-        folder.verdict = NULL;
-    }
-    snap_verdict_free(folder.verdict);
+    status = snap_verdict_give(folder.verdict, status, "run", dir, verdict, err);
+    snap_evidence_release(&folder.evidence);
+    snap_evidence_release(&folder.listings);
     snap_archive_close(folder.newest);
     snap_ledger_free(folder.ledger);
     json_decref(folder.hashes);

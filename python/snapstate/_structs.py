@@ -169,7 +169,7 @@ class snap_ledger_difference(Sized):
 
 class snap_verify_options(Sized):
     _fields_ = [("size_bytes", c_size_t), ("only", c_char_p), ("expected", c_char_p),
-                ("allow_withheld", c_bool), ("pool", c_void_p)]
+                ("allow_withheld", c_bool), ("pool", c_void_p), ("signers", c_char_p)]
 
 
 class snap_import_file(Sized):

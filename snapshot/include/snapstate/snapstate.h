@@ -9,8 +9,10 @@
 #include <snapstate/import.h>
 #include <snapstate/ledger.h>
 #include <snapstate/pool.h>
+#include <snapstate/publication.h>
 #include <snapstate/receipt.h>
 #include <snapstate/run.h>
+#include <snapstate/signature.h>
 #include <snapstate/status.h>
 #include <snapstate/stream.h>
 #include <snapstate/stream_draws.h>

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checking archives and run folders against their own hashes and against one from elsewhere. The
- * JSON of a verdict:
+/* Checking archives, run folders, published folders and listings against their own hashes and
+ * against one from elsewhere. The JSON of a verdict:
  *
  *     {"checks":[{"check":"digests","result":"ok"|"note"|"failed","text":".."}...],
  *      "format":"snap-verdict-1",
  *      "hashes":null|{"run":"run1:..","snapshot":"snap1:..","state":"state1:..","step":N},
- *      "kind":"archive"|"run","status":"ok"|"differs"|"absent"|"corrupt"|"unsupported"|"not found",
+ *      "kind":"archive"|"archives"|"listing"|"run",
+ *      "parts":[{"part":"content","standing":"proven"|"taken on trust"|"absent","text":".."}...],
+ *      "status":"ok"|"differs"|"absent"|"corrupt"|"unsupported"|"not found",
  *      "withheld":["tensors/.."...]}
  *
  * All checks are made that can be, and "status" is the worst of them. Of a run folder "hashes" are
- * those of the snapshot that `latest` names. */
+ * those of the snapshot that `latest` names. "parts" say how far the hash from elsewhere reaches:
+ * what it proves, what is taken on trust, and what is absent. */
 #ifndef SNAPSTATE_VERIFY_H
 #define SNAPSTATE_VERIFY_H
 
@@ -29,6 +32,7 @@ struct snap_verify_options {
     const char *expected;   /* "snap1:...", "state1:...", "run1:..."; NULL: none */
     bool allow_withheld;    /* absent members are no failure */
     struct snap_pool *pool; /* borrowed; NULL: one thread */
+    const char *signers;    /* an allowed_signers file, for a published folder; NULL: none */
 };
 #define SNAP_VERIFY_OPTIONS_INIT { .size_bytes = sizeof(struct snap_verify_options) }
 
@@ -43,12 +47,37 @@ struct snap_verdict;
 enum snap_status snap_verify_archive(const char *path, const struct snap_verify_options *options,
                                      struct snap_verdict **verdict, struct snap_error *err);
 
-/* Check a run folder: config.json against the genesis line, the ledger's chains, every snapshot and
+/* Check a run folder, or one that `snap publish` has made: config.json against the genesis line, the ledger's chains, every snapshot and
  * capsule as above and its chain heads against the ledger's, parents, `latest`. `expected` may be
- * the run hash of any step, or a snapshot's or state's hash. SNAP_INVALID: the folder holds no run,
- * or options->only is set, which is for archives. */
+ * the run hash of any step, or a snapshot's or state's hash. Of a published folder also its list of
+ * files, the signature over that, and the listings of snapshots that are not in it. SNAP_INVALID:
+ * the folder holds no run, or options->only is set, which is for archives. */
 enum snap_status snap_verify_run(const char *dir, const struct snap_verify_options *options,
                                  struct snap_verdict **verdict, struct snap_error *err);
+
+/* Check several archives of one run: each as above, and that they belong together. Where parents
+ * lead from one to the next, the walk goes back to the genesis. */
+enum snap_status snap_verify_archives(const char *const *paths, size_t count,
+                                      const struct snap_verify_options *options,
+                                      struct snap_verdict **verdict, struct snap_error *err);
+
+/* Check a listing alone, SHA256SUMS or STATE, or the folder that holds one: every member that lies
+ * beside it, as in an unpacked archive or what `snap prove` writes, must have its digest. Members
+ * that are not there are no failure. */
+enum snap_status snap_verify_listing(const char *path, const struct snap_verify_options *options,
+                                     struct snap_verdict **verdict, struct snap_error *err);
+
+/* Where a part stands. */
+enum snap_standing {
+    SNAP_STANDING_PROVEN = 1,
+    SNAP_STANDING_TRUST = 2,
+    SNAP_STANDING_ABSENT = 3
+};
+
+/* Say what a replay has shown of the execution (copied); the texts are made anew, and those got
+ * before are gone. */
+enum snap_status snap_verdict_replayed(struct snap_verdict *verdict, enum snap_standing standing,
+                                       const char *text, struct snap_error *err);
 
 /* Canonical JSON (schema/verdict.schema.json), and lines for people. Borrowed until free. */
 const char *snap_verdict_json(const struct snap_verdict *verdict);
