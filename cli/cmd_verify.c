@@ -1,28 +1,124 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <string.h>
+
 #include <snapstate/verify.h>
 
 #include "command.h"
+#include "stretches_report.h"
 #include "target.h"
 
 struct verify_arguments {
-    const char *target;
-    const char *hash;
+    struct cmd_list given; /* targets, and a hash at the end */
     const char *only;
+    const char *signers;
+    const char *challenge;
+    const char *data_dir;
+    struct cmd_number replay;
+    unsigned threads;
     bool allow_withheld;
 };
 
-static enum snap_status tell(const struct snap_verdict *verdict, enum snap_status status,
+/* What the list of arguments means. */
+struct request {
+    const char *const *targets;
+    size_t count;
+    const char *hash; /* NULL: none */
+    enum cmd_target kind;
+};
+
+static bool is_hash(const char *text)
+{
+    return strncmp(text, "snap1:", 6) == 0 || strncmp(text, "state1:", 7) == 0 ||
+           strncmp(text, "run1:", 5) == 0;
+}
+
+static enum snap_status read_request(const struct verify_arguments *given, struct request *request,
+                                     struct snap_error *err)
+{
+    const unsigned one = CMD_TARGET_RUN | CMD_TARGET_ARCHIVE | CMD_TARGET_LISTING;
+    const struct cmd_list *list = &given->given;
+    enum snap_status status = SNAP_OK;
+
+    *request = (struct request){ .targets = list->items, .count = list->count };
+    if (list->count > 1 && is_hash(list->items[list->count - 1]))
+        request->hash = list->items[--request->count];
+    for (size_t i = 0; status == SNAP_OK && i < request->count; i++)
+        status = cmd_target_find(list->items[i], request->count == 1 ? one : CMD_TARGET_ARCHIVE,
+                                 &request->kind, err);
+    if (status != SNAP_OK)
+        return status;
+    if (given->replay.is_set && request->kind != CMD_TARGET_RUN)
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: --replay needs the folder of a run, or a published one: "
+                              "stretches are between its snapshots", list->items[0]);
+    if (given->replay.is_set && given->replay.value == 0)
+        return snap_error_set(err, SNAP_INVALID, "--replay: expected one stretch or more");
+    if (!given->replay.is_set && (given->challenge || given->data_dir))
+        return snap_error_set(err, SNAP_INVALID, "%s: it goes with --replay",
+                              given->challenge ? "--challenge" : "--data");
+    return SNAP_OK;
+}
+
+static enum snap_status check(const struct request *request,
+                              const struct snap_verify_options *options,
+                              struct snap_verdict **verdict, struct snap_error *err)
+{
+    if (request->kind == CMD_TARGET_RUN)
+        return snap_verify_run(request->targets[0], options, verdict, err);
+    if (request->kind == CMD_TARGET_LISTING)
+        return snap_verify_listing(request->targets[0], options, verdict, err);
+    return snap_verify_archives(request->targets, request->count, options, verdict, err);
+}
+
+/* Make stretches again, and put what comes of it into the verdict. */
+static enum snap_status replay(const struct verify_arguments *given, const char *dir,
+                               struct trn_stretches_result *result, struct snap_verdict *verdict,
+                               struct snap_error *err)
+{
+    struct trn_stretches_options options = TRN_STRETCHES_OPTIONS_INIT;
+    struct trn_listener listener = { .progress = stderr };
+    enum snap_status status, told;
+
+    options.dir = dir;
+    options.count = given->replay.value;
+    options.challenge = given->challenge;
+    options.data_dir = given->data_dir;
+    options.threads = given->threads;
+    options.listener = &listener;
+    status = trn_replay_stretches(&options, result, err);
+    if (status != SNAP_OK && status != SNAP_DIFFERS)
+        return status;
+    told = cmd_verdict_replayed(verdict, result, status, err);
+    return status == SNAP_OK ? told : status;
+}
+
+static json_t *result_value(const struct snap_verdict *verdict,
+                            const struct trn_stretches_result *replayed)
+{
+    json_t *value = cmd_json_parse(snap_verdict_json(verdict));
+
+    if (replayed->replayed && value &&
+        json_object_set_new(value, "replay", cmd_json_stretches(replayed)) != 0) {
+        json_decref(value);
+        value = NULL;
+    }
+    return value;
+}
+
+static enum snap_status tell(const struct snap_verdict *verdict,
+                             const struct trn_stretches_result *replayed, enum snap_status status,
                              struct cmd_report *report, struct snap_error *err)
 {
-    if (verdict && report->json) {
-        enum snap_status told = cmd_report_set(report, cmd_json_parse(snap_verdict_json(verdict)),
+    if (report->json) {
+        enum snap_status told = cmd_report_set(report, result_value(verdict, replayed),
                                                status == SNAP_OK ? err : NULL);
         return status == SNAP_OK ? told : status;
     }
-    if (verdict)
-        cmd_print_text(snap_verdict_text(verdict));
+    if (replayed->replayed)
+        cmd_print_stretches(replayed);
+    cmd_print_text(snap_verdict_text(verdict));
     return status;
 }
 
@@ -31,24 +127,29 @@ static enum snap_status verify(const void *arguments, struct cmd_report *report,
 {
     const struct verify_arguments *given = arguments;
     struct snap_verify_options options = SNAP_VERIFY_OPTIONS_INIT;
+    struct trn_stretches_result replayed = TRN_STRETCHES_RESULT_INIT;
     struct snap_verdict *verdict = NULL;
     struct snap_pool *pool = NULL;
-    enum cmd_target kind;
-    enum snap_status status =
-        cmd_target_find(given->target, CMD_TARGET_RUN | CMD_TARGET_ARCHIVE, &kind, err);
+    struct request request;
+    enum snap_status status = read_request(given, &request, err);
 
     if (status == SNAP_OK)
-        status = snap_pool_new(0, &pool, err);
+        status = snap_pool_new(given->threads, &pool, err);
     if (status != SNAP_OK)
         return status;
     options.only = given->only;
-    options.expected = given->hash;
+    options.expected = request.hash;
     options.allow_withheld = given->allow_withheld;
+    options.signers = given->signers;
     options.pool = pool;
-    status = kind == CMD_TARGET_RUN
-                 ? snap_verify_run(given->target, &options, &verdict, err)
-                 : snap_verify_archive(given->target, &options, &verdict, err);
-    status = tell(verdict, status, report, err);
+    status = check(&request, &options, &verdict, err);
+    if (given->replay.is_set && verdict && (status == SNAP_OK || status == SNAP_ABSENT)) {
+        enum snap_status again = replay(given, request.targets[0], &replayed, verdict, err);
+        status = again == SNAP_OK ? status : again;
+    }
+    if (verdict)
+        status = tell(verdict, &replayed, status, report, err);
+    trn_stretches_result_release(&replayed);
     snap_verdict_free(verdict);
     snap_pool_free(pool);
     return status;
@@ -61,21 +162,30 @@ static const struct cmd_option options[] = {
       "check the content of this member alone" },
     { "allow-withheld", NULL, CMD_OPTION_FLAG, AT(allow_withheld), false,
       "members that are absent by design are no failure" },
+    { "signers", "FILE", CMD_OPTION_TEXT, AT(signers), false,
+      "whose signature is believed, as ssh-keygen -Y verify -f takes it" },
+    { "replay", "K", CMD_OPTION_NUMBER, AT(replay), false,
+      "make K stretches between snapshots again, chosen by chance" },
+    { "challenge", "HEX", CMD_OPTION_TEXT, AT(challenge), false,
+      "choose the stretches that this number chooses" },
+    { "data", "DIR", CMD_OPTION_TEXT, AT(data_dir), false,
+      "look for the data files in DIR, by digest" },
+    { "threads", "N", CMD_OPTION_THREADS, AT(threads), false, "use N threads" },
     { .name = NULL },
 };
 
 static const struct cmd_operand operands[] = {
-    { "RUN|ARCHIVE", AT(target), true },
-    { "HASH", AT(hash), false },
+    { "TARGET...", AT(given), true },
     { .name = NULL },
 };
 
 const struct cmd_command cmd_verify = {
     .name = "verify",
-    .summary = "check an archive or a run folder",
-    .description = "Check every byte of an archive, or ledger, snapshots and 'latest' of a run "
-                   "folder, against their own hashes, and against HASH (snap1:, state1: or run1:) "
-                   "if one is given.",
+    .summary = "check archives, a run folder, a published folder or a listing",
+    .description = "Check every byte of archives, of a run folder or published folder, or of a "
+                   "listing with what lies beside it, against their own hashes, and against a "
+                   "hash (snap1:, state1: or run1:) if one is the last TARGET. The verdict says "
+                   "what that proves, what is taken on trust, and what is absent.",
     .options = options,
     .operands = operands,
     .arguments_size = sizeof(struct verify_arguments),

@@ -24,6 +24,8 @@ static const char *kind_text(enum cmd_target kind)
         return "a ledger";
     case CMD_TARGET_CONFIG:
         return "a JSON document";
+    case CMD_TARGET_LISTING:
+        return "a listing";
     }
     return "something else";
 }
@@ -32,7 +34,8 @@ static const char *kind_text(enum cmd_target kind)
 static void wanted_text(unsigned wanted, char *text, size_t text_size)
 {
     static const enum cmd_target order[] = { CMD_TARGET_CONFIG, CMD_TARGET_RUN,
-                                             CMD_TARGET_ARCHIVE, CMD_TARGET_LEDGER };
+                                             CMD_TARGET_ARCHIVE, CMD_TARGET_LEDGER,
+                                             CMD_TARGET_LISTING };
     size_t used = 0, left = 0;
 
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
@@ -61,9 +64,15 @@ static bool is_run(const char *dir)
            has(dir, "snapshots");
 }
 
-static enum snap_status folder_kind(const char *path, const char *wanted, enum cmd_target *kind,
-                                    struct snap_error *err)
+static enum snap_status folder_kind(const char *path, unsigned wanted_kinds, const char *wanted,
+                                    enum cmd_target *kind, struct snap_error *err)
 {
+    bool unpacked = has(path, "STATE") || (has(path, "SHA256SUMS") && !is_run(path));
+
+    if (unpacked && (wanted_kinds & CMD_TARGET_LISTING)) {
+        *kind = CMD_TARGET_LISTING;
+        return SNAP_OK;
+    }
     if (has(path, "SHA256SUMS") && has(path, "STATE"))
         return snap_error_set(err, SNAP_NOT_FOUND,
                               "%s: an unpacked archive; %s is wanted ('sha256sum -c SHA256SUMS' "
@@ -84,14 +93,14 @@ static enum snap_status folder_kind(const char *path, const char *wanted, enum c
 static enum snap_status file_kind(const char *path, enum cmd_target *kind, struct snap_error *err)
 {
     static const char ledger_start[] = "{\"chain\":";
-    char start[64];
+    char start[65] = ""; /* as many characters as a SHA-256 has digits */
     ssize_t size;
     size_t at = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return snap_error_set_os(err, SNAP_IO, errno, "%s: opening it", path);
-    size = read(fd, start, sizeof start);
+    size = read(fd, start, sizeof start - 1);
     if (size < 0) {
         int os_error = errno;
         close(fd); /* it was only read */
@@ -101,6 +110,8 @@ static enum snap_status file_kind(const char *path, enum cmd_target *kind, struc
     while (at < (size_t)size && strchr(" \t\r\n", start[at]) && start[at])
         at++;
     *kind = CMD_TARGET_ARCHIVE;
+    if (size == sizeof start - 1 && strspn(start, "0123456789abcdef") == 64)
+        *kind = CMD_TARGET_LISTING;
     if (at < (size_t)size && start[at] == '{')
         *kind = CMD_TARGET_CONFIG;
     if ((size_t)size >= sizeof ledger_start - 1 &&
@@ -126,7 +137,7 @@ enum snap_status cmd_target_find(const char *path, unsigned wanted, enum cmd_tar
         return snap_error_set_os(err, SNAP_IO, errno, "%s: looking at it", path);
     }
     if (S_ISDIR(st.st_mode))
-        status = folder_kind(path, text, &kind, err);
+        status = folder_kind(path, wanted, text, &kind, err);
     else if (S_ISREG(st.st_mode))
         status = file_kind(path, &kind, err);
     else

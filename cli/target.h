@@ -13,7 +13,10 @@ enum cmd_target {
     CMD_TARGET_ARCHIVE = 1,
     CMD_TARGET_RUN = 2,
     CMD_TARGET_LEDGER = 4,
-    CMD_TARGET_CONFIG = 8
+    CMD_TARGET_CONFIG = 8,
+    /* SHA256SUMS or STATE of an archive: the file, or a folder with it: an unpacked archive, or
+     * what `snap prove` writes. */
+    CMD_TARGET_LISTING = 16
 };
 
 /* Find out what `path` is; `wanted` are the kinds that the command takes, ORed. SNAP_INVALID: it is

@@ -53,12 +53,12 @@ enum snap_status snap_evidence_add_archive(struct snap_evidence *evidence,
 
 enum snap_status snap_evidence_add_listing(struct snap_evidence *evidence, const char *snapshot,
                                            const char *state, const struct snap_manifest *manifest,
-                                           size_t present, size_t absent, struct snap_error *err)
+                                           size_t present, size_t absent, size_t contents,
+                                           struct snap_error *err)
 {
-    /* manifest.json and STATE may lie beside a listing alone: they are lists too. */
     struct snap_evidence_node node = { .members = present,
                                        .absent = absent,
-                                       .is_listing = present <= 2 && absent > 0 };
+                                       .is_listing = contents == 0 };
     snprintf(node.snapshot, sizeof node.snapshot, "%s", snapshot);
     snprintf(node.state, sizeof node.state, "%s", state);
     if (manifest != NULL)

@@ -45,11 +45,13 @@ struct snap_evidence {
 enum snap_status snap_evidence_add_archive(struct snap_evidence *evidence,
                                            const struct snap_archive *archive, size_t lines,
                                            bool state_checked, struct snap_error *err);
-/* A listing of which `present` members are here, and `absent` are not. `manifest` NULL: it is not
+/* A listing of which `present` members are here, and `absent` are not; `contents` of those here are
+ * more than lists of the others. `manifest` NULL: it is not
  * here. `snapshot` or `state` may be "". */
 enum snap_status snap_evidence_add_listing(struct snap_evidence *evidence, const char *snapshot,
                                            const char *state, const struct snap_manifest *manifest,
-                                           size_t present, size_t absent, struct snap_error *err);
+                                           size_t present, size_t absent, size_t contents,
+                                           struct snap_error *err);
 /* One that another evidence has. */
 enum snap_status snap_evidence_add(struct snap_evidence *evidence,
                                    const struct snap_evidence_node *node, struct snap_error *err);

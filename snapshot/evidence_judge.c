@@ -66,16 +66,13 @@ static void find_start(struct reach *reach)
         if (strcmp(hash, reach->expected) == 0) {
             reach->anchored = true;
             reach->start = node;
+            reach->step = node->step;
         }
     }
-    if (reach->start == NULL) {
-        reach->step = UINT64_MAX;
-        if (reach->by_run)
-            find_run_line(reach);
-        reach->start = newest(evidence, reach->step);
-    }
-    if (reach->start != NULL && (!reach->anchored || !reach->by_run || reach->step == UINT64_MAX))
-        reach->step = reach->start->step;
+    if (reach->by_run && !reach->anchored)
+        find_run_line(reach);
+    if (reach->start == NULL)
+        reach->start = newest(evidence, reach->anchored ? reach->step : UINT64_MAX);
 }
 
 /* ---- back by parents ---- */
@@ -113,8 +110,6 @@ static void walk(struct reach *reach)
         reach->has_lines = true;
         reach->from_genesis = true;
         reach->first_line = snap_ledger_first_step(ledger) + 1;
-        if (reach->start == NULL && !reach->anchored)
-            reach->step = snap_ledger_last_step(ledger);
     }
 }
 

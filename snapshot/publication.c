@@ -114,7 +114,8 @@ static enum snap_status give_listing(struct work *work, const struct snap_archiv
     return status;
 }
 
-/* The texts inside that are always in an archive. Its ledger lines are in the ledger, too. */
+/* What is always in an archive, or decides the next step: the names are looked for in it. Its ledger
+ * lines are in the ledger, too. */
 static enum snap_status check_documents(const struct work *work, const struct snap_archive *archive,
                                         const char *name, struct snap_error *err)
 {
@@ -125,6 +126,19 @@ static enum snap_status check_documents(const struct work *work, const struct sn
         const char *text = snap_archive_json(archive, documents[i]);
         snprintf(where, sizeof where, "%s of %s", documents[i], name);
         status = snap_publication_names_check(&work->names, where, text, strlen(text), err);
+    }
+    for (size_t i = 0; status == SNAP_OK && i < snap_archive_member_count(archive); i++) {
+        const struct snap_member *member = snap_archive_member(archive, i);
+        void *data = NULL;
+        if (member->kind != SNAP_MEMBER_EXTRA || !member->in_state || member->withheld ||
+            !work->options->anonymous)
+            continue;
+        snprintf(where, sizeof where, "%.60s of %s", member->name, name);
+        status = snap_archive_read_alloc(archive, member, SIZE_MAX, &data, err);
+        if (status == SNAP_OK)
+            status = snap_publication_names_check(&work->names, where, data,
+                                                  (size_t)member->data_size, err);
+        free(data);
     }
     return status;
 }

@@ -19,7 +19,8 @@ bool snap_publication_withholds(const struct snap_publication_options *options,
     static const char tensors[] = "tensors/";
     const size_t prefix = sizeof tensors - 1;
     if (options->anonymous &&
-        (member->kind == SNAP_MEMBER_ENVIRONMENT || member->kind == SNAP_MEMBER_EXTRA))
+        (member->kind == SNAP_MEMBER_ENVIRONMENT ||
+         (member->kind == SNAP_MEMBER_EXTRA && !member->in_state)))
         return true;
     if (options->withhold == NULL || member->kind != SNAP_MEMBER_TENSOR)
         return false;

@@ -96,8 +96,8 @@ static enum snap_status add_left_out(const struct snap_publication *publication,
                                      options->withhold);
     if (status == SNAP_OK && options->anonymous)
         status = snap_buffer_append_text(
-            text, "`env.json` and extras were left out of the archives: they can tell whose "
-                  "machine it was.\n",
+            text, "`env.json`, and extras that are not in the state, were left out of the "
+                  "archives: they can tell whose machine it was.\n",
             err);
     if (status == SNAP_OK && publication->withheld > 0)
         status = snap_buffer_append_text(

@@ -102,6 +102,7 @@ static enum snap_status meet_member(int dirfd, const char *where, const struct l
     folder->present++;
     if (strcmp(line->name, "manifest.json") == 0)
         return read_manifest(dirfd, where, folder, err);
+    folder->contents += strcmp(line->name, "STATE") != 0;
     return SNAP_OK;
 }
 
@@ -228,12 +229,12 @@ static enum snap_status judge(struct snap_verdict *verdict, const char *path, co
     status = snap_verdict_ok(verdict, false, err, "listing", "%zu members, %zu of them here",
                              folder.present + folder.absent, folder.present);
     if (status == SNAP_OK)
-        status = snap_verdict_ok(verdict, false, err, "hashes", "%s %s", folder.snapshot,
-                                 folder.state);
+        status = snap_verdict_ok(verdict, false, err, "hashes", "%s%s%s", folder.snapshot,
+                                 folder.snapshot[0] != '\0' ? " " : "", folder.state);
     if (status == SNAP_OK)
         status = snap_evidence_add_listing(&evidence, folder.snapshot, folder.state,
                                            folder.has_manifest ? &folder.manifest : NULL,
-                                           folder.present, folder.absent, err);
+                                           folder.present, folder.absent, folder.contents, err);
     if (status == SNAP_OK && expected != NULL)
         status = compare(verdict, &evidence.nodes[0], expected, err);
     if (status == SNAP_OK)

@@ -18,6 +18,7 @@ struct snap_listing_folder {
     char state[SNAP_HASH_TEXT_BYTES];
     size_t present; /* members that are here, with the digest that is listed */
     size_t absent;
+    size_t contents; /* of those present, more than lists: neither manifest.json nor STATE */
     bool has_manifest;
     struct snap_manifest manifest; /* owned */
 };

@@ -259,7 +259,8 @@ static enum snap_status read_listing(const char *dir, const char *name,
         status = on_chain(&folder, ledger, &cause);
     if (status == SNAP_OK) {
         status = snap_evidence_add_listing(evidence, folder.snapshot, folder.state,
-                                           &folder.manifest, folder.present, folder.absent, err);
+                                           &folder.manifest, folder.present, folder.absent,
+                                           folder.contents, err);
     } else {
         struct snap_error told = SNAP_ERROR_INIT;
         if (status == SNAP_NOT_FOUND)

@@ -87,13 +87,14 @@ static enum snap_status add_archive(struct trn_expectation *expectation, uint64_
     return SNAP_OK;
 }
 
-static bool same_run(const struct snap_archive *a, const struct snap_archive *b)
-{
-    return strcmp(snap_archive_run_id(a), snap_archive_run_id(b)) == 0;
-}
+/* Where a replay starts. */
+struct origin {
+    char run_id[17]; /* 16 hex digits of the genesis chain */
+    uint64_t step;
+};
 
 /* Take one file of the folder, if it is an archive of the run. */
-static enum snap_status look_at(const char *path, const struct snap_archive *start,
+static enum snap_status look_at(const char *path, const struct origin *origin,
                                 struct trn_expectation *expectation, struct gathered *gathered,
                                 struct snap_error *err)
 {
@@ -102,16 +103,16 @@ static enum snap_status look_at(const char *path, const struct snap_archive *sta
     enum snap_status status = snap_archive_open(path, &archive, err);
     if (status != SNAP_OK)
         return status;
-    if (same_run(archive, start) && strcmp(snap_archive_kind(archive), "snapshot") == 0) {
+    if (strcmp(snap_archive_run_id(archive), origin->run_id) == 0 && strcmp(snap_archive_kind(archive), "snapshot") == 0) {
         status = gather(gathered, archive, err);
-        if (status == SNAP_OK && snap_archive_step(archive) > snap_archive_step(start))
+        if (status == SNAP_OK && snap_archive_step(archive) > origin->step)
             status = add_archive(expectation, snap_archive_step(archive), path, err);
     }
     snap_archive_close(archive);
     return status;
 }
 
-static enum snap_status look_around(const char *path, const struct snap_archive *start,
+static enum snap_status look_around(const char *path, const struct origin *origin,
                                     struct trn_expectation *expectation, struct gathered *gathered,
                                     struct snap_error *err)
 {
@@ -131,7 +132,7 @@ static enum snap_status look_around(const char *path, const struct snap_archive 
             continue;
         status = trn_join_path(folder, entry->d_name, file, err);
         if (status == SNAP_OK)
-            status = look_at(file, start, expectation, gathered, err);
+            status = look_at(file, origin, expectation, gathered, err);
     }
     closedir(dir); /* only read from: nothing to lose */
     return status;
@@ -289,11 +290,33 @@ static enum snap_status add_named(const struct trn_replay_options *options,
     return add_archive(expectation, step, options->to_archive, err);
 }
 
+/* From step 0: the folder has the ledger, whose first line is where the replay starts. */
+static enum snap_status find_from_genesis(const struct trn_replay_options *options,
+                                          struct trn_expectation *found,
+                                          struct gathered *gathered, struct snap_error *err)
+{
+    struct origin origin = { .step = 0 };
+    char inside[TRN_PATH_SIZE];
+    enum snap_status status = open_named(options->ledger, found, err);
+    if (status == SNAP_OK)
+        status = trn_join_path(options->ledger, "snapshots/any", inside, err);
+    if (status != SNAP_OK)
+        return status;
+    snprintf(origin.run_id, sizeof(origin.run_id), "%.16s", snap_ledger_chain(found->ledger, 0));
+    return look_around(inside, &origin, found, gathered, err);
+}
+
 static enum snap_status find(const struct trn_replay_options *options,
                              const struct snap_archive *start, struct trn_expectation *found,
                              struct gathered *gathered, struct snap_error *err)
 {
-    enum snap_status status = look_around(options->archive, start, found, gathered, err);
+    struct origin origin = { .step = 0 };
+    enum snap_status status;
+    if (start == NULL)
+        return find_from_genesis(options, found, gathered, err);
+    snprintf(origin.run_id, sizeof(origin.run_id), "%s", snap_archive_run_id(start));
+    origin.step = snap_archive_step(start);
+    status = look_around(options->archive, &origin, found, gathered, err);
     if (status == SNAP_OK && options->ledger != NULL)
         status = open_named(options->ledger, found, err);
     else if (status == SNAP_OK)

@@ -2,7 +2,10 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <jansson.h>
 
 #include "expectation.h"
 #include "failure.h"
@@ -126,11 +129,10 @@ static enum snap_status repeat_step(struct trn_training *t,
 
 /* Until where; with nothing to compare up to there, nothing is run. */
 static enum snap_status find_last(const struct trn_replay_options *options,
-                                  const struct snap_archive *start,
-                                  const struct trn_expectation *expectation, uint64_t *last,
-                                  struct snap_error *err)
+                                  uint64_t from, const struct trn_expectation *expectation,
+                                  uint64_t *last, struct snap_error *err)
 {
-    uint64_t from = snap_archive_step(start);
+    const char *what = options->archive != NULL ? options->archive : options->ledger;
     uint64_t known = trn_expectation_last(expectation, from);
     *last = known;
     if (options->has_to_step)
@@ -144,15 +146,15 @@ static enum snap_status find_last(const struct trn_replay_options *options,
                               "replay %s: nothing to compare with: no ledger goes past step %llu, "
                               "and no later archive of this run lies beside it: name one with "
                               "--ledger or --to",
-                              options->archive, (unsigned long long)from);
+                              what, (unsigned long long)from);
     if (*last <= from)
         return snap_error_set(err, SNAP_INVALID,
                               "replay %s: it is of step %llu: expected a later step to go to",
-                              options->archive, (unsigned long long)from);
+                              what, (unsigned long long)from);
     if (*last > known)
         return snap_error_set(err, SNAP_NOT_FOUND,
                               "replay %s: nothing to compare with after step %llu",
-                              options->archive, (unsigned long long)known);
+                              what, (unsigned long long)known);
     return SNAP_OK;
 }
 
@@ -288,6 +290,65 @@ static enum snap_status open_training(const struct trn_replay_options *options,
     return status;
 }
 
+/* The state before the first step is made again: the first line of the ledger says from what. */
+static enum snap_status open_first(const struct trn_replay_options *options,
+                                   const struct snap_ledger *ledger,
+                                   struct trn_training **training, struct snap_error *err)
+{
+    struct trn_training_options making = { .data_dir = options->data_dir,
+                                           .threads = options->threads,
+                                           .device = options->device };
+    struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
+    struct trn_expected_files expected;
+    struct trn_config config;
+    char running[TRN_PATH_SIZE];
+    const char *line = snap_ledger_line(ledger, 0, NULL);
+    json_t *genesis = json_loads(line, 0, NULL);
+    json_t *first = json_object_get(json_object_get(genesis, "host"), "training");
+    char *text = first != NULL ? json_dumps(first, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    json_decref(genesis);
+    if (text == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "replay: no memory for the config");
+    enum snap_status status = trn_expected_from_genesis(line, &expected, err);
+    if (status == SNAP_OK)
+        status = trn_join_path(options->ledger, "config.json", running, err);
+    if (status == SNAP_OK)
+        status = trn_config_of_archive(text, running, &config, err);
+    free(text);
+    if (status != SNAP_OK)
+        return status;
+    making.expected = &expected;
+    status = trn_training_new(&config, &making, training, err);
+    if (status == SNAP_OK)
+        status = trn_training_open_run(*training, &opening, err);
+    return status;
+}
+
+static enum snap_status replay_first(const struct trn_replay_options *options,
+                                     struct trn_replay_result *result, struct snap_error *err)
+{
+    struct trn_expectation expectation = { .from = "" };
+    struct trn_training *training = NULL;
+    char run_id[17];
+    uint64_t last = 0;
+    enum snap_status status = trn_expectation_find(options, NULL, &expectation, err);
+    if (status == SNAP_OK)
+        status = find_last(options, 0, &expectation, &last, err);
+    snprintf(result->expected_from, sizeof(result->expected_from), "%s", expectation.from);
+    if (status == SNAP_OK)
+        status = open_first(options, expectation.ledger, &training, err);
+    if (status == SNAP_OK) {
+        snprintf(run_id, sizeof(run_id), "%.16s", snap_ledger_chain(expectation.ledger, 0));
+        status = replay_steps(training, options, &expectation, run_id, last, result, err);
+    }
+    if (status == SNAP_OK)
+        status = trn_training_free(training, err);
+    else
+        trn_training_free(training, NULL); /* in memory; the first error is the one to tell */
+    trn_expectation_release(&expectation);
+    return status;
+}
+
 enum snap_status trn_replay(const struct trn_replay_options *options,
                             struct trn_replay_result *result, struct snap_error *err)
 {
@@ -296,6 +357,8 @@ enum snap_status trn_replay(const struct trn_replay_options *options,
     struct snap_archive *archive = NULL;
     uint64_t last = 0;
 
+    if (options->archive == NULL)
+        return replay_first(options, result, err);
     enum snap_status status = snap_archive_open(options->archive, &archive, err);
     if (status != SNAP_OK)
         return status;
@@ -305,7 +368,7 @@ enum snap_status trn_replay(const struct trn_replay_options *options,
     if (!result->capsule) {
         status = trn_expectation_find(options, archive, &expectation, err);
         if (status == SNAP_OK)
-            status = find_last(options, archive, &expectation, &last, err);
+            status = find_last(options, result->first_step, &expectation, &last, err);
         snprintf(result->expected_from, sizeof(result->expected_from), "%s", expectation.from);
     }
     if (status == SNAP_OK && options->exec != NULL) {

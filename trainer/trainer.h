@@ -132,7 +132,8 @@ enum snap_status trn_restore(const struct trn_restore_options *options, struct t
 /* ---- replay ARCHIVE ---- */
 
 struct trn_replay_options {
-    const char *archive;    /* a snapshot or a capsule */
+    const char *archive;    /* a snapshot or a capsule; NULL: from the state before the first step,
+                             * made from the config and data of the run in folder `ledger` */
     bool has_to_step;
     uint64_t to_step;       /* the last step to repeat; else: to_archive's, or the last expected */
     const char *to_archive; /* compare with this archive's state at its step; NULL: none */
@@ -172,6 +173,53 @@ struct trn_replay_result {
  * with (nothing was run). Other statuses as trn_restore. Nothing is written. */
 enum snap_status trn_replay(const struct trn_replay_options *options,
                             struct trn_replay_result *result, struct snap_error *err);
+
+/* ---- verify RUN --replay K ---- */
+
+/* Bytes of a challenge that is drawn here. */
+#define TRN_CHALLENGE_BYTES 16
+#define TRN_CHALLENGE_TEXT_BYTES 129 /* 2 to 64 bytes in hex, and a terminator */
+
+struct trn_stretches_options {
+    const char *dir;       /* a run folder, or a published one */
+    uint64_t count;        /* stretches to make again; more than there are: all */
+    const char *challenge; /* 4 to 128 hex digits that choose them; NULL: drawn here */
+    const char *data_dir;  /* as in a restore */
+    unsigned threads;
+    const char *device;
+    const struct trn_listener *listener;
+};
+#define TRN_STRETCHES_OPTIONS_INIT { .dir = NULL }
+
+/* From one state that is here, or that can be made from config, seeds and data (step 0), to the
+ * next. */
+struct trn_stretch {
+    uint64_t first; /* the step of that state */
+    uint64_t last;
+    char archive[TRN_PATH_SIZE]; /* ""; step 0 */
+    bool chosen;
+    bool equal; /* it was made again, and all of it was equal */
+};
+
+struct trn_stretches_result {
+    char challenge[TRN_CHALLENGE_TEXT_BYTES];
+    bool drawn; /* here: nobody could know it before */
+    struct trn_stretch *stretches; /* by step; owned */
+    size_t count;
+    size_t replayed; /* of the chosen ones, equal or not */
+    uint64_t steps;  /* made again, and equal */
+    struct trn_replay_result last; /* of the last one that was made again */
+};
+#define TRN_STRETCHES_RESULT_INIT { .count = 0, .last = TRN_REPLAY_RESULT_INIT }
+void trn_stretches_result_release(struct trn_stretches_result *result);
+
+/* Choose stretches of a run and make them again, each compared with the ledger and with the states
+ * that are here. Which are chosen follows from the challenge and the numbers of the steps alone:
+ * no content that an author could try again and again has a say in it. SNAP_DIFFERS: result->last
+ * says what; SNAP_NOT_FOUND: there is nothing to start from. Other statuses as trn_replay. */
+enum snap_status trn_replay_stretches(const struct trn_stretches_options *options,
+                                      struct trn_stretches_result *result,
+                                      struct snap_error *err);
 
 /* ---- save RUN ---- */
 

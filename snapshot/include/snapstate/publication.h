@@ -21,8 +21,9 @@ struct snap_publication_options {
     size_t size_bytes;     /* sizeof(struct snap_publication_options) */
     uint64_t snapshots;    /* how many archives: the last, and others evenly before it; 0: all */
     const char *withhold;  /* leave out the tensors of this root ("optimizer"); NULL: none */
-    /* Leave out env.json and extras too, and refuse when what must go out has the name of this
-     * host, of this user or of the user's folder in it. */
+    /* Leave out env.json and the extras that are not in the state too, and refuse when what must go
+     * out - the training config and binding, coverage, data roles, names, extras of the state -
+     * has the name of this host, of this user or of the user's folder in it. */
     bool anonymous;
     const struct snap_signer *signer; /* who will sign, for CHECK.md; NULL: nobody */
 };
