@@ -11,7 +11,7 @@
 
 static const char *start_text(const struct trn_stretch *stretch)
 {
-    return stretch->archive[0] ? stretch->archive : "made from config, seeds and data";
+    return stretch->archive[0] ? stretch->archive : "what config, seeds and data make";
 }
 
 void cmd_print_stretches(const struct trn_stretches_result *result)

@@ -47,6 +47,8 @@ enum snap_status snap_evidence_add_archive(struct snap_evidence *evidence,
     node.members = snap_archive_member_count(archive) - node.absent;
     node.has_genesis = lines > 0 && !manifest->has_before;
     node.has_lines = lines > 0;
+    if (node.has_lines && manifest->has_before)
+        snap_hash_text("run1", manifest->before.run, node.before);
     node.first_line = manifest->step - (lines - node.has_genesis) + 1;
     return snap_evidence_add(evidence, &node, err);
 }

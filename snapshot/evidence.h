@@ -20,6 +20,7 @@ struct snap_evidence_node {
     char state[SNAP_HASH_TEXT_BYTES];
     char run[SNAP_HASH_TEXT_BYTES];    /* "": its manifest is not here */
     char parent[SNAP_HASH_TEXT_BYTES]; /* "": it has none, or its manifest is not here */
+    char before[SNAP_HASH_TEXT_BYTES]; /* run hash that its ledger lines follow on; "": none here */
     uint64_t step;
     bool knows_manifest;
     size_t members;      /* whose content is here */

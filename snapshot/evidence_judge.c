@@ -18,7 +18,7 @@ struct reach {
     bool by_state;
     struct snap_evidence_node *start; /* NULL: the ledger alone */
     uint64_t step;
-    /* The way back by parents. */
+    /* The way back. */
     size_t snapshots;
     size_t members;
     size_t absent;
@@ -75,7 +75,23 @@ static void find_start(struct reach *reach)
         reach->start = newest(evidence, reach->anchored ? reach->step : UINT64_MAX);
 }
 
-/* ---- back by parents ---- */
+/* ---- back to the genesis ---- */
+
+/* The snapshot before, by what the hash vouches for: a snapshot hash for the name of the parent, a
+ * run hash for the head that the ledger lines follow on, a state hash for nothing before. */
+static struct snap_evidence_node *step_back(const struct reach *reach,
+                                            const struct snap_evidence_node *node)
+{
+    const struct snap_evidence *evidence = reach->evidence;
+    if (reach->by_state)
+        return NULL;
+    if (!reach->by_run)
+        return snap_evidence_find(evidence, node->parent);
+    for (size_t i = 0; node->before[0] != '\0' && i < evidence->count; i++)
+        if (strcmp(evidence->nodes[i].run, node->before) == 0)
+            return &evidence->nodes[i];
+    return NULL;
+}
 
 static void take_lines(struct reach *reach, const struct snap_evidence_node *node)
 {
@@ -100,11 +116,11 @@ static void walk(struct reach *reach)
         reach->listings += node->is_listing;
         reach->last = node;
         take_lines(reach, node);
-        if (node->parent[0] == '\0') {
+        if (!reach->by_run && node->parent[0] == '\0') {
             reach->at_genesis = node->knows_manifest;
             break;
         }
-        node = snap_evidence_find(reach->evidence, node->parent);
+        node = step_back(reach, node);
     }
     if (ledger != NULL) {
         reach->has_lines = true;
@@ -148,7 +164,10 @@ static enum snap_status judge_content(const struct reach *reach, struct snap_ver
                                  "the members of STATE that are here, byte for byte; the others "
                                  "are outside a state hash");
     for (size_t i = 0; i < evidence->count; i++) {
-        bool is_tied = evidence->nodes[i].step <= reach->step && evidence->nodes[i].state_checked;
+        const struct snap_evidence_node *node = &evidence->nodes[i];
+        /* On the chain: every archive beside a ledger was compared with it. */
+        bool is_tied = node->step <= reach->step && node->state_checked &&
+                       (node->reached || evidence->ledger != NULL);
         tied += is_tied;
         loose += !is_tied;
     }
@@ -186,7 +205,7 @@ static enum snap_status judge_ledger(const struct reach *reach, struct snap_verd
 static enum snap_status judge_walk(const struct reach *reach, struct snap_verdict *verdict,
                                    struct snap_error *err)
 {
-    if (reach->last == NULL || reach->by_state || (reach->by_run && reach->evidence->ledger))
+    if (reach->last == NULL || reach->by_state || reach->by_run)
         return SNAP_OK;
     if (reach->at_genesis)
         return snap_verdict_part(verdict, SNAP_STANDING_PROVEN, err, "walk",
