@@ -254,7 +254,7 @@ static enum snap_status judge_author(const struct reach *reach, struct snap_verd
     const struct snap_evidence_node *start = reach->start;
     enum snap_status status = snap_verdict_part(
         verdict, SNAP_STANDING_TRUST, err, "execution",
-        "that this training took place: " SNAP_NOT_REPLAYED);
+        "that this training took place: no stretch of it was replayed");
     if (status == SNAP_OK && start != NULL && start->knows_manifest)
         status = snap_verdict_part(verdict, SNAP_STANDING_TRUST, err, "coverage",
                                    "that nothing else decides the next step: the author's "

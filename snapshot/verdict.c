@@ -204,16 +204,23 @@ static enum snap_status make_texts(struct snap_verdict *verdict, struct snap_err
     return status == SNAP_OK ? make_text(verdict, err) : status;
 }
 
-enum snap_status snap_verdict_replayed(struct snap_verdict *verdict, enum snap_standing standing,
-                                       const char *text, struct snap_error *err)
+enum snap_status snap_verdict_replayed(struct snap_verdict *verdict, enum snap_status outcome,
+                                       const char *text, const char *rest, struct snap_error *err)
 {
-    char clean[600];
+    struct snap_error cause = SNAP_ERROR_INIT;
     for (size_t i = json_array_size(verdict->parts); i-- > 0;)
-        if (strcmp(text_of(json_array_get(verdict->parts, i), "part"), "execution") == 0 &&
-            strstr(text_of(json_array_get(verdict->parts, i), "text"), SNAP_NOT_REPLAYED))
+        if (strcmp(text_of(json_array_get(verdict->parts, i), "part"), "execution") == 0)
             json_array_remove(verdict->parts, i);
-    snap_text_clean(text, clean, sizeof clean);
-    enum snap_status status = add_part(verdict, standing, "execution", clean, err);
+    snap_error_set(&cause, outcome, "%s", text);
+    enum snap_status status =
+        outcome == SNAP_OK
+            ? snap_verdict_part(verdict, SNAP_STANDING_PROVEN, err, "execution", "%s", text)
+            : snap_verdict_failed(verdict, "replay", outcome, &cause, err);
+    if (status == SNAP_OK && outcome != SNAP_OK)
+        status = snap_verdict_part(verdict, SNAP_STANDING_ABSENT, err, "execution",
+                                   "a stretch that was made again did not come out as recorded");
+    if (status == SNAP_OK && rest != NULL)
+        status = snap_verdict_part(verdict, SNAP_STANDING_TRUST, err, "execution", "%s", rest);
     return status == SNAP_OK ? make_texts(verdict, err) : status;
 }
 

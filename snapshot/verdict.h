@@ -13,8 +13,12 @@
 #include "core/buffer.h"
 #include "format/archive_read.h"
 
-/* What is said of the execution until a stretch was replayed. */
-#define SNAP_NOT_REPLAYED "no stretch of it was replayed"
+/* Where a part stands. */
+enum snap_standing {
+    SNAP_STANDING_PROVEN = 1,
+    SNAP_STANDING_TRUST = 2,
+    SNAP_STANDING_ABSENT = 3
+};
 
 struct snap_verdict {
     enum snap_status worst;  /* of the checks */
@@ -37,7 +41,7 @@ enum snap_status snap_verdict_ok(struct snap_verdict *verdict, bool note, struct
 enum snap_status snap_verdict_failed(struct snap_verdict *verdict, const char *check,
                                      enum snap_status status, const struct snap_error *cause,
                                      struct snap_error *err);
-/* Where a part stands; what was said of that part with another standing stays. */
+/* Say where a part stands. */
 enum snap_status snap_verdict_part(struct snap_verdict *verdict, enum snap_standing standing,
                                    struct snap_error *err, const char *part, const char *format,
                                    ...) SNAP_PRINTF(5, 6);

@@ -123,6 +123,8 @@ static enum snap_status look_around(const char *path, const struct origin *origi
     snprintf(copy, sizeof(copy), "%s", path);
     const char *folder = dirname(copy);
     DIR *dir = opendir(folder);
+    if (dir == NULL && errno == ENOENT)
+        return SNAP_OK; /* a run that has no archives any more, and its ledger */
     if (dir == NULL)
         return snap_error_set_os(err, SNAP_IO, errno, "replay: folder %s cannot be opened", folder);
     while (status == SNAP_OK && (entry = readdir(dir)) != NULL) {

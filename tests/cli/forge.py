@@ -6,7 +6,10 @@ forge.py bit ARCHIVE MEMBER OFFSET     flip a bit of a member, and write STATE a
 forge.py text ARCHIVE MEMBER OLD NEW   replace text of equal length in a member, likewise
 forge.py withhold ARCHIVE MEMBER...    leave members out, as an author may: the listings stay
 forge.py ledger FILE STEP FIELD VALUE  set a field ("float.scalars.loss") of a step's line, and
-                                       write the chains of all later lines anew
+                                       write the chains of all later lines anew; STEP "genesis": of the first line
+forge.py run DIR STEP FIELD VALUE NOTE the same in a run folder, and in every snapshot of it, so that
+                                       all hashes fit again; NOTE becomes extra/notes of the last
+forge.py list DIR                      write SHA256SUMS of a published folder anew
 forge.py offset ARCHIVE MEMBER         print where the member's content begins
 """
 
@@ -72,13 +75,78 @@ def chained(documents):
 def forge_ledger(path, step, field, value):
     documents = [json.loads(line) for line in Path(path).read_text().splitlines()]
     *folders, last = field.split(".")
-    for document in documents[1:]:
-        if document["host"]["step"] == int(step):
+    for index, document in enumerate(documents):
+        if step == ("genesis" if index == 0 else str(document["host"]["step"])):
             place = document
             for key in folders:
                 place = place[key]
             place[last] = value
     Path(path).write_bytes(b"".join(map(canonical, chained(documents))))
+
+
+def tar_member(name, content):
+    """A member as docs/format.md, section 2, lays it out."""
+    header = bytearray(BLOCK)
+    fields = {0: name.encode(), 100: b"000644 ", 108: b"000000 ", 116: b"000000 ",
+              124: b"%011o " % len(content), 136: b"00000000000 ", 148: b" " * 8, 156: b"0",
+              257: b"ustar\x0000", 329: b"000000 ", 337: b"000000 "}
+    for at, text in fields.items():
+        header[at:at + len(text)] = text
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + content + bytes(-len(content) % BLOCK)
+
+
+def reforge(path, lines, parent, note):
+    """Give an archive other ledger lines and another parent. Returns the new snapshot hash."""
+    data = Path(path).read_bytes()
+    contents = {name: data[start:start + size] for name, (_, start, size) in members(data).items()}
+    manifest = json.loads(contents["manifest.json"])
+    by_step = {line["host"].get("step", 0): line for line in lines}
+    first = json.loads(contents["ledger.jsonl"].splitlines()[0])["host"].get("step", 0)
+    contents["ledger.jsonl"] = b"".join(canonical(by_step[step])
+                                        for step in range(first, manifest["step"] + 1))
+    for when, step in (("before", first - 1), ("after", manifest["step"])):
+        if manifest["chains"][when]:
+            manifest["chains"][when] = {"host": by_step[step]["host_chain"],
+                                        "run": by_step[step]["chain"]}
+    manifest["parent"] = parent
+    if note:
+        names = [name for name in contents if name.startswith("extra/") and name < "extra/notes"]
+        place = list(contents).index(names[-1]) + 1
+        contents = dict([*list(contents.items())[:place], ("extra/notes", note.encode()),
+                         *list(contents.items())[place:]])
+        manifest["members"].insert(place - 1, {"in_state": False, "kind": "extra",
+                                               "name": "extra/notes", "size": len(note)})
+    contents["SHA256SUMS"] = b"".join(b"%s  %s\n" % (b"0" * 64, name.encode())
+                                      for name in list(contents)[:-1])
+    for member in manifest["members"]:
+        member["size"] = len(contents[member["name"]])
+    contents["manifest.json"] = canonical(manifest)
+    made = bytearray(b"".join(tar_member(*item) for item in contents.items()) + bytes(2 * BLOCK))
+    mend(made)
+    Path(path).write_bytes(made)
+    _, start, size = members(made)["SHA256SUMS"]
+    return "snap1:" + sha256(made[start:start + size]).hex()
+
+
+def forge_run(folder, step, field, value, note):
+    folder = Path(folder)
+    forge_ledger(folder / "ledger.jsonl", step, field, value)
+    lines = [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+    archives = sorted((folder / "snapshots").iterdir())
+    parent = None
+    for path in archives:
+        parent = reforge(path, lines, parent, note if path == archives[-1] else "")
+    (folder / "latest").write_bytes(canonical({"file": f"snapshots/{archives[-1].name}",
+                                               "snapshot": parent}))
+
+
+def list_again(folder):
+    folder = Path(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file()
+                   and path.name != "SHA256SUMS.sig" and path != folder / "SHA256SUMS")
+    (folder / "SHA256SUMS").write_text("".join(
+        f"{sha256(path.read_bytes()).hex()}  {path.relative_to(folder)}\n" for path in files))
 
 
 def forge_archive(verb, path, *rest):
@@ -107,6 +175,10 @@ def main():
     verb, *rest = sys.argv[1:]
     if verb == "ledger":
         forge_ledger(*rest)
+    elif verb == "run":
+        forge_run(*rest)
+    elif verb == "list":
+        list_again(*rest)
     else:
         forge_archive(verb, *rest)
 

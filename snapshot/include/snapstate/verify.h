@@ -67,17 +67,11 @@ enum snap_status snap_verify_archives(const char *const *paths, size_t count,
 enum snap_status snap_verify_listing(const char *path, const struct snap_verify_options *options,
                                      struct snap_verdict **verdict, struct snap_error *err);
 
-/* Where a part stands. */
-enum snap_standing {
-    SNAP_STANDING_PROVEN = 1,
-    SNAP_STANDING_TRUST = 2,
-    SNAP_STANDING_ABSENT = 3
-};
-
-/* Say what a replay has shown of the execution (copied); the texts are made anew, and those got
- * before are gone. */
-enum snap_status snap_verdict_replayed(struct snap_verdict *verdict, enum snap_standing standing,
-                                       const char *text, struct snap_error *err);
+/* Say what a replay has shown of the execution: `outcome` SNAP_OK, and `text` is proven; else it is a
+ * check that failed. `rest` (NULL: nothing) is what is still taken on trust. Texts are copied. The
+ * two texts are made anew, and those got before are gone. */
+enum snap_status snap_verdict_replayed(struct snap_verdict *verdict, enum snap_status outcome,
+                                       const char *text, const char *rest, struct snap_error *err);
 
 /* Canonical JSON (schema/verdict.schema.json), and lines for people. Borrowed until free. */
 const char *snap_verdict_json(const struct snap_verdict *verdict);
