@@ -14,7 +14,7 @@ source_dir=$1
 build_dir=$2
 seconds=$3
 shift 3
-targets=${*:-pickle torch_file arrays json stream}
+targets=${*:-pickle torch_file arrays json stream signature}
 clang=${CLANG:-clang}
 python=${PYTHON:-python3}
 work=$build_dir/fuzz
