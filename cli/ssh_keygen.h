@@ -6,8 +6,8 @@
 #include <snapstate/signature.h>
 #include <snapstate/status.h>
 
-/* Who `key`, a private key file with its .pub beside it, or a .pub whose private key an agent holds,
- * signs as. */
+/* Who `key` signs as: a private key file with its .pub beside it, or a .pub whose private key an
+ * agent holds. */
 enum snap_status cmd_ssh_signer(const char *key, struct snap_signer *signer,
                                 struct snap_error *err);
 /* Have ssh-keygen write PATH.sig. It asks for a passphrase on the terminal if it must. SNAP_IO: it

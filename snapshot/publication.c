@@ -114,8 +114,8 @@ static enum snap_status give_listing(struct work *work, const struct snap_archiv
     return status;
 }
 
-/* What is always in an archive, or decides the next step: the names are looked for in it. Its ledger
- * lines are in the ledger, too. */
+/* What is always in an archive, or decides the next step: the names are looked for in it. Its
+ * ledger lines are in the ledger, too. */
 static enum snap_status check_documents(const struct work *work, const struct snap_archive *archive,
                                         const char *name, struct snap_error *err)
 {

@@ -54,7 +54,7 @@ enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *k
                                      const char *target, struct snap_error *err);
 
 /* The end of a verification that came to `status`: when it was a judgement, finish `made`, and give
- * it to the caller in *verdict (NULL: not wanted); else free it. Returns the status of the whole. */
+ * it to the caller in *verdict (NULL: not wanted); else free it. Returns the status of all. */
 enum snap_status snap_verdict_give(struct snap_verdict *made, enum snap_status status,
                                    const char *kind, const char *target,
                                    struct snap_verdict **verdict, struct snap_error *err);

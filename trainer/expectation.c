@@ -103,7 +103,8 @@ static enum snap_status look_at(const char *path, const struct origin *origin,
     enum snap_status status = snap_archive_open(path, &archive, err);
     if (status != SNAP_OK)
         return status;
-    if (strcmp(snap_archive_run_id(archive), origin->run_id) == 0 && strcmp(snap_archive_kind(archive), "snapshot") == 0) {
+    if (strcmp(snap_archive_run_id(archive), origin->run_id) == 0 &&
+        strcmp(snap_archive_kind(archive), "snapshot") == 0) {
         status = gather(gathered, archive, err);
         if (status == SNAP_OK && snap_archive_step(archive) > origin->step)
             status = add_archive(expectation, snap_archive_step(archive), path, err);

@@ -24,12 +24,11 @@ struct trn_expectation {
     char from[TRN_PATH_SIZE];            /* where it was found; "": nowhere */
 };
 
-/* Look for what `start` (the open archive at options->archive; NULL: the state before the first step
- * of the run in folder options->ledger) can be compared with: the ledger
- * that the user named; else that of the run in whose folder the archive lies, if it goes through
- * the archive's chain; else the lines kept in the archives beside it. Archives of the same run
- * beside it, and the one named by to_archive, are taken in any case. Finding nothing is no error
- * here. */
+/* Look for what `start` (the open archive at options->archive; NULL: the state before the first
+ * step of the run in folder options->ledger) can be compared with: the ledger that the user named;
+ * else that of the run in whose folder the archive lies, if it goes through the archive's chain;
+ * else the lines kept in the archives beside it. Archives of the same run beside it, and the one
+ * named by to_archive, are taken in any case. Finding nothing is no error here. */
 enum snap_status trn_expectation_find(const struct trn_replay_options *options,
                                       const struct snap_archive *start,
                                       struct trn_expectation *expectation, struct snap_error *err);

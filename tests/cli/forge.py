@@ -6,9 +6,11 @@ forge.py bit ARCHIVE MEMBER OFFSET     flip a bit of a member, and write STATE a
 forge.py text ARCHIVE MEMBER OLD NEW   replace text of equal length in a member, likewise
 forge.py withhold ARCHIVE MEMBER...    leave members out, as an author may: the listings stay
 forge.py ledger FILE STEP FIELD VALUE  set a field ("float.scalars.loss") of a step's line, and
-                                       write the chains of all later lines anew; STEP "genesis": of the first line
-forge.py run DIR STEP FIELD VALUE NOTE the same in a run folder, and in every snapshot of it, so that
-                                       all hashes fit again; NOTE becomes extra/notes of the last
+                                       write the chains of all later lines anew; STEP "genesis":
+                                       of the first line
+forge.py run DIR STEP FIELD VALUE NOTE the same in a run folder, and in every snapshot of it, so
+                                       that all hashes fit; NOTE becomes extra/notes of the last
+forge.py seed DIR SEED                 say that all streams had this seed, in the ledger and config
 forge.py list DIR                      write SHA256SUMS of a published folder anew
 forge.py offset ARCHIVE MEMBER         print where the member's content begins
 """
@@ -141,6 +143,15 @@ def forge_run(folder, step, field, value, note):
                                                "snapshot": parent}))
 
 
+def forge_seed(folder, seed):
+    ledger, config = Path(folder) / "ledger.jsonl", Path(folder) / "config.json"
+    genesis = json.loads(ledger.read_text().splitlines()[0])
+    training = genesis["host"]["training"]
+    training["seeds"] = {name: int(seed) for name in training["seeds"]}
+    forge_ledger(ledger, "genesis", "host.training", training)
+    config.write_bytes(canonical({**json.loads(config.read_text()), "training": training}))
+
+
 def list_again(folder):
     folder = Path(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file()
@@ -177,6 +188,8 @@ def main():
         forge_ledger(*rest)
     elif verb == "run":
         forge_run(*rest)
+    elif verb == "seed":
+        forge_seed(*rest)
     elif verb == "list":
         list_again(*rest)
     else:

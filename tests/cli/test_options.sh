@@ -39,6 +39,8 @@ for command in $commands; do
     fails 2 "snap $command with an unknown option" \
         "'--nonsense': no such option; see 'snap $command --help'" "$SNAP" "$command" --nonsense
     case $command in
+        verify) # as many as are archives, or a hash
+            ;;
         import) # it takes any number
             fails 2 "snap $command without --output" "--output ARCHIVE is missing" \
                 "$SNAP" "$command" a b c

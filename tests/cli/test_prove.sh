@@ -21,7 +21,8 @@ same "the files" "SHA256SUMS $tensor" "$(cd "$work/proof" && find . -type f -pri
     LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//')"
 try "the listing is the archive's" cmp "$work/unpacked/SHA256SUMS" "$work/proof/SHA256SUMS"
 try "the tensor is the archive's" cmp "$work/unpacked/$tensor" "$work/proof/$tensor"
-exits 0 "for the state hash, as JSON" "$SNAP" prove "$archive" $tensor -o "$work/state" --state --json
+exits 0 "for the state hash, as JSON" \
+    "$SNAP" prove "$archive" $tensor -o "$work/state" --state --json
 json_is_valid "its document is valid" prove
 try "by STATE" cmp "$work/unpacked/STATE" "$work/state/STATE"
 exits 0 "STATE itself" "$SNAP" prove "$archive" STATE -o "$work/listing"
@@ -29,10 +30,11 @@ exits 0 "snap verify takes it" "$SNAP" verify "$work/proof" \
     "snap1:$(sha256sum <"$work/unpacked/SHA256SUMS" | cut -d' ' -f1)"
 flip_byte "$work/proof/$tensor" 3
 fails 5 "a bit of the member" "$tensor: its SHA-256 is not the one" "$SNAP" verify "$work/proof"
-exits 0 "write the other" "$SNAP" verify "$work/state" --json
+exits 0 "the other, as JSON" "$SNAP" verify "$work/state" --json
 json_is_valid "its document is valid" verify
 echo "$(printf '%064d' 0)  ../outside" >"$work/state/STATE"
-fails 5 "a name that leads out" "line 1: is none of SHA256SUMS or STATE" "$SNAP" verify "$work/state"
+fails 5 "a name that leads out" "line 1: is none of SHA256SUMS or STATE" \
+    "$SNAP" verify "$work/state"
 
 fails 2 "the folder is there" "must be new" "$SNAP" prove "$archive" $tensor -o "$work/proof"
 fails 2 "the listing" "nothing is to be proven" "$SNAP" prove "$archive" SHA256SUMS -o "$work/a"

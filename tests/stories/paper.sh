@@ -4,6 +4,7 @@
 # 24 steps with snapshots at 6, 12, 18 and 24, of a small network on the digits.
 : "${SNAP:?}" "${PYTHON:?}" "${work:?}" "${top_srcdir:?}"
 
+# shellcheck disable=SC2034 # the stories use it
 digits=$top_srcdir/data
 forge() { "$PYTHON" "$top_srcdir/tests/cli/forge.py" "$@"; }
 
@@ -19,8 +20,9 @@ says() { # STATUS NAME SENTENCE COMMAND...
     says_sentence=$3
     shift 3
     capture "$@"
-    if [ "$status" -eq "$says_status" ] && cat "$work/out" "$work/err" | grep -Fq -- "$says_sentence"
-    then
+    # shellcheck disable=SC2154 # capture sets it
+    if [ "$status" -eq "$says_status" ] &&
+        cat "$work/out" "$work/err" | grep -Fq -- "$says_sentence"; then
         ok "$says_name"
     else
         not_ok "$says_name" "exit $status, wanted $says_status and: $says_sentence" \

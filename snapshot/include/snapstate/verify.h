@@ -47,11 +47,12 @@ struct snap_verdict;
 enum snap_status snap_verify_archive(const char *path, const struct snap_verify_options *options,
                                      struct snap_verdict **verdict, struct snap_error *err);
 
-/* Check a run folder, or one that `snap publish` has made: config.json against the genesis line, the ledger's chains, every snapshot and
- * capsule as above and its chain heads against the ledger's, parents, `latest`. `expected` may be
- * the run hash of any step, or a snapshot's or state's hash. Of a published folder also its list of
- * files, the signature over that, and the listings of snapshots that are not in it. SNAP_INVALID:
- * the folder holds no run, or options->only is set, which is for archives. */
+/* Check a run folder, or one that `snap publish` has made: config.json against the genesis line,
+ * the ledger's chains, every snapshot and capsule as above and its chain heads against the
+ * ledger's, parents, `latest`. `expected` may be the run hash of any step, or a snapshot's or
+ * state's hash. Of a published folder also its list of files, the signature over that, and the
+ * listings of snapshots that are not in it. SNAP_INVALID: the folder holds no run, or
+ * options->only is set, which is for archives. */
 enum snap_status snap_verify_run(const char *dir, const struct snap_verify_options *options,
                                  struct snap_verdict **verdict, struct snap_error *err);
 
@@ -67,9 +68,9 @@ enum snap_status snap_verify_archives(const char *const *paths, size_t count,
 enum snap_status snap_verify_listing(const char *path, const struct snap_verify_options *options,
                                      struct snap_verdict **verdict, struct snap_error *err);
 
-/* Say what a replay has shown of the execution: `outcome` SNAP_OK, and `text` is proven; else it is a
- * check that failed. `rest` (NULL: nothing) is what is still taken on trust. Texts are copied. The
- * two texts are made anew, and those got before are gone. */
+/* Say what a replay has shown of the execution: `outcome` SNAP_OK, and `text` is proven; else it
+ * is a check that failed. `rest` (NULL: nothing) is what is still taken on trust. Texts are
+ * copied. The two texts are made anew, and those got before are gone. */
 enum snap_status snap_verdict_replayed(struct snap_verdict *verdict, enum snap_status outcome,
                                        const char *text, const char *rest, struct snap_error *err);
 
