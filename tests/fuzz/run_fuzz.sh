@@ -34,11 +34,20 @@ set -- -g -O1 -std=c11 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=all -ffp-contract=off -I"$build_dir" -I"$source_dir/snapshot" \
     -I"$source_dir/snapshot/include" -I"$source_dir/tests/fuzz" \
     $(pkg-config --cflags $packages)
+# As configured: with CUDA, or with what stands in its place.
+other_device=device_cuda.c
+cuda_libraries=
+if grep -q '^#define HAVE_CUDA 1' "$build_dir/config.h"; then
+    other_device=device_none.c
+    cuda_libraries=$(sed -n 's/^CUDA_LIBS = //p' "$build_dir/Makefile")
+    # shellcheck disable=SC2046
+    set -- "$@" $(sed -n 's/^CUDA_CPPFLAGS = //p' "$build_dir/Makefile")
+fi
 # shellcheck disable=SC2086
-libraries="$(pkg-config --libs $packages) -lm -lpthread"
+libraries="$(pkg-config --libs $packages) $cuda_libraries -lm -lpthread"
 if [ ! -e "$work/built" ] || [ -n "$(find "$source_dir/snapshot" -newer "$work/built")" ]; then
     rm -f "$work"/snapshot_*.o
-    for file in $(cd "$source_dir" && find snapshot -name '*.c' | sort); do
+    for file in $(cd "$source_dir" && find snapshot -name '*.c' ! -name $other_device | sort); do
         "$clang" "$@" -c "$source_dir/$file" -o "$work/$(echo "$file" | tr / _).o"
     done
     touch "$work/built"
