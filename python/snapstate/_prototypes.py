@@ -107,6 +107,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_pool_run": (NOTHING, HANDLE, c_size_t, POOL_TASK, DATA),
     "snap_pool_threads": (c_uint, HANDLE),
     "snap_pool_free": (NOTHING, HANDLE),
+    # publication.h
+    "snap_publication_write": (STATUS, TEXT, TEXT, HANDLE, HANDLE, ERROR),
     # receipt.h
     "snap_tier_name": (TEXT, ENUM),
     "snap_receipt_tier": (ENUM, HANDLE),
@@ -161,6 +163,10 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_dir": (TEXT, HANDLE),
     "snap_run_after_fork": (NOTHING, HANDLE),
     "snap_run_close": (STATUS, HANDLE, ERROR),
+    # signature.h
+    "snap_signature_verify": (STATUS, DATA, c_size_t, TEXT, c_size_t, TEXT, c_size_t, HANDLE,
+                              ERROR),
+    "snap_signature_key": (STATUS, TEXT, c_size_t, HANDLE, ERROR),
     # stream.h
     "snap_stream_new": (STATUS, TEXT, OUT, ERROR),
     "snap_stream_free": (NOTHING, HANDLE),
@@ -268,6 +274,10 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     # verify.h
     "snap_verify_archive": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
     "snap_verify_run": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
+    "snap_verify_archives": (STATUS, POINTER(c_char_p), c_size_t, _p(snap_verify_options), OUT,
+                             ERROR),
+    "snap_verify_listing": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
+    "snap_verdict_replayed": (STATUS, HANDLE, ENUM, TEXT, TEXT, ERROR),
     "snap_verdict_json": (TEXT, HANDLE),
     "snap_verdict_text": (TEXT, HANDLE),
     "snap_verdict_free": (NOTHING, HANDLE),

@@ -41,6 +41,12 @@ says 0 "the last archive alone" "absent          walk: it ends at step 24: the s
 says 0 "two archives, between which some are missing" \
     "taken on trust  other snapshots: 1 that the hash does not lead to" \
     "$SNAP" verify "$first" "$last" "$snapshot_hash"
+cp "$last" "$work/no_lines.snap.tar"
+forge withhold "$work/no_lines.snap.tar" ledger.jsonl
+says 0 "a run hash reaches back by ledger lines, and not by the names of parents" \
+    "taken on trust  content: of 2 snapshots" "$SNAP" verify \
+    "$paper/snapshots/step-0000000018.snap.tar" "$work/no_lines.snap.tar" "$run_hash" \
+    --allow-withheld
 says 0 "all four" "back to the genesis" "$SNAP" verify "$paper"/snapshots/* "$snapshot_hash"
 says 0 "the listing alone" "absent          snapshots: the content of 1" \
     "$SNAP" verify "$paper/listings/step-0000000024/SHA256SUMS" "$snapshot_hash"
@@ -78,6 +84,22 @@ says 0 "and chooses the same again" "$stretch" \
     "$SNAP" verify "$paper" "$run_hash" --replay 1 --data "$digits" --challenge "$challenge"
 like "which is worth less when it was known before" "^taken on trust +execution: .*may have been" \
     "$(cat "$work/out")"
+# The rule of snap-verify(1), with coreutils: the stretch whose SHA-256 is the smallest.
+chosen_by() { # CHALLENGE: the first step of the stretch
+    for first_step in 0 6 12 18; do
+        printf 'snap-challenge-1\n%s\n%s\n' "$1" $first_step | sha256sum |
+            sed "s/ .*/ $((first_step + 1))/"
+    done | LC_ALL=C sort | sed -n '1s/.* //p'
+}
+: >"$work/by_rule"
+: >"$work/by_snap"
+for challenge in 0001 0002 0003 0004 0005; do
+    chosen_by $challenge >>"$work/by_rule"
+    "$SNAP" verify "$paper" --replay 1 --data "$digits" --challenge $challenge |
+        sed -n 's/^equal *steps \([0-9]*\) to.*/\1/p' >>"$work/by_snap"
+done
+same "the challenge alone says which" "$(cat "$work/by_rule")" "$(cat "$work/by_snap")"
+like "and not always the same" '^[2-5]$' "$(sort -u "$work/by_rule" | wc -l)"
 says 0 "all, the first from config, seeds and data" \
     "24 steps of 24 were made again, 4 of 4 stretches, and all of it is equal, bit for bit" \
     "$SNAP" verify "$paper" "$run_hash" --replay 9 --data "$digits"
