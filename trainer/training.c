@@ -26,11 +26,10 @@ static enum snap_status open_device(struct trn_training *t,
     const char *name = options->device != NULL ? options->device : t->config.device;
     struct snap_device device;
     TRY(snap_device_parse(name, &device, err));
-    if (device.kind != SNAP_DEVICE_CPU)
-        return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "device %s: this build trains on the CPU: use --device cpu", name);
     TRY(snap_pool_new(options->threads != 0 ? options->threads : t->config.threads, &t->pool, err));
     TRY(trn_arithmetic_check(t->pool, err));
+    if (device.kind == SNAP_DEVICE_CUDA)
+        return trn_device_backend_open(device.index, t->pool, &t->backend, err);
     return trn_backend_open(NULL, t->pool, &t->backend, err);
 }
 

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <snapstate/device.h>
@@ -26,7 +27,13 @@ enum snap_status snap_device_parse(const char *text, struct snap_device *device,
         *device = (struct snap_device){ .kind = SNAP_DEVICE_CPU, .index = 0 };
         return SNAP_OK;
     }
-    if (is_cuda_name(text))
+    if (is_cuda_name(text)) {
+#if HAVE_CUDA
+        *device = (struct snap_device){ .kind = SNAP_DEVICE_CUDA, .index = atoi(text + 5) };
+        return SNAP_OK;
+#else
         return snap_error_set(err, SNAP_UNSUPPORTED, "device %s: not built in", text);
+#endif
+    }
     return snap_error_set(err, SNAP_INVALID, "device \"%s\": expected \"cpu\" or \"cuda:N\"", text);
 }

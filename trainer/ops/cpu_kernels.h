@@ -29,9 +29,10 @@ void trn_cpu_release(struct trn_backend *backend, void *memory);
 enum snap_status trn_cpu_copy(struct trn_backend *backend, void *to, const void *from,
                               size_t size_bytes, struct snap_error *err);
 
-/* Run operators whose results show contraction, flushed subnormals, another rounding mode or a
- * wrong fused multiply-add, and compare with kept bits. SNAP_UNSUPPORTED when they differ. */
-enum snap_status trn_cpu_canary(struct trn_backend *backend, struct snap_error *err);
+/* Run operators, of any backend, whose results show contraction, flushed subnormals, another
+ * rounding mode or a wrong fused multiply-add, and compare with kept bits. SNAP_UNSUPPORTED when
+ * they differ. */
+enum snap_status trn_backend_canary(struct trn_backend *backend, struct snap_error *err);
 
 /* Elements of one piece of an elementwise operator: enough to pay for waking a thread. */
 #define TRN_GRAIN ((size_t)16384)

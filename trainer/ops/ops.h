@@ -92,7 +92,10 @@ struct trn_adam {
 };
 
 struct trn_ops {
-    const char *name; /* "scalar", "avx2" */
+    const char *name; /* "scalar", "avx2", "cuda" */
+
+    /* (optional, defaults to freeing it and its scratch memory) What trn_backend_close does. */
+    void (*close)(struct trn_backend *);
 
     /* Memory, aligned to 64 bytes, zeroed; `release` of NULL is fine. */
     enum snap_status (*alloc)(struct trn_backend *, size_t size_bytes, void **memory,
@@ -201,6 +204,13 @@ struct trn_backend {
  * SNAP_UNSUPPORTED: not in this build, not on this CPU, or the small hash differs. */
 enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
                                   struct trn_backend **backend, struct snap_error *err);
+
+/* Open CUDA device `index`; the same bits as on any CPU, checked by the same small hash. What it
+ * queued is done when a download returns, and errors of the device may come that late. `pool` is
+ * borrowed until close. SNAP_UNSUPPORTED: not in this build, no such device, no driver, or the small
+ * hash differs. */
+enum snap_status trn_device_backend_open(int index, struct snap_pool *pool,
+                                         struct trn_backend **backend, struct snap_error *err);
 
 /* NULL is fine. Memory from `alloc` is released by whoever asked for it, before this. */
 void trn_backend_close(struct trn_backend *backend);

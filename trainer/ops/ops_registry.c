@@ -8,6 +8,10 @@
 
 #include "ops/cpu_kernels.h"
 
+#if HAVE_CUDA
+#include "ops/cuda/cuda_kernels.h"
+#endif
+
 extern const struct trn_ops trn_scalar_ops;
 #if defined(__x86_64__)
 extern const struct trn_ops trn_avx2_ops;
@@ -87,7 +91,7 @@ enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
     }
     opened->ops = ops;
     opened->pool = pool;
-    status = trn_cpu_canary(opened, err);
+    status = trn_backend_canary(opened, err);
     if (status != SNAP_OK) {
         trn_backend_close(opened);
         return status;
@@ -96,9 +100,25 @@ enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
     return SNAP_OK;
 }
 
+enum snap_status trn_device_backend_open(int index, struct snap_pool *pool,
+                                         struct trn_backend **backend, struct snap_error *err)
+{
+#if HAVE_CUDA
+    return trn_cuda_backend_open(index, pool, backend, err);
+#else
+    (void)pool;
+    (void)backend;
+    return snap_error_set(err, SNAP_UNSUPPORTED,
+                          "device cuda:%d: not built in: build with --with-cuda, or use --device cpu",
+                          index);
+#endif
+}
+
 void trn_backend_close(struct trn_backend *backend)
 {
-    if (backend) {
+    if (backend && backend->ops->close) {
+        backend->ops->close(backend);
+    } else if (backend) {
         free(backend->scratch);
         free(backend);
     }

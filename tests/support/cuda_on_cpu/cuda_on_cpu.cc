@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks, threads as fibers, memory. A fiber runs thread after thread of a block until one has to
+ * wait; then another fiber takes the next. */
+#include "cuda_on_cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include <cuda_runtime.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#define FIBER_LEAVE(save, bottom, size) __sanitizer_start_switch_fiber(save, bottom, size)
+#define FIBER_ENTER(save, bottom, size) __sanitizer_finish_switch_fiber(save, bottom, size)
+#else
+#define FIBER_LEAVE(save, bottom, size) ((void)(save))
+#define FIBER_ENTER(save, bottom, size) ((void)(save))
+#endif
+
+#define MAX_THREADS 1024u
+#define WARP 32u
+#define STACK_BYTES ((size_t)256 << 10)
+
+struct cuda_on_cpu cuda_on_cpu = { CUDA_ON_CPU_ASCENDING, 1, 4, 0, 0, 0 };
+
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
+enum wait { RUNNING, AT_BARRIER, AT_WARP, DONE };
+
+struct thread {
+    enum wait wait;
+    unsigned fiber;
+    uint64_t word; /* given to an exchange, and got from it */
+    unsigned source, mask;
+};
+
+struct fiber {
+    ucontext_t context;
+    char *stack;
+    void *shadow; /* of AddressSanitizer */
+};
+
+static struct {
+    struct fiber fibers[MAX_THREADS];
+    unsigned fiber_count;                /* made so far */
+    unsigned idle[MAX_THREADS], idle_count;
+    ucontext_t scheduler;
+    void *shadow;
+    const void *scheduler_bottom;
+    size_t scheduler_size;
+    struct thread threads[MAX_THREADS];
+    unsigned order[MAX_THREADS];
+    unsigned thread_count, next; /* next: how many of `order` were started */
+    unsigned current;            /* the thread that runs */
+    void (*body)(void *);
+    void *arg;
+} block;
+
+static void die(const char *what)
+{
+    fprintf(stderr, "cuda_on_cpu: block (%u, %u, %u): %s\n", blockIdx.x, blockIdx.y, blockIdx.z,
+            what);
+    abort();
+}
+
+static void become(unsigned thread)
+{
+    block.current = thread;
+    threadIdx.x = thread % blockDim.x;
+    threadIdx.y = thread / blockDim.x % blockDim.y;
+    threadIdx.z = thread / blockDim.x / blockDim.y;
+}
+
+static void leave_fiber(struct fiber *fiber)
+{
+    FIBER_LEAVE(&fiber->shadow, block.scheduler_bottom, block.scheduler_size);
+    swapcontext(&fiber->context, &block.scheduler);
+    FIBER_ENTER(fiber->shadow, &block.scheduler_bottom, &block.scheduler_size);
+}
+
+/* Start threads that were not started, one after the other, then be idle. */
+static void fiber_main(unsigned index)
+{
+    struct fiber *fiber = &block.fibers[index];
+    FIBER_ENTER(NULL, &block.scheduler_bottom, &block.scheduler_size);
+    for (;;) {
+        while (block.next < block.thread_count) {
+            const unsigned thread = block.order[block.next++];
+            block.threads[thread].fiber = index;
+            block.threads[thread].wait = RUNNING;
+            become(thread);
+            block.body(block.arg);
+            block.threads[thread].wait = DONE;
+        }
+        block.idle[block.idle_count++] = index;
+        leave_fiber(fiber);
+    }
+}
+
+static void enter_fiber(unsigned index)
+{
+    struct fiber *fiber = &block.fibers[index];
+    FIBER_LEAVE(&block.shadow, fiber->stack, STACK_BYTES);
+    swapcontext(&block.scheduler, &fiber->context);
+    FIBER_ENTER(block.shadow, NULL, NULL);
+}
+
+static unsigned idle_fiber(void)
+{
+    struct fiber *fiber;
+    if (block.idle_count > 0) {
+        return block.idle[--block.idle_count];
+    }
+    if (block.fiber_count == MAX_THREADS) {
+        die("more fibers than threads");
+    }
+    fiber = &block.fibers[block.fiber_count];
+    fiber->stack = static_cast<char *>(mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+                                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (fiber->stack == MAP_FAILED || getcontext(&fiber->context) != 0) {
+        die("no memory for a fiber");
+    }
+    fiber->context.uc_stack.ss_sp = fiber->stack;
+    fiber->context.uc_stack.ss_size = STACK_BYTES;
+    fiber->context.uc_link = NULL;
+    makecontext(&fiber->context, reinterpret_cast<void (*)(void)>(fiber_main), 1,
+                block.fiber_count);
+    return block.fiber_count++;
+}
+
+static void wait_as(enum wait wait)
+{
+    const unsigned thread = block.current;
+    struct fiber *fiber = &block.fibers[block.threads[thread].fiber];
+    block.threads[thread].wait = wait;
+    leave_fiber(fiber);
+}
+
+void cuda_on_cpu_barrier(void)
+{
+    wait_as(AT_BARRIER);
+}
+
+uint64_t cuda_on_cpu_exchange(unsigned mask, uint64_t word, unsigned source)
+{
+    struct thread *thread = &block.threads[block.current];
+    thread->word = word;
+    thread->source = source;
+    thread->mask = mask;
+    wait_as(AT_WARP);
+    return thread->word;
+}
+
+void cuda_on_cpu_warp_barrier(unsigned mask)
+{
+    (void)cuda_on_cpu_exchange(mask, 0, 0);
+}
+
+unsigned cuda_on_cpu_lane(void)
+{
+    return block.current % WARP;
+}
+
+/* Let a warp go on of which every lane waits; whether it did. */
+static bool release_warp(unsigned first)
+{
+    uint64_t words[WARP];
+    for (unsigned i = 0; i < WARP; i++) {
+        if (first + i >= block.thread_count || block.threads[first + i].wait != AT_WARP) {
+            return false;
+        }
+        if (block.threads[first + i].mask != 0xffffffffu) {
+            die("an exchange of some lanes: not supported");
+        }
+        words[i] = block.threads[first + i].word;
+    }
+    for (unsigned i = 0; i < WARP; i++) {
+        struct thread *thread = &block.threads[first + i];
+        thread->word = words[thread->source];
+        thread->wait = RUNNING;
+    }
+    return true;
+}
+
+static bool release_block(void)
+{
+    for (unsigned i = 0; i < block.thread_count; i++) {
+        if (block.threads[i].wait != AT_BARRIER) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < block.thread_count; i++) {
+        block.threads[i].wait = RUNNING;
+    }
+    return true;
+}
+
+static void make_order(void)
+{
+    static uint64_t state = 42;
+    const unsigned n = block.thread_count;
+    for (unsigned i = 0; i < n; i++) {
+        block.order[i] = cuda_on_cpu.order == CUDA_ON_CPU_DESCENDING ? n - 1 - i : i;
+    }
+    for (unsigned i = n; cuda_on_cpu.order == CUDA_ON_CPU_SHUFFLED && i > 1; i--) {
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        const unsigned j = (unsigned)(state >> 33) % i, held = block.order[i - 1];
+        block.order[i - 1] = block.order[j];
+        block.order[j] = held;
+    }
+}
+
+static void run_block(void)
+{
+    unsigned done = 0;
+    make_order();
+    block.next = 0;
+    while (block.next < block.thread_count) {
+        enter_fiber(idle_fiber());
+    }
+    for (;;) {
+        bool ran = release_block();
+        for (unsigned first = 0; first < block.thread_count; first += WARP) {
+            ran = release_warp(first) || ran;
+        }
+        done = 0;
+        for (unsigned i = 0; i < block.thread_count; i++) {
+            const unsigned thread = block.order[i];
+            if (block.threads[thread].wait == RUNNING) {
+                become(thread);
+                enter_fiber(block.threads[thread].fiber);
+            }
+            done += block.threads[thread].wait == DONE;
+        }
+        if (done == block.thread_count) {
+            return;
+        }
+        if (!ran) {
+            die("threads wait for others that ended or wait elsewhere");
+        }
+    }
+}
+
+static bool fails(void)
+{
+    return ++cuda_on_cpu.calls == cuda_on_cpu.fail_at;
+}
+
+cudaError_t cuda_on_cpu_launch(const cudaLaunchConfig_t *config, void (*body)(void *), void *arg)
+{
+    const dim3 grid = config->gridDim;
+    const unsigned threads = config->blockDim.x * config->blockDim.y * config->blockDim.z;
+    if (fails()) {
+        return cudaErrorUnknown;
+    }
+    if (threads == 0 || threads > MAX_THREADS || grid.x == 0 || grid.x > 0x7fffffffu ||
+        grid.y == 0 || grid.y > 65535 || grid.z == 0 || grid.z > 65535) {
+        return cudaErrorInvalidValue;
+    }
+    gridDim = grid;
+    blockDim = config->blockDim;
+    block.thread_count = threads;
+    block.body = body;
+    block.arg = arg;
+    for (blockIdx.z = 0; blockIdx.z < grid.z; blockIdx.z++) {
+        for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++) {
+            for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) {
+                run_block();
+            }
+        }
+    }
+    return cudaSuccess;
+}
+
+const char *cudaGetErrorString(cudaError_t error)
+{
+    switch (error) {
+    case cudaSuccess:
+        return "no error";
+    case cudaErrorInvalidValue:
+        return "invalid argument";
+    case cudaErrorMemoryAllocation:
+        return "out of memory";
+    case cudaErrorNoDevice:
+        return "no CUDA-capable device is detected";
+    default:
+        return "unknown error";
+    }
+}
+
+cudaError_t cudaGetLastError(void)
+{
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int *count)
+{
+    if (cuda_on_cpu.devices == 0) {
+        return cudaErrorNoDevice;
+    }
+    *count = cuda_on_cpu.devices;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device)
+{
+    return fails() ? cudaErrorUnknown
+           : device >= 0 && device < cuda_on_cpu.devices ? cudaSuccess
+                                                         : cudaErrorInvalidValue;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device)
+{
+    (void)attribute;
+    (void)device;
+    *value = cuda_on_cpu.processors;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
+
+/* As large as asked for, so that a sanitizer sees its end; aligned and not zeroed, as there. */
+static cudaError_t allocate(void **memory, size_t size_bytes)
+{
+    if (fails() || size_bytes == 0 || posix_memalign(memory, 256, size_bytes) != 0) {
+        return cudaErrorMemoryAllocation;
+    }
+    memset(*memory, 0xa5, size_bytes);
+    cuda_on_cpu.held++;
+    return cudaSuccess;
+}
+
+static cudaError_t give_back(void *memory)
+{
+    if (memory != NULL) {
+        free(memory);
+        cuda_on_cpu.held--;
+    }
+    return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **memory, size_t size_bytes)
+{
+    return allocate(memory, size_bytes);
+}
+
+cudaError_t cudaFree(void *memory)
+{
+    return give_back(memory);
+}
+
+cudaError_t cudaHostAlloc(void **memory, size_t size_bytes, unsigned flags)
+{
+    (void)flags;
+    return allocate(memory, size_bytes);
+}
+
+cudaError_t cudaFreeHost(void *memory)
+{
+    return give_back(memory);
+}
+
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t size_bytes, cudaStream_t stream)
+{
+    (void)stream;
+    if (fails()) {
+        return cudaErrorUnknown;
+    }
+    memset(memory, value, size_bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size_bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream)
+{
+    (void)kind;
+    (void)stream;
+    if (fails()) {
+        return cudaErrorUnknown;
+    }
+    memcpy(to, from, size_bytes);
+    return cudaSuccess;
+}
+
+template <typename Handle> static cudaError_t make_handle(Handle *handle)
+{
+    void *memory = NULL;
+    const cudaError_t result = allocate(&memory, 1);
+    *handle = static_cast<Handle>(memory);
+    return result;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
+{
+    (void)flags;
+    return make_handle(stream);
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream)
+{
+    return give_back(stream);
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+    (void)stream;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
+{
+    (void)flags;
+    return make_handle(event);
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+    return give_back(event);
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    (void)event;
+    (void)stream;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event)
+{
+    (void)event;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
