@@ -1,6 +1,6 @@
 dnl SPDX-License-Identifier: Apache-2.0
-dnl Detection of CUDA and cuDNN. The trainer is built with the CUDA runtime, linked statically; what
-dnl was found is recorded in config.h.
+dnl Detection of CUDA and cuDNN. Library and trainer are built with the CUDA runtime, linked
+dnl statically; what was found is recorded in config.h.
 
 dnl SNAP_CUDA_TRY(FOLDERS, HEADER, CALL, LIBRARY, IF-FOUND)
 dnl Does a program that includes HEADER and makes CALL link with LIBRARY, in these FOLDERS?
@@ -50,21 +50,21 @@ AS_CASE([$with_cuda/$have_cuda],
         libcudart; tried $snap_folders]))])
 AS_IF([test "$have_cuda" = yes],
     [AC_DEFINE([HAVE_CUDA], [1], [Define to 1 if the CUDA toolkit was found.])
+     AC_SUBST([NVCC], ["$cuda_folder/bin/nvcc"])
      AC_SUBST([CUDA_CPPFLAGS], ["-I$cuda_folder/include"])
      AC_SUBST([CUDA_LIBS], ["-L$cuda_folder/lib64 -L$cuda_folder/lib -lcudart_static -ldl -lrt"])])
 AM_CONDITIONAL([HAVE_CUDA], [test "$have_cuda" = yes])
-SNAP_CUDA_COMPILER
+SNAP_CUDA_FLAGS
 ])
 
-dnl SNAP_CUDA_COMPILER
-dnl Sets NVCC, and NVCCFLAGS: what every .cu file is compiled with. What decides bits is written out;
-dnl tests/ops/test_ptx.sh looks at what the compiler makes of it. CUDA_GENCODE says for which devices:
-dnl by default machine code for 9.0, and PTX that every driver compiles for devices from 7.5 on.
-AC_DEFUN([SNAP_CUDA_COMPILER], [
+dnl SNAP_CUDA_FLAGS
+dnl Sets NVCCFLAGS: what every .cu file of the trainer is compiled with. What decides bits is written
+dnl out; tests/ops/test_ptx.sh looks at what the compiler makes of it. CUDA_GENCODE says for which
+dnl devices: by default machine code for 9.0, and PTX that the driver compiles for any from 7.5 on.
+AC_DEFUN([SNAP_CUDA_FLAGS], [
 AC_ARG_VAR([CUDA_GENCODE], [for which devices nvcc compiles, as its options -gencode])
 AS_IF([test -z "$CUDA_GENCODE"],
     [CUDA_GENCODE="-gencode arch=compute_90,code=sm_90 -gencode arch=compute_75,code=compute_75"])
-AC_SUBST([NVCC], ["$cuda_folder/bin/nvcc"])
 NVCCFLAGS="-std=c++17 -O3 -fmad=false -ftz=false -prec-div=true -prec-sqrt=true"
 dnl Without guards of statics the objects need no C++ library.
 NVCCFLAGS="$NVCCFLAGS -Xcompiler -fPIC,-pthread,-ffp-contract=off"

@@ -51,20 +51,10 @@ static enum snap_status put(const struct snap_run *run, const struct snap_save_j
     struct snap_publish_options options = { .mode = SNAP_PUT_REPLACE,
                                             .no_read_back = run->no_read_back,
                                             .write = { .pool = run->pool } };
-    struct snap_write_member *members = NULL;
     struct snap_archive_plan *plan = NULL;
     int dirfd = -1;
-    size_t count = 0;
-    enum snap_status status = snap_state_image_members(run, &job->image, 2, &members, &count, err);
-    if (status == SNAP_OK) {
-        members[count++] = (struct snap_write_member){ .name = "env.json",
-                                                       .data = job->environment.data,
-                                                       .size = job->environment.size };
-        members[count++] = (struct snap_write_member){ .name = SNAP_LEDGER_FILE,
-                                                       .data = job->lines.data,
-                                                       .size = job->lines.size };
-        status = snap_archive_plan_new(&job->manifest, members, count, &plan, err);
-    }
+    enum snap_status status = snap_archive_plan_new(&job->manifest, job->members,
+                                                    job->member_count, &plan, err);
     if (status == SNAP_OK)
         status = snap_file_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0, &dirfd, err);
     if (status == SNAP_NOT_FOUND) /* that status means a fresh run */
@@ -78,7 +68,6 @@ static enum snap_status put(const struct snap_run *run, const struct snap_save_j
     if (dirfd >= 0)
         close(dirfd); /* only read: nothing can be lost */
     snap_archive_plan_free(plan);
-    free(members);
     return status;
 }
 

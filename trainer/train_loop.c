@@ -178,7 +178,7 @@ enum snap_status trn_train_step(struct trn_training *t, struct trn_step *step,
     TRY(trn_model_check_finite(t->model, &step->nonfinite, err));
     TRY(prepare_update(t, step, &norm, scalars, &scalar_count, err));
 
-    TRY(snap_run_before_update(t->run, NULL, err));
+    TRY(snap_run_before_update(t->run, t->backend->stream, err));
     TRY(trn_optimizer_update(t->optimizer, scalars, scalar_count, err));
 
     TRY(evaluate_at_epoch_end(t, step, err));

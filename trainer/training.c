@@ -160,7 +160,7 @@ enum snap_status trn_training_restore(struct trn_training *t, enum snap_tier req
                                       struct snap_receipt **receipt, struct snap_error *err)
 {
     struct snap_position position = SNAP_POSITION_INIT;
-    TRY(snap_run_restore(t->run, require, NULL, receipt, err));
+    TRY(snap_run_restore(t->run, require, t->backend->stream, receipt, err));
     TRY(snap_run_position(t->run, &position, err));
     return trn_batch_order_restore(&t->order, &position, err);
 }

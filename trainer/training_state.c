@@ -13,7 +13,7 @@
             return try_;               \
     } while (0)
 
-static enum snap_status add_tensors(struct snap_run *run, const char *root,
+static enum snap_status add_tensors(const struct trn_training *t, const char *root,
                                     const struct trn_tensor *tensors, size_t count,
                                     struct snap_error *err)
 {
@@ -26,13 +26,14 @@ static enum snap_status add_tensors(struct snap_run *run, const char *root,
         entry.root = root;
         entry.name = tensor->name;
         entry.data = tensor->data;
-        entry.device = (struct snap_device){ SNAP_DEVICE_CPU, 0 };
+        if (tensor->dtype == TRN_F32) /* the others are in host memory */
+            entry.device = t->backend->device;
         entry.dtype = tensor->dtype == TRN_I64 ? SNAP_I64 : SNAP_F32;
         entry.ndim = tensor->rank;
         entry.shape = shape;
         entry.requires_grad = tensor->role == TRN_PARAMETER;
         entry.changes_in_forward = tensor->changes_in_forward;
-        TRY(snap_run_add_tensor(run, &entry, err));
+        TRY(snap_run_add_tensor(t->run, &entry, err));
     }
     return SNAP_OK;
 }
@@ -63,9 +64,9 @@ static enum snap_status add_data_files(struct snap_run *run, const struct trn_da
 
 enum snap_status trn_training_state_register(struct trn_training *t, struct snap_error *err)
 {
-    TRY(add_tensors(t->run, "model", trn_model_tensors(t->model),
+    TRY(add_tensors(t, "model", trn_model_tensors(t->model),
                     trn_model_tensor_count(t->model), err));
-    TRY(add_tensors(t->run, "optimizer", trn_optimizer_tensors(t->optimizer),
+    TRY(add_tensors(t, "optimizer", trn_optimizer_tensors(t->optimizer),
                     trn_optimizer_tensor_count(t->optimizer), err));
     TRY(add_stream(t->run, TRN_ORDER_STREAM, t->python, err));
     TRY(add_stream(t->run, "numpy", t->numpy, err));

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 import os
@@ -39,6 +40,13 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+@atexit.register
+def _at_exit() -> None:
+    """A save may be under way in a run that nobody closed."""
+    for handle in list(_open_runs):
+        handle.close()
 
 
 def json_text(value: object) -> bytes:
@@ -275,11 +283,23 @@ class RunHandle:
     def capture(self, step: int) -> str:
         """Save; the snapshot hash, when it is durable."""
         ticket, hash_text = ctypes.c_void_p(), _hash_buffer()
-        status, error = attempt("snap_run_capture", self._run, step, None, ctypes.byref(ticket))
-        if status:
-            raise self._chained(error_of(status, error))
+        self._capture(step, ctypes.byref(ticket))
         call("snap_run_wait", self._run, ticket, hash_text)
         return hash_text.value.decode()
+
+    def capture_behind(self, step: int) -> None:
+        """Copy the state, and save it while the training goes on. A failure comes with the next
+        step, save or close."""
+        self._capture(step, None)
+
+    def wait(self) -> None:
+        """For a save under way."""
+        call("snap_run_wait", self._run, None, None)
+
+    def _capture(self, step: int, ticket: Any) -> None:
+        status, error = attempt("snap_run_capture", self._run, step, None, ticket)
+        if status:
+            raise self._chained(error_of(status, error))
 
     def save_as(self, path: str) -> str:
         hash_text = _hash_buffer()

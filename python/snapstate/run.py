@@ -343,8 +343,13 @@ class Run:
             raise Stopped(self._steps, self._stopped_with)
 
     def _save_due(self) -> None:
-        """A save is asked for."""
-        self.save()
+        """A save is asked for. It is made while the training goes on, unless that is to stop."""
+        if self._handle.wanted() == Wanted.SAVE_AND_STOP:
+            self.save()
+        else:
+            self._assembly.set_trees(self._handle)
+            self._handle.capture_behind(self._steps)
+            self._captured_step = self._steps
 
     def save(self) -> str:
         """A snapshot of the state after the last step, now; the snapshot hash, when it is
@@ -362,9 +367,11 @@ class Run:
         return snapshot_hash
 
     def finish(self) -> None:
-        """The last snapshot, unless there is one of this step."""
-        if self._replay is None and self._captured_step != self._steps and self._steps > 0:
-            self.save()
+        """The last snapshot, unless there is one of this step; it is durable after."""
+        if self._replay is None and self._steps > 0:
+            self._handle.wait()
+            if self._captured_step != self._steps:
+                self.save()
 
     def capsule(self, train: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap the function that makes a step (forward, backward, update): when its result or a

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <snapstate/device.h>
 #include <snapstate/pool.h>
 #include <snapstate/status.h>
 
@@ -193,6 +194,8 @@ struct trn_ops {
  * thread at a time. */
 struct trn_backend {
     const struct trn_ops *ops;
+    struct snap_device device; /* whose memory `alloc` gives */
+    void *stream;              /* of the device, with all its work: a cudaStream_t; CPU: NULL */
     struct snap_pool *pool; /* borrowed */
     void *scratch;          /* private to the operators */
     size_t scratch_size_bytes;

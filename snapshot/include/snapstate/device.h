@@ -20,7 +20,7 @@ struct snap_device {
 };
 
 /* Read "cpu" or "cuda:N". SNAP_INVALID for other text; SNAP_UNSUPPORTED when that kind of device
- * was not built in. Whether it is there shows when it is opened. */
+ * was not built in, or is not there. */
 enum snap_status snap_device_parse(const char *text, struct snap_device *device,
                                    struct snap_error *err);
 

@@ -245,9 +245,10 @@ static void run_block(void)
     }
 }
 
+/* Threads of the library copy too. */
 static bool fails(void)
 {
-    return ++cuda_on_cpu.calls == cuda_on_cpu.fail_at;
+    return __atomic_add_fetch(&cuda_on_cpu.calls, 1, __ATOMIC_SEQ_CST) == cuda_on_cpu.fail_at;
 }
 
 cudaError_t cuda_on_cpu_launch(const cudaLaunchConfig_t *config, void (*body)(void *), void *arg)
@@ -313,6 +314,12 @@ cudaError_t cudaSetDevice(int device)
                                                          : cudaErrorInvalidValue;
 }
 
+cudaError_t cudaGetDevice(int *device)
+{
+    *device = 0;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
+
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device)
 {
     (void)attribute;
@@ -328,7 +335,7 @@ static cudaError_t allocate(void **memory, size_t size_bytes)
         return cudaErrorMemoryAllocation;
     }
     memset(*memory, 0xa5, size_bytes);
-    cuda_on_cpu.held++;
+    __atomic_add_fetch(&cuda_on_cpu.held, 1, __ATOMIC_SEQ_CST);
     return cudaSuccess;
 }
 
@@ -336,7 +343,7 @@ static cudaError_t give_back(void *memory)
 {
     if (memory != NULL) {
         free(memory);
-        cuda_on_cpu.held--;
+        __atomic_sub_fetch(&cuda_on_cpu.held, 1, __ATOMIC_SEQ_CST);
     }
     return cudaSuccess;
 }
@@ -360,6 +367,20 @@ cudaError_t cudaHostAlloc(void **memory, size_t size_bytes, unsigned flags)
 cudaError_t cudaFreeHost(void *memory)
 {
     return give_back(memory);
+}
+
+cudaError_t cudaHostRegister(void *memory, size_t size_bytes, unsigned flags)
+{
+    (void)memory;
+    (void)size_bytes;
+    (void)flags;
+    return fails() ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+
+cudaError_t cudaHostUnregister(void *memory)
+{
+    (void)memory;
+    return cudaSuccess;
 }
 
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t size_bytes, cudaStream_t stream)
@@ -406,6 +427,14 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     (void)stream;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags)
+{
+    (void)stream;
+    (void)event;
+    (void)flags;
     return fails() ? cudaErrorUnknown : cudaSuccess;
 }
 

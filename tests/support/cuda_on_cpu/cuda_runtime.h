@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cuda_runtime_api.h"
+
 /* ---- the language ---- */
 
 #define __global__
@@ -112,30 +114,7 @@ static inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned shi
     return (unsigned)(((uint64_t)high << 32 | low) >> (shift & 31));
 }
 
-/* ---- the runtime ---- */
-
-enum cudaError_t {
-    cudaSuccess = 0,
-    cudaErrorInvalidValue = 1,
-    cudaErrorMemoryAllocation = 2,
-    cudaErrorNoDevice = 100,
-    cudaErrorUnknown = 999
-};
-
-enum cudaMemcpyKind {
-    cudaMemcpyHostToDevice = 1,
-    cudaMemcpyDeviceToHost = 2,
-    cudaMemcpyDeviceToDevice = 3
-};
-
-enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
-
-#define cudaStreamNonBlocking 1u
-#define cudaHostAllocDefault 0u
-#define cudaEventDisableTiming 2u
-
-typedef struct cuda_on_cpu_stream *cudaStream_t;
-typedef struct cuda_on_cpu_event *cudaEvent_t;
+/* ---- launches ---- */
 
 struct cudaLaunchConfig_t {
     dim3 gridDim, blockDim;
@@ -146,26 +125,6 @@ struct cudaLaunchConfig_t {
 };
 
 extern "C" {
-const char *cudaGetErrorString(cudaError_t error);
-cudaError_t cudaGetLastError(void);
-cudaError_t cudaGetDeviceCount(int *count);
-cudaError_t cudaSetDevice(int device);
-cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
-cudaError_t cudaMalloc(void **memory, size_t size_bytes);
-cudaError_t cudaFree(void *memory);
-cudaError_t cudaHostAlloc(void **memory, size_t size_bytes, unsigned flags);
-cudaError_t cudaFreeHost(void *memory);
-cudaError_t cudaMemsetAsync(void *memory, int value, size_t size_bytes, cudaStream_t stream);
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size_bytes, cudaMemcpyKind kind,
-                            cudaStream_t stream);
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
-cudaError_t cudaStreamDestroy(cudaStream_t stream);
-cudaError_t cudaStreamSynchronize(cudaStream_t stream);
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
-cudaError_t cudaEventDestroy(cudaEvent_t event);
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
-cudaError_t cudaEventSynchronize(cudaEvent_t event);
-
 /* Run `body(arg)` in every thread of the grid. */
 cudaError_t cuda_on_cpu_launch(const cudaLaunchConfig_t *config, void (*body)(void *), void *arg);
 }

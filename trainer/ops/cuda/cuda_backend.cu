@@ -27,8 +27,10 @@ static enum snap_status start(struct trn_cuda *cuda, struct snap_error *err)
     struct trn_backend *backend = &cuda->base;
     void *word = NULL;
     int found = 0;
+    /* A stream that the default one waits for: the run's first copies are on that. */
     enum snap_status status = trn_cuda_check(
-        backend, cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking), "start", err);
+        backend, cudaStreamCreateWithFlags(&cuda->stream, cudaStreamDefault), "start", err);
+    backend->stream = cuda->stream;
     for (unsigned i = 0; i < TRN_CUDA_SLOTS && status == SNAP_OK; i++) {
         struct trn_cuda_slot *slot = &cuda->slots[i];
         status = trn_cuda_check(
@@ -80,6 +82,8 @@ enum snap_status trn_cuda_open(int index, const struct trn_ops *ops, struct snap
     }
     opened->base.ops = ops;
     opened->base.pool = pool;
+    opened->base.device.kind = SNAP_DEVICE_CUDA;
+    opened->base.device.index = index;
     opened->device = index;
     result = cudaSetDevice(index);
     if (result == cudaSuccess) {
