@@ -103,7 +103,8 @@ static enum snap_status begin_save(struct session *s, struct snap_error *err)
     if (s->control != NULL)
         trn_control_saving(s->control);
     s->saving_step = snap_run_steps_done(run);
-    status = snap_run_capture(run, s->saving_step, s->training->backend->stream, &s->saving, &problem);
+    status = snap_run_capture(run, s->saving_step, s->training->backend->stream, &s->saving,
+                              &problem);
     if (status != SNAP_OK && s->control != NULL)
         trn_control_failed(s->control, problem.text);
     if (status != SNAP_OK && err != NULL)

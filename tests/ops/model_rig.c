@@ -162,7 +162,8 @@ static void note_tensors(struct record *record, struct trn_backend *backend,
 
 void record_state(struct record *record, const struct rig *rig)
 {
-    note_tensors(record, rig->backend, trn_model_tensors(rig->model), trn_model_tensor_count(rig->model));
+    note_tensors(record, rig->backend, trn_model_tensors(rig->model),
+                 trn_model_tensor_count(rig->model));
     note_tensors(record, rig->backend, trn_optimizer_tensors(rig->optimizer),
                  trn_optimizer_tensor_count(rig->optimizer));
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
 #include <cuda_runtime.h>
 
@@ -24,6 +23,48 @@
 #define WARP 32u
 #define STACK_BYTES ((size_t)256 << 10)
 
+/* Save what a call must keep and the stack pointer in *from, and go on where `to` was saved. */
+extern "C" void cuda_on_cpu_switch(void **from, void *to);
+
+#if defined(__x86_64__)
+#define FRAME_WORDS 7 /* six registers and the address to go on at */
+#define FRAME_ENTRY 6
+asm(".text\n"
+    ".globl cuda_on_cpu_switch\n"
+    ".type cuda_on_cpu_switch, @function\n"
+    "cuda_on_cpu_switch:\n"
+    "    push %rbp; push %rbx; push %r12; push %r13; push %r14; push %r15\n"
+    "    mov %rsp, (%rdi)\n"
+    "    mov %rsi, %rsp\n"
+    "    pop %r15; pop %r14; pop %r13; pop %r12; pop %rbx; pop %rbp\n"
+    "    ret\n"
+    ".size cuda_on_cpu_switch, . - cuda_on_cpu_switch\n");
+#elif defined(__aarch64__)
+#define FRAME_WORDS 20 /* x19 to x30, d8 to d15 */
+#define FRAME_ENTRY 11
+asm(".text\n"
+    ".globl cuda_on_cpu_switch\n"
+    ".type cuda_on_cpu_switch, %function\n"
+    "cuda_on_cpu_switch:\n"
+    "    sub sp, sp, #160\n"
+    "    stp x19, x20, [sp, #0]; stp x21, x22, [sp, #16]; stp x23, x24, [sp, #32]\n"
+    "    stp x25, x26, [sp, #48]; stp x27, x28, [sp, #64]; stp x29, x30, [sp, #80]\n"
+    "    stp d8, d9, [sp, #96]; stp d10, d11, [sp, #112]\n"
+    "    stp d12, d13, [sp, #128]; stp d14, d15, [sp, #144]\n"
+    "    mov x9, sp\n"
+    "    str x9, [x0]\n"
+    "    mov sp, x1\n"
+    "    ldp x19, x20, [sp, #0]; ldp x21, x22, [sp, #16]; ldp x23, x24, [sp, #32]\n"
+    "    ldp x25, x26, [sp, #48]; ldp x27, x28, [sp, #64]; ldp x29, x30, [sp, #80]\n"
+    "    ldp d8, d9, [sp, #96]; ldp d10, d11, [sp, #112]\n"
+    "    ldp d12, d13, [sp, #128]; ldp d14, d15, [sp, #144]\n"
+    "    add sp, sp, #160\n"
+    "    ret\n"
+    ".size cuda_on_cpu_switch, . - cuda_on_cpu_switch\n");
+#else
+#error "cuda_on_cpu: say how a stack is switched on this processor"
+#endif
+
 struct cuda_on_cpu cuda_on_cpu = { CUDA_ON_CPU_ASCENDING, 1, 4, 0, 0, 0 };
 
 uint3 threadIdx, blockIdx;
@@ -39,16 +80,16 @@ struct thread {
 };
 
 struct fiber {
-    ucontext_t context;
+    void *pointer; /* saved stack pointer */
     char *stack;
     void *shadow; /* of AddressSanitizer */
 };
 
 static struct {
     struct fiber fibers[MAX_THREADS];
-    unsigned fiber_count;                /* made so far */
+    unsigned fiber_count, starting;      /* made so far; the one that starts now */
     unsigned idle[MAX_THREADS], idle_count;
-    ucontext_t scheduler;
+    void *scheduler; /* its saved stack pointer */
     void *shadow;
     const void *scheduler_bottom;
     size_t scheduler_size;
@@ -78,13 +119,14 @@ static void become(unsigned thread)
 static void leave_fiber(struct fiber *fiber)
 {
     FIBER_LEAVE(&fiber->shadow, block.scheduler_bottom, block.scheduler_size);
-    swapcontext(&fiber->context, &block.scheduler);
+    cuda_on_cpu_switch(&fiber->pointer, block.scheduler);
     FIBER_ENTER(fiber->shadow, &block.scheduler_bottom, &block.scheduler_size);
 }
 
 /* Start threads that were not started, one after the other, then be idle. */
-static void fiber_main(unsigned index)
+static void fiber_main()
 {
+    const unsigned index = block.starting;
     struct fiber *fiber = &block.fibers[index];
     FIBER_ENTER(NULL, &block.scheduler_bottom, &block.scheduler_size);
     for (;;) {
@@ -105,7 +147,7 @@ static void enter_fiber(unsigned index)
 {
     struct fiber *fiber = &block.fibers[index];
     FIBER_LEAVE(&block.shadow, fiber->stack, STACK_BYTES);
-    swapcontext(&block.scheduler, &fiber->context);
+    cuda_on_cpu_switch(&block.scheduler, fiber->pointer);
     FIBER_ENTER(block.shadow, NULL, NULL);
 }
 
@@ -121,14 +163,14 @@ static unsigned idle_fiber(void)
     fiber = &block.fibers[block.fiber_count];
     fiber->stack = static_cast<char *>(mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
                                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    if (fiber->stack == MAP_FAILED || getcontext(&fiber->context) != 0) {
+    if (fiber->stack == MAP_FAILED) {
         die("no memory for a fiber");
     }
-    fiber->context.uc_stack.ss_sp = fiber->stack;
-    fiber->context.uc_stack.ss_size = STACK_BYTES;
-    fiber->context.uc_link = NULL;
-    makecontext(&fiber->context, reinterpret_cast<void (*)(void)>(fiber_main), 1,
-                block.fiber_count);
+    /* As if fiber_main had been called from a place that is aligned as calls want it. */
+    void **frame = reinterpret_cast<void **>(fiber->stack + STACK_BYTES - 64) - FRAME_WORDS - 1;
+    frame[FRAME_ENTRY] = reinterpret_cast<void *>(fiber_main);
+    fiber->pointer = frame;
+    block.starting = block.fiber_count;
     return block.fiber_count++;
 }
 

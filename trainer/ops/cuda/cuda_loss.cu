@@ -3,7 +3,7 @@
 #include "ops/cuda/cuda_reduce.h"
 #include "ops/math_functions.h"
 
-#define WARPS 4u /* of a block */
+#define ROW_WARPS 4u /* of a block */
 #define NOWHERE (~(size_t)0)
 
 /* The largest element so far and the first place it has. */
@@ -67,8 +67,8 @@ struct exponential {
 static __global__ void cross_entropy(struct trn_cross_entropy a)
 {
     const unsigned lane = threadIdx.x % TRN_CUDA_WARP;
-    const size_t step = (size_t)gridDim.x * WARPS;
-    for (size_t row = (size_t)blockIdx.x * WARPS + threadIdx.x / TRN_CUDA_WARP; row < a.rows;
+    const size_t step = (size_t)gridDim.x * ROW_WARPS;
+    for (size_t row = (size_t)blockIdx.x * ROW_WARPS + threadIdx.x / TRN_CUDA_WARP; row < a.rows;
          row += step) {
         const float *x = a.logits + row * a.classes;
         float *dx = a.gradient ? a.gradient + row * a.classes : NULL;
@@ -97,12 +97,12 @@ extern "C" enum snap_status trn_cuda_cross_entropy(struct trn_backend *backend,
                                                    const struct trn_cross_entropy *args,
                                                    struct snap_error *err)
 {
-    const size_t blocks = args->rows / WARPS + (args->rows % WARPS != 0);
+    const size_t blocks = args->rows / ROW_WARPS + (args->rows % ROW_WARPS != 0);
     if (blocks == 0) {
         return SNAP_OK;
     }
     return trn_cuda_launch(
         backend, "cross-entropy", cross_entropy,
         dim3(blocks < TRN_CUDA_MAX_BLOCKS ? (unsigned)blocks : TRN_CUDA_MAX_BLOCKS),
-        dim3(WARPS * TRN_CUDA_WARP), err, *args);
+        dim3(ROW_WARPS * TRN_CUDA_WARP), err, *args);
 }
