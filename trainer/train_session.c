@@ -150,7 +150,8 @@ static void take_step(struct session *s, const struct trn_step *step)
     result->evaluation_step = step->step;
     result->evaluation_loss = step->evaluation_loss;
     result->evaluation_correct = step->evaluation_correct;
-    result->evaluation_samples = s->training->data.test.samples;
+    result->evaluation_samples = s->training->data.test.samples *
+                                 s->training->data.test.labels_size;
     if (listener != NULL && listener->evaluated != NULL) {
         trn_progress_end(&s->progress);
         listener->evaluated(listener->arg, step->epoch, step->step, step->evaluation_loss,

@@ -86,14 +86,17 @@ void cuda_test_steps(const struct trn_cuda_ways *ways, size_t first, size_t stri
     assert_non_null(record);
     wanted_ways = ways;
     rig_backend_open = open_device;
-    for (size_t i = first; i < RIG_OPTIMIZERS * 3; i += stride) {
+    for (size_t i = first; i < 2 * RIG_OPTIMIZERS * 3; i += stride) {
+        const enum rig_kind kind = i % 2 == 0 ? RIG_IMAGES : RIG_SEQUENCES;
+        const size_t optimizer = i / 2 / 3;
+        const unsigned parts = shards[i / 2 % 3];
         char name[80], hex[65], kept[65];
         struct rig rig;
-        snprintf(name, sizeof(name), "every layer, %s, shards=%u", rig_optimizer_names[i / 3],
-                 shards[i % 3]);
+        snprintf(name, sizeof(name), "%s, %s, shards=%u", rig_kind_names[kind],
+                 rig_optimizer_names[optimizer], parts);
         golden_find("model_goldens.txt", name, kept);
         record->size_bytes = 0;
-        rig_ready(&rig, NULL, 1, shards[i % 3], &rig_optimizers[i / 3]);
+        rig_ready_kind(&rig, kind, NULL, 1, parts, &rig_optimizers[optimizer]);
         for (unsigned step = 0; step < RIG_STEPS; step++) {
             rig_train_step(&rig, step, record);
         }

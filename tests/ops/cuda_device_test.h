@@ -13,7 +13,7 @@ struct trn_backend *cuda_test_open(struct snap_pool *pool, const struct trn_cuda
  * them, which the device must be able to reach. */
 void cuda_test_operators(const struct trn_cuda_ways *ways, size_t first, size_t stride);
 
-/* Every optimizer with 1, 2 and 4 shards, from `first` on every `stride`-th. */
+/* Both models, every optimizer, 1, 2 and 4 shards: from `first` on every `stride`-th. */
 void cuda_test_steps(const struct trn_cuda_ways *ways, size_t first, size_t stride);
 
 #endif

@@ -17,7 +17,7 @@ fi
 
 # Kernels whose definition has fmaf; the template arguments are part of a name.
 fused='trn_cuda_gemm_tiles|reduce_level.*trn_cuda_product|gelu_(for|back)ward|norm_forward'
-fused="$fused|norm_running|(sgd|adam)_update"
+fused="$fused|norm_running|(sgd|adam)_update|layernorm_(for|back)ward|attention_slopes"
 
 compile() { # SOURCE PTX [FLAG...]
     source=$1

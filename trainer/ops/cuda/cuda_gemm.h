@@ -21,12 +21,17 @@
 #define TRN_CUDA_SIDE 16u /* threads along one side of a tile */
 #define TRN_CUDA_PAD 4u   /* floats; keeps rows apart in the banks, and 16 bytes aligned */
 
-/* (rows, columns) outputs and what becomes of partial sums. */
+/* (rows, columns) outputs and what becomes of partial sums. Of several products at once, the one
+ * of number y is that of blocks with blockIdx.y == y; operands look at it too. */
 struct trn_cuda_gemm {
     size_t m, n, k;
     const float *bias; /* (n) or NULL */
     float *out;        /* (m, n) */
     float *parts;      /* (chunks, m, n) or NULL: chunks are added to `out` one after the other */
+    size_t pitch;      /* floats from row to row of out; 0: n, and one product, which may use
+                        * scratch memory */
+    size_t products, inner; /* with a pitch: how many; product y is at out + y / inner * */
+    size_t outer_step, inner_step; /* outer_step + y % inner * inner_step */
 };
 
 static inline size_t trn_cuda_chunks(size_t k)
@@ -118,8 +123,9 @@ static __global__ void __launch_bounds__(256, R == 8 ? 2 : 4)
     unsigned half = 0;
 
     if (threadIdx.x == 0) {
-        corner.n = g.n;
-        corner.first = row0 * g.n + column0;
+        corner.n = g.pitch;
+        corner.first = row0 * g.pitch + column0 + blockIdx.y / g.inner * g.outer_step +
+                       blockIdx.y % g.inner * g.inner_step;
         corner.rows = g.m - row0 < TILE ? (unsigned)(g.m - row0) : TILE;
         corner.columns = g.n - column0 < TILE ? (unsigned)(g.n - column0) : TILE;
     }
@@ -198,7 +204,12 @@ static enum snap_status trn_cuda_gemm_run(struct trn_backend *backend, const cha
     const size_t chunks = trn_cuda_chunks(g.k), parts_bytes = chunks * g.m * g.n * sizeof(float);
     const bool few = tiles < 2 * (size_t)cuda->processors && parts_bytes <= TRN_CUDA_MAX_PARTS_BYTES;
     enum snap_status status = SNAP_OK;
-    if (chunks > 1 && chunks <= TRN_CUDA_MAX_BLOCKS &&
+    const bool alone = g.pitch == 0; /* else its operands may lie in scratch memory */
+    if (alone) {
+        g.pitch = g.n;
+        g.products = g.inner = 1;
+    }
+    if (alone && chunks > 1 && chunks <= TRN_CUDA_MAX_BLOCKS &&
         (cuda->ways.split > 0 || (cuda->ways.split == 0 && few))) {
         void *scratch;
         status = trn_cuda_scratch(backend, parts_bytes, &scratch, err);
@@ -207,13 +218,13 @@ static enum snap_status trn_cuda_gemm_run(struct trn_backend *backend, const cha
         }
         g.parts = static_cast<float *>(scratch);
     }
-    if (tiles > 0x7fffffffu) {
+    if (tiles > 0x7fffffffu || g.products > TRN_CUDA_MAX_BLOCKS) {
         return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "device cuda:%d: %s: an output of %zu x %zu is more than one grid "
-                              "covers", cuda->device, what, g.m, g.n);
+                              "device cuda:%d: %s: %zu outputs of %zu x %zu are more than one "
+                              "grid covers", cuda->device, what, g.products, g.m, g.n);
     }
     status = trn_cuda_launch(backend, what, trn_cuda_gemm_tiles<R, A, B>,
-                             dim3((unsigned)tiles, 1, g.parts ? (unsigned)chunks : 1), dim3(256),
+                             dim3((unsigned)tiles, (unsigned)g.products, g.parts ? (unsigned)chunks : 1), dim3(256),
                              err, g, a, b, row_tiles);
     if (status == SNAP_OK && g.parts) {
         status = trn_cuda_launch_over(backend, what, trn_cuda_gemm_merge, g.m * g.n, err, g,
@@ -236,7 +247,8 @@ static enum snap_status trn_cuda_gemm_any(struct trn_backend *backend, const cha
         return trn_cuda_launch_over(backend, what, trn_cuda_gemm_merge, g.m * g.n, err, g,
                                     (size_t)0);
     }
-    const size_t large = ((g.m - 1) / 128 + 1) * ((g.n - 1) / 128 + 1);
+    const size_t large = ((g.m - 1) / 128 + 1) * ((g.n - 1) / 128 + 1) *
+                         (g.pitch == 0 ? 1 : g.products);
     if (cuda->ways.tile == 128 ||
         (cuda->ways.tile == 0 && g.m > 64 && g.n > 64 && large >= (size_t)cuda->processors)) {
         return trn_cuda_gemm_run<8>(backend, what, g, a, b, err);

@@ -41,6 +41,9 @@ enum snap_status trn_cuda_upload(struct trn_backend *, void *to, const void *hos
 enum snap_status trn_cuda_download(struct trn_backend *, void *host, const void *from,
                                    size_t size_bytes, struct snap_error *);
 
+enum snap_status trn_cuda_copy(struct trn_backend *, void *to, const void *from, size_t size_bytes,
+                               struct snap_error *);
+
 /* ---- cuda_matmul.cu and cuda_conv.cu ---- */
 
 enum snap_status trn_cuda_matmul(struct trn_backend *, const struct trn_matmul *,
@@ -115,6 +118,27 @@ enum snap_status trn_cuda_norm_backward(struct trn_backend *, const struct trn_n
                                         float *dbeta, float *dx, struct snap_error *);
 enum snap_status trn_cuda_norm_running(struct trn_backend *, size_t columns, float momentum,
                                        const float *value, float *running, struct snap_error *);
+
+/* ---- cuda_layernorm.cu, cuda_embedding.cu and cuda_attention.cu ---- */
+
+enum snap_status trn_cuda_layernorm_forward(struct trn_backend *, const struct trn_norm *,
+                                            const float *x, const float *gamma, const float *beta,
+                                            float *mean, float *rs, float *y, struct snap_error *);
+enum snap_status trn_cuda_layernorm_backward(struct trn_backend *, const struct trn_norm *,
+                                             const float *x, const float *mean, const float *rs,
+                                             const float *gamma, const float *dy, float *dgamma,
+                                             float *dbeta, float *dx, struct snap_error *);
+enum snap_status trn_cuda_embedding_forward(struct trn_backend *, const struct trn_embedding *,
+                                            const float *w, const float *x, float *y,
+                                            struct snap_error *);
+enum snap_status trn_cuda_embedding_backward(struct trn_backend *, const struct trn_embedding *,
+                                             const float *dy, float *dw, struct snap_error *);
+enum snap_status trn_cuda_attention_forward(struct trn_backend *, const struct trn_attention *,
+                                            const float *qkv, float *weights, float *y,
+                                            struct snap_error *);
+enum snap_status trn_cuda_attention_backward(struct trn_backend *, const struct trn_attention *,
+                                             const float *qkv, const float *weights,
+                                             const float *dy, float *dqkv, struct snap_error *);
 
 /* ---- cuda_loss.cu and cuda_update.cu ---- */
 

@@ -127,3 +127,14 @@ enum snap_status trn_cuda_download(struct trn_backend *backend, void *host, cons
     }
     return SNAP_OK;
 }
+
+enum snap_status trn_cuda_copy(struct trn_backend *backend, void *to, const void *from,
+                               size_t size_bytes, struct snap_error *err)
+{
+    struct trn_cuda *cuda = trn_cuda_of(backend);
+    cudaError_t result = cudaSetDevice(cuda->device);
+    if (result == cudaSuccess && size_bytes != 0) {
+        result = cudaMemcpyAsync(to, from, size_bytes, cudaMemcpyDeviceToDevice, cuda->stream);
+    }
+    return trn_cuda_check(backend, result, "copy within the device", err);
+}
