@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* On a real CUDA device: the words of every operator, the hashes of whole steps, in each way of a
- * product, and every block of the functions' inputs that tests/ops/math_hashes.txt has. `make
- * check-gpu` runs it; without a device it is skipped by name. */
+/* On a real CUDA device, in each way of a product: the words of every operator, the hashes of whole
+ * steps. `make check-gpu` runs it; without a device it is skipped by name. */
 #include "config.h"
 
 #include <setjmp.h>

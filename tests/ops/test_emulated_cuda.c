@@ -210,7 +210,7 @@ static void every_failure_is_told_and_nothing_is_held(void **state)
     assert_int_equal(try_all(0, &err), SNAP_OK);
     calls = cuda_on_cpu.calls;
     assert_true(calls > 300);
-    for (long fail_at = 1; fail_at <= calls; fail_at += fail_at < 100 ? 1 : 13) {
+    for (long fail_at = 1; fail_at <= calls; fail_at += fail_at < 60 ? 1 : 29) {
         const enum snap_status status = try_all(fail_at, &err);
         if (status == SNAP_OK && cuda_on_cpu.calls >= fail_at) {
             /* Only what is given back may fail unheard. */
