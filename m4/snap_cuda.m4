@@ -52,15 +52,17 @@ AS_IF([test "$have_cuda" = yes],
     [AC_DEFINE([HAVE_CUDA], [1], [Define to 1 if the CUDA toolkit was found.])
      AC_SUBST([NVCC], ["$cuda_folder/bin/nvcc"])
      AC_SUBST([CUDA_CPPFLAGS], ["-I$cuda_folder/include"])
-     AC_SUBST([CUDA_LIBS], ["-L$cuda_folder/lib64 -L$cuda_folder/lib -lcudart_static -ldl -lrt"])])
+     CUDA_LIBS="-L$cuda_folder/lib64 -L$cuda_folder/lib -lcudart_static -ldl -lrt"
+     AC_SUBST([CUDA_LIBS])])
 AM_CONDITIONAL([HAVE_CUDA], [test "$have_cuda" = yes])
 SNAP_CUDA_FLAGS
 ])
 
 dnl SNAP_CUDA_FLAGS
-dnl Sets NVCCFLAGS: what every .cu file of the trainer is compiled with. What decides bits is written
-dnl out; tests/ops/test_ptx.sh looks at what the compiler makes of it. CUDA_GENCODE says for which
-dnl devices: by default machine code for 9.0, and PTX that the driver compiles for any from 7.5 on.
+dnl Sets NVCCFLAGS: what every .cu file of the trainer is compiled with. What decides bits is
+dnl written out; tests/ops/test_ptx.sh looks at what the compiler makes of it. CUDA_GENCODE says for
+dnl which devices: by default machine code for 9.0, and PTX that the driver compiles for any from
+dnl 7.5 on.
 AC_DEFUN([SNAP_CUDA_FLAGS], [
 AC_ARG_VAR([CUDA_GENCODE], [for which devices nvcc compiles, as its options -gencode])
 AS_IF([test -z "$CUDA_GENCODE"],

@@ -32,7 +32,7 @@ compile() { # SOURCE PTX [FLAG...]
 # What is wrong in a PTX file, a line each.
 faults() { # PTX
     awk -v fused="$fused" '
-        /^[^ \t].*\.(entry|func)/ { name = $0 }
+        /^(\.[a-z]+ )*\.?(entry|func)[ \t]/ { name = $0 }
         /^[ \t]*(\/\/|\.)/ { next }
         /\.ftz/ { tell("flushes") }
         /\.approx|\.full\./ { tell("approximates") }

@@ -115,7 +115,7 @@ struct attention_exponential {
     }
 };
 
-/* Row i of `rows` looks at the first i % places + 1 elements; a lane comes back to those it left. */
+/* Row i looks at the first i % places + 1 elements; a lane comes back to those it left. */
 static __global__ void attention_softmax(size_t rows, size_t places, float scale, float *weights)
 {
     const unsigned lane = threadIdx.x % TRN_CUDA_WARP;

@@ -202,7 +202,8 @@ static enum snap_status trn_cuda_gemm_run(struct trn_backend *backend, const cha
     const size_t tile = TRN_CUDA_SIDE * R;
     const size_t row_tiles = (g.m - 1) / tile + 1, tiles = row_tiles * ((g.n - 1) / tile + 1);
     const size_t chunks = trn_cuda_chunks(g.k), parts_bytes = chunks * g.m * g.n * sizeof(float);
-    const bool few = tiles < 2 * (size_t)cuda->processors && parts_bytes <= TRN_CUDA_MAX_PARTS_BYTES;
+    const bool few =
+        tiles < 2 * (size_t)cuda->processors && parts_bytes <= TRN_CUDA_MAX_PARTS_BYTES;
     enum snap_status status = SNAP_OK;
     const bool alone = g.pitch == 0; /* else its operands may lie in scratch memory */
     if (alone) {
@@ -224,8 +225,9 @@ static enum snap_status trn_cuda_gemm_run(struct trn_backend *backend, const cha
                               "grid covers", cuda->device, what, g.products, g.m, g.n);
     }
     status = trn_cuda_launch(backend, what, trn_cuda_gemm_tiles<R, A, B>,
-                             dim3((unsigned)tiles, (unsigned)g.products, g.parts ? (unsigned)chunks : 1), dim3(256),
-                             err, g, a, b, row_tiles);
+                             dim3((unsigned)tiles, (unsigned)g.products,
+                                  g.parts ? (unsigned)chunks : 1),
+                             dim3(256), err, g, a, b, row_tiles);
     if (status == SNAP_OK && g.parts) {
         status = trn_cuda_launch_over(backend, what, trn_cuda_gemm_merge, g.m * g.n, err, g,
                                       chunks);

@@ -27,7 +27,7 @@ void trn_cuda_close(struct trn_backend *backend);
 /* Which of the equal ways a product is computed; for tests, which go through all. */
 struct trn_cuda_ways {
     unsigned tile; /* 0: chosen by size; 64 or 128 rows and columns of a thread block */
-    int split;     /* 0: chosen by size; 1: chunks of k beside each other, -1: one after the other */
+    int split;     /* chunks of k; 0: chosen by size; 1: beside each other, -1: in turn */
 };
 void trn_cuda_choose(struct trn_backend *backend, const struct trn_cuda_ways *ways);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layer normalisation: a warp for each row, in two passes. A lane comes back to the elements that it
- * left itself, which are those of its place in RED. */
+/* Layer normalisation: a warp for each row, in two passes. A lane comes back to the elements that
+ * it left itself, which are those of its place in RED. */
 #include "ops/cuda/cuda_columns.h"
 #include "ops/cuda/cuda_reduce.h"
 
