@@ -126,11 +126,22 @@ static int write_goldens(const char *path)
 
 int main(int argc, char **argv)
 {
-    static char scalar[] = "scalar", avx2[] = "avx2";
+    static char scalar[] = "scalar";
+#if defined(__x86_64__)
+    static char sse2[] = "sse2", avx2[] = "avx2", avx512[] = "avx512";
+#elif defined(__aarch64__)
+    static char neon[] = "neon";
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oracle_equals_goldens),
         { "kernels_equal_goldens_scalar", kernels_equal_goldens, NULL, NULL, scalar },
+#if defined(__x86_64__)
+        { "kernels_equal_goldens_sse2", kernels_equal_goldens, NULL, NULL, sse2 },
         { "kernels_equal_goldens_avx2", kernels_equal_goldens, NULL, NULL, avx2 },
+        { "kernels_equal_goldens_avx512", kernels_equal_goldens, NULL, NULL, avx512 },
+#elif defined(__aarch64__)
+        { "kernels_equal_goldens_neon", kernels_equal_goldens, NULL, NULL, neon },
+#endif
         cmocka_unit_test(unknown_isa_is_refused),
     };
     int result;
