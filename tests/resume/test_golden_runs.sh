@@ -20,6 +20,22 @@ place_config() { # NAME
         "$top_srcdir/examples/$1.json" >"$work/$1.json"
 }
 
+# The kernels of this machine's build, and what they ask of its CPU.
+in_build() { # ISA
+    [ -e "$top_builddir/.libs/libtrainer_ops_$1.a" ]
+}
+
+has() { # ISA
+    case $1 in
+    avx2) flags='avx2 fma' ;;
+    avx512) flags='avx2 fma avx512f avx512dq avx512bw avx512vl' ;;
+    *) flags= ;;
+    esac
+    for flag in $flags; do
+        grep -qw "$flag" /proc/cpuinfo || return 1
+    done
+}
+
 check_run() { # NAME STEPS RUN-HASH STATE-HASH ISA
     title="$1, $2 steps, kernels $5"
     exits 0 "$title: runs" env SNAP_ISA="$5" "$SNAP" run "$work/$1.json" \
@@ -39,13 +55,12 @@ while read -r name steps run_hash state_hash; do
         ;;
     esac
     place_config "$name"
-    for isa in scalar avx2; do
-        if [ "$isa" = avx2 ] && ! { grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; }
-        then
-            skip "$name, kernels avx2" "this CPU has no AVX2 and FMA"
-            continue
+    for isa in scalar sse2 avx2 avx512 neon; do
+        if in_build "$isa" && has "$isa"; then
+            check_run "$name" "$steps" "$run_hash" "$state_hash" "$isa"
+        elif in_build "$isa"; then
+            skip "$name, kernels $isa" "this CPU does not have it"
         fi
-        check_run "$name" "$steps" "$run_hash" "$state_hash" "$isa"
     done
 done <"$top_srcdir/tests/golden/runs.txt"
 tap_done
