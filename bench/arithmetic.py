@@ -35,7 +35,8 @@ def debian_step(model, bench):
                       stderr=subprocess.DEVNULL).returncode != 0:
         raise NotMeasured(f"{DEBIAN_PYTHON} has no torch: apt-get install python3-torch")
     what = [model, 64]
-    return _compare(bench, what, [DEBIAN_PYTHON, PEER, *map(str, what)], "the system's torch, eager")
+    return _compare(bench, what, [DEBIAN_PYTHON, PEER, *map(str, what)],
+                    "the system's torch, eager")
 
 
 def elements(name, peer_elements, bench):

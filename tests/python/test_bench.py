@@ -58,7 +58,7 @@ def check_document(tap, document, output):
                f"{title}: is the one of the table")
         tap.ok(figure["status"] != "not measured" or figure["reason"],
                f"{title}: is measured, or it is said why not")
-        tap.ok(f"{figure['area']:<9}{figure['name']}" in output, f"{title}: has its line")
+        tap.ok(f"{figure['area']:<11}{figure['name']}" in output, f"{title}: has its line")
     ours = [figure for figure in figures if figure["area"] == "storage"
             and figure["peer_name"] is not None and "OpenSSL" in figure["peer_name"]]
     tap.ok(ours, "what needs no peer that is installed was measured")

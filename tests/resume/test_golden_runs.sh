@@ -22,7 +22,7 @@ place_config() { # NAME
 
 # The kernels of this machine's build, and what they ask of its CPU.
 in_build() { # ISA
-    [ -e "$top_builddir/.libs/libtrainer_ops_$1.a" ]
+    [ -e "${top_builddir:?}/.libs/libtrainer_ops_$1.a" ]
 }
 
 has() { # ISA

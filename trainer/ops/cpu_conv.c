@@ -235,8 +235,8 @@ enum snap_status TRN_NAME(conv_weight_gradient)(struct trn_backend *backend,
     return run(backend, &layout, &windows, &gemm, err);
 }
 
-/* Input row y is under tap r of output row (y + padding - r) / stride, where that is a whole number.
- * With dy's rows `stride` apart, from row R - 1 - padding on, this is row y + (R - 1 - r). */
+/* Input row y is under tap r of output row (y + padding - r) / stride, where that is a whole
+ * number. With dy's rows `stride` apart, from row R - 1 - padding on, this is row y + (R - 1 - r). */
 enum snap_status TRN_NAME(conv_data_gradient)(struct trn_backend *backend,
                                               const struct trn_conv *c, const float *dy,
                                               const float *w, float *dx, struct snap_error *err)

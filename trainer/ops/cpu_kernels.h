@@ -44,8 +44,8 @@ enum snap_status trn_cpu_canary(struct trn_backend *backend, struct snap_error *
 
 /* ---- cpu_gemm.c ---- */
 
-/* Fill out[k * width + i] with element (first + i, k0 + k) of an operand, for i < count <= width and
- * k < depth; elements with i >= count become +0. */
+/* Fill out[k * width + i] with element (first + i, k0 + k) of an operand, for i < count <= width
+ * and k < depth; elements with i >= count become +0. */
 typedef void trn_pack(const void *operand, size_t first, size_t count, size_t k0, size_t depth,
                       size_t width, float *out);
 

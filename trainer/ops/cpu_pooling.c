@@ -60,10 +60,17 @@ static void maxpool_range(const void *arg, size_t begin, size_t end, unsigned wo
             for (size_t ts = s.begin; ts < s.end; ts++) {
                 const size_t at = (top + tr) * c->w + left + ts;
                 const float *restrict x = job->in + (image * c->h * c->w + at) * c->c;
-                const int first = tr == r.begin && ts == s.begin;
+                if (tr == r.begin && ts == s.begin) {
+                    for (size_t j = 0; j < channels; j++) {
+                        best[j] = x[j];
+                        chosen[j] = (int32_t)at;
+                    }
+                    continue;
+                }
                 for (size_t j = 0; j < channels; j++) {
-                    const int taken = first | (x[j] > best[j]) | (x[j] != x[j]);
-                    best[j] = taken ? x[j] : best[j];
+                    const float now = x[j], before = best[j];
+                    const int32_t taken = (now > before) | (now != now);
+                    best[j] = taken ? now : before;
                     chosen[j] = taken ? (int32_t)at : chosen[j];
                 }
             }
