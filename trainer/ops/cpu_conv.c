@@ -236,7 +236,8 @@ enum snap_status TRN_NAME(conv_weight_gradient)(struct trn_backend *backend,
 }
 
 /* Input row y is under tap r of output row (y + padding - r) / stride, where that is a whole
- * number. With dy's rows `stride` apart, from row R - 1 - padding on, this is row y + (R - 1 - r). */
+ * number. With dy's rows `stride` apart, from row R - 1 - padding on, this is row
+ * y + (R - 1 - r). */
 enum snap_status TRN_NAME(conv_data_gradient)(struct trn_backend *backend,
                                               const struct trn_conv *c, const float *dy,
                                               const float *w, float *dx, struct snap_error *err)
