@@ -2,7 +2,7 @@
 /* Every operator case: the oracle's words against goldens.txt, and the kernels' words against the
  * oracle's, for each instruction set this machine has and 1, 2, 3, 7 threads.
  *
- * usage: test_operators [--write GOLDENS] */
+ * usage: test_operators [ISA | --write GOLDENS] */
 #include "config.h"
 
 #include <setjmp.h>
@@ -145,6 +145,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(unknown_isa_is_refused),
     };
     int result;
+    char only[64];
+    if (argc == 2) {
+        snprintf(only, sizeof(only), "kernels_equal_goldens_%s", argv[1]);
+        cmocka_set_test_filter(only);
+    }
     cases = op_cases_new(&case_count);
     result = argc == 3 && strcmp(argv[1], "--write") == 0
                  ? write_goldens(argv[2])
