@@ -4,6 +4,6 @@
 import arithmetic
 import package
 import storage
+import streams
 
-FIGURES = [*storage.FIGURES, *package.FIGURES]
-FIGURES += arithmetic.FIGURES
+FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES, *arithmetic.FIGURES]

@@ -27,7 +27,7 @@ struct cmd_number {
 };
 
 struct cmd_option {
-    const char *name;  /* "steps" is --steps; NULL ends a table */
+    const char *name;  /* "steps" is --steps; NULL ends a table; "output" is -o too */
     const char *value; /* what help calls its value ("N"); NULL for a flag */
     enum cmd_option_type type;
     size_t offset;     /* of its place in the command's arguments */
@@ -35,10 +35,21 @@ struct cmd_option {
     const char *help;
 };
 
+/* Most arguments of a list: a file for each of a thousand ranks, and some. */
+#define CMD_LIST_MOST 1024
+
+/* Arguments that are no options, of which there can be many. */
+struct cmd_list {
+    const char *items[CMD_LIST_MOST]; /* borrowed from argv */
+    size_t count;
+};
+
 /* An argument that is no option; its place is a const char *, NULL when not given. Optional ones
  * come last. */
 struct cmd_operand {
-    const char *name; /* "ARCHIVE"; NULL ends a table */
+    /* "ARCHIVE"; NULL ends a table. One that ends in "..." takes all that are left: its place is a
+     * struct cmd_list. */
+    const char *name;
     size_t offset;
     bool required;
 };
@@ -60,7 +71,7 @@ struct cmd_command {
 };
 
 extern const struct cmd_command cmd_run, cmd_save, cmd_restore, cmd_replay, cmd_verify, cmd_hash,
-    cmd_show, cmd_cat, cmd_list, cmd_diff, cmd_check, cmd_rng;
+    cmd_show, cmd_cat, cmd_list, cmd_diff, cmd_check, cmd_rng, cmd_import, cmd_export;
 
 /* All of them, in the order of the help; NULL ends it. */
 extern const struct cmd_command *const cmd_table[];

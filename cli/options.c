@@ -18,7 +18,8 @@
 /* Most options of a command: a bound for the table that argp gets. */
 #define MOST_OPTIONS 16
 
-/* Keys that argp gives back: 'h', or the place in the table that argp gets. */
+/* Keys that argp gives back: 'h' and 'o', the options with a letter, or the place in the table that
+ * argp gets. */
 #define FIRST_KEY 0x100
 
 /* The options that every command has, behind its own. */
@@ -140,6 +141,26 @@ static error_t set_option(struct parse *parse, const struct cmd_option *option, 
     return fail(parse, text);
 }
 
+static bool is_list(const struct cmd_operand *operand)
+{
+    size_t length = strlen(operand->name);
+
+    return length > 3 && strcmp(operand->name + length - 3, "...") == 0;
+}
+
+static error_t set_list(struct parse *parse, const struct cmd_operand *operand, const char *value)
+{
+    struct cmd_list *list = (void *)(parse->arguments + operand->offset);
+    char text[400];
+
+    if (list->count == CMD_LIST_MOST) {
+        snprintf(text, sizeof text, "%s: more than %d", operand->name, CMD_LIST_MOST);
+        return fail(parse, text);
+    }
+    list->items[list->count++] = value;
+    return 0;
+}
+
 static error_t set_operand(struct parse *parse, const char *value)
 {
     const struct cmd_operand *operand = &parse->command->operands[parse->operands];
@@ -153,9 +174,28 @@ static error_t set_operand(struct parse *parse, const char *value)
         snprintf(text, sizeof text, "%s: an empty name", operand->name);
         return fail(parse, text);
     }
+    if (is_list(operand))
+        return set_list(parse, operand, value);
     *(const char **)(void *)(parse->arguments + operand->offset) = value;
     parse->operands++;
     return 0;
+}
+
+/* Was anything given for it? */
+static bool is_given(const struct parse *parse, const struct cmd_operand *operand)
+{
+    const struct cmd_list *list = (const void *)(parse->arguments + operand->offset);
+
+    return is_list(operand) && list->count > 0;
+}
+
+/* The place of the option "output" in the table of the command; MOST_OPTIONS when it has none. */
+static size_t output_index(const struct cmd_command *command)
+{
+    for (size_t i = 0; command->options[i].name; i++)
+        if (strcmp(command->options[i].name, "output") == 0)
+            return i;
+    return MOST_OPTIONS;
 }
 
 /* argp stopped at `word`, which it could not read as an option: find out why. */
@@ -218,9 +258,12 @@ static error_t parse_one(int key, char *value, struct argp_state *state)
     default:
         break;
     }
-    if (key < FIRST_KEY || key >= FIRST_KEY + MOST_OPTIONS)
+    if (key == 'o')
+        index = output_index(parse->command);
+    else if (key >= FIRST_KEY && key < FIRST_KEY + MOST_OPTIONS)
+        index = (size_t)(key - FIRST_KEY);
+    else
         return ARGP_ERR_UNKNOWN;
-    index = (size_t)(key - FIRST_KEY);
     option = option_at(parse->command, index);
     if (index < option_count(parse->command->options)) {
         parse->given[index] = true;
@@ -240,9 +283,9 @@ static void argp_table(const struct cmd_command *command, struct argp_option *ta
     size_t i;
 
     for (i = 0; i < MOST_OPTIONS && (option = option_at(command, i)) != NULL; i++) {
-        bool help = strcmp(option->name, "help") == 0;
+        bool letter = strcmp(option->name, "help") == 0 || strcmp(option->name, "output") == 0;
         table[i] = (struct argp_option){ .name = option->name,
-                                         .key = help ? 'h' : FIRST_KEY + (int)i,
+                                         .key = letter ? option->name[0] : FIRST_KEY + (int)i,
                                          .arg = option->value,
                                          .doc = option->help,
                                          .group = (int)i + 1 };
@@ -256,7 +299,7 @@ static enum snap_status check_required(struct parse *parse)
     const struct cmd_operand *operand = &command->operands[parse->operands];
     char text[200];
 
-    if (operand->name && operand->required) {
+    if (operand->name && operand->required && !is_given(parse, operand)) {
         snprintf(text, sizeof text, "%s is missing", operand->name);
         fail(parse, text);
         return SNAP_INVALID;

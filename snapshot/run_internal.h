@@ -18,6 +18,7 @@
 #include "format/manifest.h"
 #include "inventory.h"
 #include "ledger/ledger_line.h"
+#include "staging.h"
 #include "store/store_ops.h"
 
 /* "snapshots/step-18446744073709551615.snap.tar" and a NUL, rounded up. */
@@ -90,12 +91,18 @@ struct snap_run {
     bool has_difference;
     struct snap_ledger_difference difference;
 
+    void *device_stream; /* the one that the caller named last */
+
     /* Saving. */
     atomic_int requested; /* enum snap_wanted; set by signal handlers */
     int answered;         /* what snap_run_wanted said last */
-    bool captured;        /* captured_step is the last step saved */
+    bool captured;        /* captured_step is the last step saved, or being saved */
     uint64_t captured_step;
     struct snap_ticket *tickets;
+    struct snap_staging staging;
+    struct snap_save_behind *saving;   /* the save under way; NULL: none is */
+    struct snap_ticket *saving_ticket; /* its ticket */
+    struct snap_pool *save_pool;       /* its threads; NULL: there was none yet */
 };
 
 /* ---- folder: run_folder.c ---- */
@@ -190,7 +197,7 @@ enum snap_status snap_run_check_alarm(struct snap_run *run, struct snap_error *e
 const char *snap_run_label(const struct snap_run *run);
 void snap_parent_link_release(struct snap_parent_link *link);
 
-/* Finish every save; the first failure that nobody was told. */
+/* The first failure of a save that nobody was told. One under way is not waited for. */
 enum snap_status snap_run_check_saves(struct snap_run *run, struct snap_error *err);
 void snap_run_free_tickets(struct snap_run *run);
 

@@ -13,6 +13,7 @@ from ctypes import c_uint, c_uint32, c_uint64, c_void_p
 from typing import Any, Dict, Tuple
 
 from ._structs import ERROR, POOL_TASK, snap_curand_host, snap_device, snap_diff_entry, snap_failure
+from ._structs import snap_export_options, snap_import_file
 from ._structs import snap_ledger_difference, snap_member, snap_mt19937_state, snap_position
 from ._structs import snap_run_options
 from ._structs import snap_run_tensor, snap_scalar, snap_step_record, snap_stream_ops
@@ -79,6 +80,15 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_diff_json": (TEXT, HANDLE),
     "snap_diff_text": (TEXT, HANDLE),
     "snap_diff_free": (NOTHING, HANDLE),
+    # import.h
+    "snap_import_new": (STATUS, OUT, ERROR),
+    "snap_import_free": (NOTHING, HANDLE),
+    "snap_import_add": (STATUS, HANDLE, _p(snap_import_file), ERROR),
+    "snap_import_json": (STATUS, HANDLE, POINTER(TEXT), ERROR),
+    "snap_import_save": (STATUS, HANDLE, TEXT, DATA, ERROR),
+    "snap_export_form_parse": (STATUS, TEXT, POINTER(ENUM), ERROR),
+    "snap_export": (STATUS, HANDLE, _p(snap_export_options), TEXT, POINTER(TEXT),
+                    ERROR),
     # ledger.h
     "snap_ledger_open": (STATUS, TEXT, OUT, U64_OUT, ERROR),
     "snap_ledger_decode": (STATUS, DATA, c_size_t, TEXT, OUT, ERROR),
@@ -140,6 +150,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_request": (NOTHING, HANDLE, ENUM),
     "snap_run_wanted": (ENUM, HANDLE),
     "snap_run_capture": (STATUS, HANDLE, c_uint64, DATA, OUT, ERROR),
+    "snap_run_ended": (c_bool, HANDLE, HANDLE),
     "snap_run_wait": (STATUS, HANDLE, HANDLE, DATA, ERROR),
     "snap_run_save_as": (STATUS, HANDLE, TEXT, DATA, ERROR),
     "snap_run_capsule": (STATUS, HANDLE, _p(snap_failure), DATA, c_size_t, ERROR),

@@ -172,6 +172,16 @@ class snap_verify_options(Sized):
                 ("allow_withheld", c_bool), ("pool", c_void_p)]
 
 
+class snap_import_file(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("path", c_char_p), ("name", c_char_p),
+                ("as", c_char_p)]
+
+
+class snap_export_options(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("form", c_int), ("stream", c_char_p),
+                ("root", c_char_p), ("shard", c_int), ("numpy", c_int)]
+
+
 class snap_run_options(Sized):
     _fields_ = [("size_bytes", c_size_t), ("dir", c_char_p), ("archive", c_char_p),
                 ("must_be_new", c_bool), ("must_exist", c_bool), ("profile", c_char_p),
@@ -253,8 +263,7 @@ class snap_mt19937_state(Sized):
 
 
 STRUCTS = [snap_error, snap_device, snap_tensor_view, snap_member, snap_diff_entry,
-           snap_ledger_difference, snap_verify_options, snap_run_options, snap_run_tensor,
-           snap_tree_memory, snap_position, snap_scalar, snap_tensor_digest,
-           snap_step_record, snap_attachment, snap_failure,
-           snap_stream_ops, snap_mt19937_state,
-           snap_curand_host]
+           snap_ledger_difference, snap_verify_options, snap_import_file, snap_export_options,
+           snap_run_options, snap_run_tensor, snap_tree_memory, snap_position, snap_scalar,
+           snap_tensor_digest, snap_step_record, snap_attachment, snap_failure, snap_stream_ops,
+           snap_mt19937_state, snap_curand_host]

@@ -14,7 +14,7 @@ like "it names the program" '^Usage: snap COMMAND' "$(cat "$work/out")"
 # Lines of commands: two blanks, a name.
 commands=$(sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' "$work/out")
 same "all commands, in their order" \
-    "run save restore replay verify hash show cat list diff check rng" \
+    "run save restore replay verify hash show cat list diff check rng import export" \
     "$(echo "$commands" | tr '\n' ' ' | sed 's/ $//')"
 exits 0 "snap -h" "$SNAP" -h
 exits 0 "snap --version" "$SNAP" --version
@@ -37,8 +37,16 @@ for command in $commands; do
         "$SNAP" "$command"
     fails 2 "snap $command with an unknown option" \
         "'--nonsense': no such option; see 'snap $command --help'" "$SNAP" "$command" --nonsense
-    fails 2 "snap $command with too many arguments" "an argument too many" \
-        "$SNAP" "$command" a b c d
+    case $command in
+        import) # it takes any number
+            fails 2 "snap $command without --output" "--output ARCHIVE is missing" \
+                "$SNAP" "$command" a b c
+            ;;
+        *)
+            fails 2 "snap $command with too many arguments" "an argument too many" \
+                "$SNAP" "$command" a b c d
+            ;;
+    esac
     fails 2 "snap $command --json with an unknown option" "'-x': no such option" \
         "$SNAP" "$command" -x --json
     json_is_valid "its document is valid" "$command"
@@ -79,6 +87,10 @@ fails 2 "an option cut too short" "--s: more than one option begins so" \
     "$SNAP" run x --dir d --s 5
 fails 2 "an option among several letters" "no such option" "$SNAP" run -hx
 fails 2 "an empty argument" "an empty name" "$SNAP" hash ''
+fails 2 "an empty argument of many" "an empty name" "$SNAP" import a '' -o x
+fails 2 "-o without its value" "--output: its value ARCHIVE is missing|such option" \
+    "$SNAP" import a -o
+fails 2 "-o where there is no output" "'-o': no such option" "$SNAP" hash a -o x
 exits 0 "an option cut short" "$SNAP" run --ver
 fails 3 "a name that looks like an option, after --" "--help: no such file" "$SNAP" hash -- --help
 

@@ -22,7 +22,7 @@ ROOMS = {
     "trainer/optim": {"trainer/ops"},
     "examples": set(),
 }
-MIDDLE = ["stream", "device", "store", "group", "ledger"]
+MIDDLE = ["stream", "device", "store", "group", "ledger", "foreign"]
 for room in MIDDLE:
     ROOMS[f"snapshot/{room}"] = {"snapshot/core", "snapshot/digest", "snapshot/io",
                                  "snapshot/format"}

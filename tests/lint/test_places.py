@@ -60,6 +60,7 @@ def streams(tree):
             has(tree, "snapshot/stream/stream_registry.c", rf"&snap_{name}_family\b"),
             has(tree, "docs/format.md", rf"\b{kind}\b"),
             some_has(tree, r"tests/unit/test_stream_\w+\.c", rf'"{kind}"'),
+            has(tree, "tests/fuzz/fuzz_stream.c", rf'"{kind}"'),
             has(tree, f"schema/stream-{name}.schema.json", ".") if is_json(tree, kind) else None,
         ]
 
@@ -109,7 +110,8 @@ COMPLETE = {
                               "snap_dice_family = {}",
     "snapshot/stream/stream_registry.c": "&snap_dice_family",
     "docs/format.md": "| `die` | document |",
-    "tests/unit/test_stream_state.c": '"die"', "schema/stream-dice.schema.json": "{}",
+    "tests/unit/test_stream_state.c": '"die"', "tests/fuzz/fuzz_stream.c": '"die"',
+    "schema/stream-dice.schema.json": "{}",
     "schema/examples/valid/stream-dice.a.json": "",
     "schema/examples/invalid/stream-dice.b.json": "",
     "trainer/layers/sum.c": "const struct trn_layer_type trn_sum_layer = {",

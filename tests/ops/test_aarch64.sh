@@ -42,7 +42,7 @@ program() {
     for source in trainer/ops/cpu_canary.c trainer/ops/cpu_memory.c trainer/ops/ops_registry.c \
         snapshot/core/pool.c snapshot/core/status.c snapshot/core/text.c \
         snapshot/stream/philox.c snapshot/stream/philox_dropout.c tests/ops/dump_operators.c \
-        tests/ops/op_cases.c tests/ops/op_oracle.c tests/ops/op_runners.c; do
+        tests/ops/op_cases.c tests/ops/op_oracle.c tests/ops/op_oracle_sequences.c tests/ops/op_runners.c; do
         compile "$(basename "$source")" "$top_srcdir/$source" || return 1
     done
     $target-gcc -static -pthread -Wl,--gc-sections -o "$work/dump" "$work"/*.o -lm

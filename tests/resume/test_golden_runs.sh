@@ -7,33 +7,21 @@
 set -u
 # shellcheck source=tests/support/tap.sh
 . "${top_srcdir:?}/tests/support/tap.sh"
+# shellcheck source=tests/resume/kernels_lib.sh
+. "${top_srcdir:?}/tests/resume/kernels_lib.sh"
 : "${SNAP:?}"
 
 mnist="${SNAP_TEST_DATA:-}/data/mnist"
+text="${SNAP_TEST_DATA:-}/data/text"
 
-# The config, with MNIST where it is here.
+# The config, with MNIST and the text where they are here.
 place_config() { # NAME
     sed -e "s#\"\\.\\./data/#\"$top_srcdir/data/#" \
         -e "s#\"[^\"]*/\\(t10k-[^\"/]*\\)\"#\"$mnist/\\1\"#" \
         -e "s#\"[^\"]*/train-images-[^\"/]*\"#\"$mnist/t10k-images-idx3-ubyte.gz\"#" \
         -e "s#\"[^\"]*/train-labels-[^\"/]*\"#\"$mnist/t10k-labels-idx1-ubyte.gz\"#" \
+        -e "s#\"[^\"]*/tinyshakespeare.txt\"#\"$text/tinyshakespeare.txt\"#" \
         "$top_srcdir/examples/$1.json" >"$work/$1.json"
-}
-
-# The kernels of this machine's build, and what they ask of its CPU.
-in_build() { # ISA
-    [ -e "${top_builddir:?}/.libs/libtrainer_ops_$1.a" ]
-}
-
-has() { # ISA
-    case $1 in
-    avx2) flags='avx2 fma' ;;
-    avx512) flags='avx2 fma avx512f avx512dq avx512bw avx512vl' ;;
-    *) flags= ;;
-    esac
-    for flag in $flags; do
-        grep -qw "$flag" /proc/cpuinfo || return 1
-    done
 }
 
 check_run() { # NAME STEPS RUN-HASH STATE-HASH ISA
@@ -53,12 +41,18 @@ while read -r name steps run_hash state_hash; do
             continue
         fi
         ;;
+    shakespeare-*)
+        if ! [ -f "$text/tinyshakespeare.txt" ]; then
+            skip "$name" "tinyshakespeare is not in SNAP_TEST_DATA"
+            continue
+        fi
+        ;;
     esac
     place_config "$name"
-    for isa in scalar sse2 avx2 avx512 neon; do
-        if in_build "$isa" && has "$isa"; then
+    for isa in $every_isa; do
+        if can_run_isa "$isa"; then
             check_run "$name" "$steps" "$run_hash" "$state_hash" "$isa"
-        elif in_build "$isa"; then
+        elif isa_in_build "$isa"; then
             skip "$name, kernels $isa" "this CPU does not have it"
         fi
     done
