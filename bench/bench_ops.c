@@ -113,27 +113,27 @@ static void call_step(void)
 #define WINDOW(kernel, stride, padding) { kernel, kernel, stride, stride, padding, padding }
 
 static const struct trn_layer_spec mlp[] = {
-    { TRN_LAYER_FLATTEN, "flatten", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_LINEAR, "fc1", 512, true, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_RELU, "relu1", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_LINEAR, "fc2", 256, true, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_RELU, "relu2", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_LINEAR, "fc3", 10, true, { 0 }, 0, 0, 0 },
+    { .kind = TRN_LAYER_FLATTEN, .name = "flatten" },
+    { .kind = TRN_LAYER_LINEAR, .name = "fc1", .features = 512, .bias = true },
+    { .kind = TRN_LAYER_RELU, .name = "relu1" },
+    { .kind = TRN_LAYER_LINEAR, .name = "fc2", .features = 256, .bias = true },
+    { .kind = TRN_LAYER_RELU, .name = "relu2" },
+    { .kind = TRN_LAYER_LINEAR, .name = "fc3", .features = 10, .bias = true },
 };
 
 /* examples/mnist-cnn.json */
 static const struct trn_layer_spec cnn[] = {
-    { TRN_LAYER_CONV2D, "conv1", 16, true, WINDOW(3, 1, 1), 0, 0, 0 },
-    { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 0.1, 0 },
-    { TRN_LAYER_RELU, "relu1", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_MAXPOOL, "pool1", 0, false, WINDOW(2, 0, 0), 0, 0, 0 },
-    { TRN_LAYER_CONV2D, "conv2", 32, true, WINDOW(3, 1, 1), 0, 0, 0 },
-    { TRN_LAYER_BATCHNORM, "bn2", 0, false, { 0 }, 1e-5, 0.1, 0 },
-    { TRN_LAYER_RELU, "relu2", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_AVGPOOL, "pool2", 0, false, WINDOW(2, 0, 0), 0, 0, 0 },
-    { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 0.25 },
-    { TRN_LAYER_FLATTEN, "flatten", 0, false, { 0 }, 0, 0, 0 },
-    { TRN_LAYER_LINEAR, "fc1", 10, true, { 0 }, 0, 0, 0 },
+    { .kind = TRN_LAYER_CONV2D, .name = "conv1", .features = 16, .bias = true, .window = WINDOW(3, 1, 1) },
+    { .kind = TRN_LAYER_BATCHNORM, .name = "bn1", .eps = 1e-5, .momentum = 0.1 },
+    { .kind = TRN_LAYER_RELU, .name = "relu1" },
+    { .kind = TRN_LAYER_MAXPOOL, .name = "pool1", .window = WINDOW(2, 0, 0) },
+    { .kind = TRN_LAYER_CONV2D, .name = "conv2", .features = 32, .bias = true, .window = WINDOW(3, 1, 1) },
+    { .kind = TRN_LAYER_BATCHNORM, .name = "bn2", .eps = 1e-5, .momentum = 0.1 },
+    { .kind = TRN_LAYER_RELU, .name = "relu2" },
+    { .kind = TRN_LAYER_AVGPOOL, .name = "pool2", .window = WINDOW(2, 0, 0) },
+    { .kind = TRN_LAYER_DROPOUT, .name = "drop1", .probability = 0.25 },
+    { .kind = TRN_LAYER_FLATTEN, .name = "flatten" },
+    { .kind = TRN_LAYER_LINEAR, .name = "fc1", .features = 10, .bias = true },
 };
 
 static void prepare_step(const struct trn_layer_spec *layers, size_t layer_count, size_t batch)
