@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every figure that there is. A new area is a module with a list FIGURES, and one line here."""
 
+import arithmetic
 import package
 import storage
+import streams
 
-FIGURES = [*storage.FIGURES, *package.FIGURES]
+FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES, *arithmetic.FIGURES]

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -44,6 +45,19 @@ static enum snap_status check_call(const struct snap_run *run, const char *path,
     return SNAP_OK;
 }
 
+/* What is replaced must be a file: not a device, a pipe or a socket. */
+static enum snap_status check_place(int dirfd, const char *folder, const char *name,
+                                    struct snap_error *err)
+{
+    struct stat info;
+    if (fstatat(dirfd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(info.st_mode) &&
+        !S_ISLNK(info.st_mode))
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: save %s there: it is no regular file, and is not replaced",
+                              folder, name);
+    return SNAP_OK; /* what stat does not see, the writing meets */
+}
+
 static enum snap_status put(const struct snap_run *run, const struct snap_save_job *job,
                             const char *folder, const char *name, char *hash,
                             struct snap_error *err)
@@ -59,6 +73,8 @@ static enum snap_status put(const struct snap_run *run, const struct snap_save_j
         status = snap_file_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0, &dirfd, err);
     if (status == SNAP_NOT_FOUND) /* that status means a fresh run */
         status = snap_error_set(err, SNAP_IO, "%s: save %s there: no such folder", folder, name);
+    if (status == SNAP_OK)
+        status = check_place(dirfd, folder, name, err);
     if (status == SNAP_OK) {
         struct snap_content content = snap_archive_plan_content(plan);
         status = snap_publish(dirfd, name, &content, &options, err);

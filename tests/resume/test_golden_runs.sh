@@ -7,6 +7,8 @@
 set -u
 # shellcheck source=tests/support/tap.sh
 . "${top_srcdir:?}/tests/support/tap.sh"
+# shellcheck source=tests/resume/kernels_lib.sh
+. "${top_srcdir:?}/tests/resume/kernels_lib.sh"
 : "${SNAP:?}"
 
 mnist="${SNAP_TEST_DATA:-}/data/mnist"
@@ -47,13 +49,12 @@ while read -r name steps run_hash state_hash; do
         ;;
     esac
     place_config "$name"
-    for isa in scalar avx2; do
-        if [ "$isa" = avx2 ] && ! { grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; }
-        then
-            skip "$name, kernels avx2" "this CPU has no AVX2 and FMA"
-            continue
+    for isa in $every_isa; do
+        if can_run_isa "$isa"; then
+            check_run "$name" "$steps" "$run_hash" "$state_hash" "$isa"
+        elif isa_in_build "$isa"; then
+            skip "$name, kernels $isa" "this CPU does not have it"
         fi
-        check_run "$name" "$steps" "$run_hash" "$state_hash" "$isa"
     done
 done <"$top_srcdir/tests/golden/runs.txt"
 tap_done

@@ -45,28 +45,28 @@ enum snap_status trn_backend_canary(struct trn_backend *backend, struct snap_err
 
 /* ---- cpu_gemm.c ---- */
 
+/* Fill out[k * width + i] with element (first + i, k0 + k) of an operand, for i < count <= width
+ * and k < depth; elements with i >= count become +0. */
+typedef void trn_pack(const void *operand, size_t first, size_t count, size_t k0, size_t depth,
+                      size_t width, float *out);
+
 /* out(i, j) = DOT over k of A(i, k) * B(k, j), then bias, for operands that are read through
- * functions: both fill `depth` k's from k0 on, for `count` rows or columns from `first` on. */
+ * functions: of A by rows, of B by columns. */
 struct trn_gemm {
     size_t m, n, k;
-    const void *operand; /* passed to both functions */
-    /* out[i * TRN_KC + k]; NULL: A(i, k) is a[i * a_row + k * a_column] */
-    void (*read_a)(const void *operand, size_t first, size_t count, size_t k0, size_t depth,
-                   float *out);
-    const float *a;
-    size_t a_row, a_column;
-    /* out[k * TRN_GEMM_WIDTH + j], count <= TRN_GEMM_WIDTH; columns past `count` become +0 */
-    void (*read_b)(const void *operand, size_t first, size_t count, size_t k0, size_t depth,
-                   float *out);
-    const float *bias;
-    float *out;
+    trn_pack *pack_a, *pack_b;
+    const void *a, *b; /* passed to them */
+    const float *bias; /* (n) or NULL */
+    float *out;        /* (m, n) */
 };
 
 #define TRN_KC ((size_t)512)       /* k's of one partial sum: part of the definition of DOT */
 #define TRN_GEMM_WIDTH ((size_t)(2 * TRN_VEC_WIDTH)) /* columns of a micro-tile */
 
-enum snap_status TRN_NAME(gemm)(struct trn_backend *backend, const struct trn_gemm *gemm,
-                                struct snap_error *err);
+/* Floats of scratch that TRN_NAME(gemm) wants, and the product with that scratch, which is aligned
+ * to 64 bytes. */
+size_t TRN_NAME(gemm_scratch)(const struct trn_backend *backend, const struct trn_gemm *gemm);
+void TRN_NAME(gemm)(struct trn_backend *backend, const struct trn_gemm *gemm, float *scratch);
 enum snap_status TRN_NAME(matmul)(struct trn_backend *backend, const struct trn_matmul *args,
                                   struct snap_error *err);
 

@@ -108,7 +108,7 @@ struct trn_adam {
 };
 
 struct trn_ops {
-    const char *name; /* "scalar", "avx2", "cuda" */
+    const char *name; /* "scalar", "sse2", "avx2", "avx512", "neon", "cuda" */
 
     /* (optional, defaults to freeing it and its scratch memory) What trn_backend_close does. */
     void (*close)(struct trn_backend *);
@@ -250,9 +250,10 @@ struct trn_backend {
 };
 
 /* Open the CPU backend over `pool` (borrowed until close). `isa` names the table ("scalar",
- * "avx2"); NULL takes the environment's SNAP_ISA, or, where that is unset or empty, the best this
- * CPU has. A small hash of operators is made and compared first. SNAP_INVALID: no such name.
- * SNAP_UNSUPPORTED: not in this build, not on this CPU, or the small hash differs. */
+ * "sse2", "avx2", "avx512", "neon"); NULL takes the environment's SNAP_ISA, or, where that is unset
+ * or empty, the best this CPU has. A small hash of operators is made and compared first.
+ * SNAP_INVALID: no such name. SNAP_UNSUPPORTED: not in this build, not on this CPU, or the small
+ * hash differs. */
 enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
                                   struct trn_backend **backend, struct snap_error *err);
 

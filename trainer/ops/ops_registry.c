@@ -14,17 +14,43 @@
 
 extern const struct trn_ops trn_scalar_ops;
 #if defined(__x86_64__)
-extern const struct trn_ops trn_avx2_ops;
-
-static bool have_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
+extern const struct trn_ops trn_sse2_ops, trn_avx2_ops, trn_avx512_ops;
+#define TABLE_X86(ops) (&(ops))
+#else
+#define TABLE_X86(ops) NULL
 #endif
+#if defined(__aarch64__)
+extern const struct trn_ops trn_neon_ops;
+#define TABLE_AARCH64(ops) (&(ops))
+#else
+#define TABLE_AARCH64(ops) NULL
+#endif
+
+#define ISA_NAMES "scalar, sse2, avx2, avx512 or neon"
 
 static bool always(void)
 {
     return true;
+}
+
+static bool have_avx2(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
+/* What the library of these kernels is compiled with. */
+static bool have_avx512(void)
+{
+#if defined(__x86_64__)
+    return have_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#else
+    return false;
+#endif
 }
 
 static const struct {
@@ -32,11 +58,10 @@ static const struct {
     const struct trn_ops *ops; /* NULL: known, and not in this build */
     bool (*runs_here)(void);
 } tables[] = {
-#if defined(__x86_64__)
-    { "avx2", &trn_avx2_ops, have_avx2 },
-#else
-    { "avx2", NULL, always },
-#endif
+    { "avx512", TABLE_X86(trn_avx512_ops), have_avx512 },
+    { "avx2", TABLE_X86(trn_avx2_ops), have_avx2 },
+    { "sse2", TABLE_X86(trn_sse2_ops), always },
+    { "neon", TABLE_AARCH64(trn_neon_ops), always },
     { "scalar", &trn_scalar_ops, always },
 };
 
@@ -67,7 +92,7 @@ static enum snap_status choose(const char *isa, const struct trn_ops **ops, stru
         }
     }
     return snap_error_set(err, SNAP_INVALID,
-                          "SNAP_ISA: \"%s\" is no instruction set: expected scalar or avx2",
+                          "SNAP_ISA: \"%s\" is no instruction set: expected " ISA_NAMES,
                           isa ? isa : "");
 }
 

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The trainer's side of the arithmetic figures: one operator, or one training step.
+ *     bench_ops matmul M N K | reduce N | relu N | add N | copy N | mlp BATCH | cnn BATCH
+ * Each line "go" on standard input is answered by the seconds of one call: the mean of as many as
+ * fit in a tenth of a second. Memory is filled and touched before the clock runs. SNAP_ISA and the
+ * processors that the process may use are respected. */
+#include "config.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "layers/model.h"
+#include "optim/optimizer.h"
+
+#define LONG_ENOUGH_S 0.1
+#define COPY_GRAIN ((size_t)65536)
+
+static struct snap_error err = SNAP_ERROR_INIT;
+static struct snap_pool *pool;
+static struct trn_backend *backend;
+
+static void must(enum snap_status status)
+{
+    if (status == SNAP_OK) {
+        return;
+    }
+    fprintf(stderr, "bench_ops: %s\n", err.text);
+    exit(3);
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Numbers from -0.5 to 0.5, in backend memory that lives as long as the process. */
+static float *numbers(size_t count)
+{
+    void *memory = NULL;
+    uint64_t state = count;
+    float *values;
+    must(backend->ops->alloc(backend, (count + 1) * sizeof(float), &memory, &err));
+    values = memory;
+    for (size_t i = 0; i < count; i++) {
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        values[i] = (float)(state >> 40) / 16777216.0f - 0.5f;
+    }
+    return values;
+}
+
+/* What is measured: `size` elements, or a product, or a model. */
+static size_t size;
+static float *x, *y;
+static struct trn_matmul product;
+static struct trn_model *model;
+static struct trn_optimizer *optimizer;
+static struct trn_shard shard;
+static int32_t labels[1024];
+
+static void call_matmul(void)
+{
+    must(backend->ops->matmul(backend, &product, &err));
+}
+
+static void call_reduce(void)
+{
+    must(backend->ops->reduce(backend, x, size, y, &err));
+}
+
+static void call_relu(void)
+{
+    must(backend->ops->relu_forward(backend, size, x, y, &err));
+}
+
+static void call_add(void)
+{
+    must(backend->ops->add(backend, size, x, y, &err));
+}
+
+static void copy_piece(void *arg, size_t index, unsigned worker)
+{
+    const size_t first = index * COPY_GRAIN;
+    const size_t count = size - first < COPY_GRAIN ? size - first : COPY_GRAIN;
+    (void)arg;
+    (void)worker;
+    memcpy(y + first, x + first, count * sizeof(float));
+}
+
+static void call_copy(void)
+{
+    snap_pool_run(pool, (size + COPY_GRAIN - 1) / COPY_GRAIN, copy_piece, NULL);
+}
+
+/* As the training loop does it, without data and ledger. */
+static void call_step(void)
+{
+    struct trn_scalar scalars[TRN_OPTIMIZER_MAX_SCALARS];
+    float norm;
+    size_t count;
+    shard.device_counter++;
+    must(trn_model_forward_backward(model, &shard, &err));
+    must(trn_model_check_finite(model, NULL, &err));
+    must(trn_optimizer_gradient_norm(optimizer, &norm, &err));
+    count = trn_optimizer_scalars(optimizer, 1e-3f, norm, scalars);
+    must(trn_optimizer_update(optimizer, scalars, count, &err));
+}
+
+#define WINDOW(kernel, stride, padding) { kernel, kernel, stride, stride, padding, padding }
+
+static const struct trn_layer_spec mlp[] = {
+    { .kind = TRN_LAYER_FLATTEN, .name = "flatten" },
+    { .kind = TRN_LAYER_LINEAR, .name = "fc1", .features = 512, .bias = true },
+    { .kind = TRN_LAYER_RELU, .name = "relu1" },
+    { .kind = TRN_LAYER_LINEAR, .name = "fc2", .features = 256, .bias = true },
+    { .kind = TRN_LAYER_RELU, .name = "relu2" },
+    { .kind = TRN_LAYER_LINEAR, .name = "fc3", .features = 10, .bias = true },
+};
+
+/* examples/mnist-cnn.json */
+static const struct trn_layer_spec cnn[] = {
+    { .kind = TRN_LAYER_CONV2D, .name = "conv1", .features = 16, .bias = true, .window = WINDOW(3, 1, 1) },
+    { .kind = TRN_LAYER_BATCHNORM, .name = "bn1", .eps = 1e-5, .momentum = 0.1 },
+    { .kind = TRN_LAYER_RELU, .name = "relu1" },
+    { .kind = TRN_LAYER_MAXPOOL, .name = "pool1", .window = WINDOW(2, 0, 0) },
+    { .kind = TRN_LAYER_CONV2D, .name = "conv2", .features = 32, .bias = true, .window = WINDOW(3, 1, 1) },
+    { .kind = TRN_LAYER_BATCHNORM, .name = "bn2", .eps = 1e-5, .momentum = 0.1 },
+    { .kind = TRN_LAYER_RELU, .name = "relu2" },
+    { .kind = TRN_LAYER_AVGPOOL, .name = "pool2", .window = WINDOW(2, 0, 0) },
+    { .kind = TRN_LAYER_DROPOUT, .name = "drop1", .probability = 0.25 },
+    { .kind = TRN_LAYER_FLATTEN, .name = "flatten" },
+    { .kind = TRN_LAYER_LINEAR, .name = "fc1", .features = 10, .bias = true },
+};
+
+static void prepare_step(const struct trn_layer_spec *layers, size_t layer_count, size_t batch)
+{
+    static const struct trn_optimizer_spec adamw = { TRN_ADAMW, 0.0, 0.01, 0.9, 0.999, 1e-8, 5.0 };
+    struct trn_model_options options = TRN_MODEL_OPTIONS_INIT;
+    struct snap_stream *host = NULL;
+    options.layers = layers;
+    options.layer_count = layer_count;
+    options.height = options.width = 28;
+    options.channels = 1;
+    options.classes = 10;
+    options.max_batch = batch;
+    must(snap_stream_new("torch_cpu", &host, &err));
+    must(snap_stream_seed(host, 1, &err));
+    must(trn_model_new(&options, backend, &model, &err));
+    must(trn_model_init(model, host, &err));
+    must(trn_optimizer_new(&adamw, trn_model_tensors(model), trn_model_tensor_count(model), backend,
+                           &optimizer, &err));
+    snap_stream_free(host);
+    for (size_t i = 0; i < batch; i++) {
+        labels[i] = (int32_t)(i % 10);
+    }
+    shard = (struct trn_shard){ .inputs = numbers(batch * 28 * 28), .labels = labels,
+                                .samples = batch, .batch = batch, .device_seed = 1 };
+}
+
+static void prepare_elements(size_t count)
+{
+    size = count;
+    x = numbers(count);
+    y = numbers(count);
+}
+
+typedef void call_function(void);
+
+static call_function *prepare(const char *what, const size_t number[3])
+{
+    static const struct {
+        const char *name;
+        call_function *call;
+    } elements[] = { { "reduce", call_reduce }, { "relu", call_relu }, { "add", call_add },
+                     { "copy", call_copy } };
+    for (size_t i = 0; i < sizeof(elements) / sizeof(elements[0]); i++) {
+        if (strcmp(what, elements[i].name) == 0) {
+            prepare_elements(number[0]);
+            return elements[i].call;
+        }
+    }
+    if (strcmp(what, "matmul") == 0) {
+        product = (struct trn_matmul){ .transpose = TRN_NN, .m = number[0], .n = number[1],
+                                       .k = number[2] };
+        product.a = numbers(number[0] * number[2]);
+        product.b = numbers(number[2] * number[1]);
+        product.out = numbers(number[0] * number[1]);
+        return call_matmul;
+    }
+    if (number[0] > sizeof(labels) / sizeof(labels[0])) {
+        return NULL;
+    }
+    if (strcmp(what, "mlp") == 0) {
+        prepare_step(mlp, sizeof(mlp) / sizeof(mlp[0]), number[0]);
+    } else if (strcmp(what, "cnn") == 0) {
+        prepare_step(cnn, sizeof(cnn) / sizeof(cnn[0]), number[0]);
+    } else {
+        return NULL;
+    }
+    return call_step;
+}
+
+/* Mean seconds of a call. */
+static double measure(call_function *call)
+{
+    const double began = seconds();
+    double now;
+    size_t calls = 0;
+    do {
+        call();
+        calls++;
+        now = seconds();
+    } while (now - began < LONG_ENOUGH_S);
+    return (now - began) / (double)calls;
+}
+
+int main(int argc, char **argv)
+{
+    size_t number[3] = { 1, 1, 1 };
+    call_function *call;
+    char line[16];
+    for (int i = 2; i < argc && i < 5; i++) {
+        number[i - 2] = (size_t)strtoull(argv[i], NULL, 10);
+    }
+    must(snap_pool_new(0, &pool, &err));
+    must(trn_backend_open(NULL, pool, &backend, &err));
+    call = argc > 2 ? prepare(argv[1], number) : NULL;
+    if (!call) {
+        fprintf(stderr, "usage: bench_ops matmul M N K | reduce N | relu N | add N | copy N | "
+                        "mlp BATCH | cnn BATCH (at most 1024)\n");
+        return 2;
+    }
+    while (fgets(line, sizeof(line), stdin)) {
+        printf("%.9f\n", measure(call));
+        fflush(stdout);
+    }
+    return 0;
+}
