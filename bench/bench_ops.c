@@ -123,11 +123,13 @@ static const struct trn_layer_spec mlp[] = {
 
 /* examples/mnist-cnn.json */
 static const struct trn_layer_spec cnn[] = {
-    { .kind = TRN_LAYER_CONV2D, .name = "conv1", .features = 16, .bias = true, .window = WINDOW(3, 1, 1) },
+    { .kind = TRN_LAYER_CONV2D, .name = "conv1", .features = 16, .bias = true,
+      .window = WINDOW(3, 1, 1) },
     { .kind = TRN_LAYER_BATCHNORM, .name = "bn1", .eps = 1e-5, .momentum = 0.1 },
     { .kind = TRN_LAYER_RELU, .name = "relu1" },
     { .kind = TRN_LAYER_MAXPOOL, .name = "pool1", .window = WINDOW(2, 0, 0) },
-    { .kind = TRN_LAYER_CONV2D, .name = "conv2", .features = 32, .bias = true, .window = WINDOW(3, 1, 1) },
+    { .kind = TRN_LAYER_CONV2D, .name = "conv2", .features = 32, .bias = true,
+      .window = WINDOW(3, 1, 1) },
     { .kind = TRN_LAYER_BATCHNORM, .name = "bn2", .eps = 1e-5, .momentum = 0.1 },
     { .kind = TRN_LAYER_RELU, .name = "relu2" },
     { .kind = TRN_LAYER_AVGPOOL, .name = "pool2", .window = WINDOW(2, 0, 0) },

@@ -19,6 +19,9 @@ CC=$(setting CC)
 libraries="$(setting CMOCKA_LIBS) $(setting JANSSON_LIBS) $(setting ARCHIVE_LIBS)"
 libraries="$libraries $(setting CRYPTO_LIBS) $(setting ZLIB_LIBS) $(setting MPFR_LIBS)"
 sanitizers=$(setting SANITIZER_FLAGS)
+if grep -q '^#define HAVE_CUDA 1' "$top_builddir/config.h"; then
+    libraries="$(echo "$top_builddir"/trainer/ops/cuda/cuda_*.o) $(setting CUDA_LIBS) $libraries"
+fi
 
 # test_operators with one source in place of that of a table.
 build() { # SOURCE FLAGS...

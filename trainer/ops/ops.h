@@ -259,8 +259,8 @@ enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
 
 /* Open CUDA device `index`; the same bits as on any CPU, checked by the same small hash. What it
  * queued is done when a download returns, and errors of the device may come that late. `pool` is
- * borrowed until close. SNAP_UNSUPPORTED: not in this build, no such device, no driver, or the small
- * hash differs. */
+ * borrowed until close. SNAP_UNSUPPORTED: not in this build, no such device, no driver, or the
+ * small hash differs. */
 enum snap_status trn_device_backend_open(int index, struct snap_pool *pool,
                                          struct trn_backend **backend, struct snap_error *err);
 

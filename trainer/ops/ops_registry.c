@@ -134,7 +134,8 @@ enum snap_status trn_device_backend_open(int index, struct snap_pool *pool,
     (void)pool;
     (void)backend;
     return snap_error_set(err, SNAP_UNSUPPORTED,
-                          "device cuda:%d: not built in: build with --with-cuda, or use --device cpu",
+                          "device cuda:%d: not built in: build with --with-cuda, or use --device "
+                          "cpu",
                           index);
 #endif
 }
