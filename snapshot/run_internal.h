@@ -92,6 +92,8 @@ struct snap_run {
     struct snap_ledger_difference difference;
 
     void *device_stream; /* the one that the caller named last */
+    struct snap_run_digester *digesters; /* device_digest.c's */
+    size_t digester_count;
 
     /* Saving. */
     atomic_int requested; /* enum snap_wanted; set by signal handlers */

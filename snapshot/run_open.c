@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "device_digest.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
 #include "save.h"
@@ -359,6 +360,7 @@ enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err)
     if (run->dirfd >= 0)
         close(run->dirfd); /* only read */
     snap_store_close(run->store);
+    snap_device_digests_release(run);
     snap_inventory_release(&run->inventory);
     snap_data_doc_release(&run->data);
     snap_buffer_release(&run->data_before);

@@ -55,11 +55,18 @@ static void steps_equal_goldens(void **state)
     }
 }
 
+static void digests_equal_those_of_openssl(void **state)
+{
+    (void)state;
+    cuda_test_digests();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators_equal_goldens),
         cmocka_unit_test(steps_equal_goldens),
+        cmocka_unit_test(digests_equal_those_of_openssl),
     };
     int count = 0;
     const cudaError_t result = cudaGetDeviceCount(&count);

@@ -13,6 +13,9 @@
 
 #include <cmocka.h>
 
+#include "device/device_ops.h"
+#include "digest/sha256.h"
+#include "digest/tree_digest.h"
 #include "golden_file.h"
 #include "model_rig.h"
 #include "op_cases.h"
@@ -110,4 +113,71 @@ void cuda_test_steps(const struct trn_cuda_ways *ways, size_t first, size_t stri
     }
     rig_backend_open = trn_backend_open;
     free(record);
+}
+
+static void check_leaves(const unsigned char *bytes, size_t size_bytes,
+                         const unsigned char *digests)
+{
+    for (size_t at = 0; at < size_bytes; at += SNAP_TREE_LEAF_BYTES) {
+        const size_t rest = size_bytes - at;
+        unsigned char wanted[SNAP_DIGEST_BYTES];
+        assert_int_equal(snap_sha256(bytes + at,
+                                     rest < SNAP_TREE_LEAF_BYTES ? rest : SNAP_TREE_LEAF_BYTES,
+                                     wanted, NULL),
+                         SNAP_OK);
+        assert_memory_equal(digests, wanted, sizeof(wanted));
+        digests += SNAP_DIGEST_BYTES;
+    }
+}
+
+void cuda_test_digests(void)
+{
+    static const size_t sizes[] = { 1,    3,    55,   56,   63,   64,   65,        119, 120,
+                                    4032, 4087, 4088, 4095, 4096, 4097, 2 * 4096, 0,   100000 };
+    enum { PIECES = sizeof(sizes) / sizeof(sizes[0]), GAP = 16 };
+    static const struct trn_cuda_ways any = { 0, 0 };
+    const struct snap_device_ops *ops = snap_device_cuda();
+    struct snap_device_piece pieces[PIECES];
+    struct snap_device_digester *digester = NULL;
+    struct snap_pool *pool = NULL;
+    struct trn_backend *backend;
+    unsigned char *bytes, *memory = NULL;
+    size_t size_bytes = 0;
+    assert_non_null(ops);
+    assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
+    backend = cuda_test_open(pool, &any);
+    for (size_t i = 0; i < PIECES; i++) {
+        size_bytes += (sizes[i] / GAP + 2) * GAP;
+    }
+    bytes = malloc(size_bytes);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < size_bytes; i++) {
+        bytes[i] = (unsigned char)(i * 2654435761u >> 11);
+    }
+    assert_int_equal(backend->ops->alloc(backend, size_bytes, (void **)&memory, NULL), SNAP_OK);
+    assert_int_equal(backend->ops->upload(backend, memory, bytes, size_bytes, NULL), SNAP_OK);
+    assert_int_equal(ops->digester_new(0, &digester, NULL), SNAP_OK);
+    /* Few pieces, all at once, all from odd addresses. */
+    for (size_t round = 0; round < 3; round++) {
+        const size_t count = round == 0 ? 2 : PIECES, shift = round == 2 ? 5 : 0;
+        const unsigned char *digests = NULL;
+        size_t at = 0;
+        for (size_t i = 0; i < count; i++) {
+            pieces[i] = (struct snap_device_piece){ memory + at + shift, sizes[i] };
+            at += (sizes[i] / GAP + 2) * GAP;
+        }
+        assert_int_equal(ops->digest_leaves(digester, pieces, count, backend->stream, &digests,
+                                            NULL),
+                         SNAP_OK);
+        for (size_t i = 0; i < count; i++) {
+            check_leaves(bytes + ((const unsigned char *)pieces[i].device - memory), sizes[i],
+                         digests);
+            digests += snap_tree_leaf_count(sizes[i]) * SNAP_DIGEST_BYTES;
+        }
+    }
+    ops->digester_free(digester);
+    backend->ops->release(backend, memory);
+    trn_backend_close(backend);
+    snap_pool_free(pool);
+    free(bytes);
 }

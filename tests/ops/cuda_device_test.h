@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a CUDA device must give, for the one that is made of the CPU and for real ones: the words of
- * goldens.txt for every operator, the hashes of model_goldens.txt for whole steps. */
+ * goldens.txt for every operator, the hashes of model_goldens.txt for whole steps, SHA-256. */
 #ifndef CUDA_DEVICE_TEST_H
 #define CUDA_DEVICE_TEST_H
 
@@ -15,5 +15,9 @@ void cuda_test_operators(const struct trn_cuda_ways *ways, size_t first, size_t 
 
 /* Both models, every optimizer, 1, 2 and 4 shards: from `first` on every `stride`-th. */
 void cuda_test_steps(const struct trn_cuda_ways *ways, size_t first, size_t stride);
+
+/* Leaf digests of pieces of every awkward size, at addresses that are aligned for vectors and that
+ * are not, many at once, and again by the same digester: as OpenSSL makes them. */
+void cuda_test_digests(void);
 
 #endif

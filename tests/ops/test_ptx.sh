@@ -9,6 +9,7 @@ set -u
 . "${top_srcdir:?}/tests/support/tap.sh"
 
 kernels=$top_srcdir/trainer/ops/cuda
+digests=$top_srcdir/snapshot/device
 nvcc=${NVCC:-$(command -v nvcc)}
 if [ -z "$nvcc" ] || ! [ -x "$nvcc" ]; then
     skip "PTX of the kernels" "there is no nvcc"
@@ -26,7 +27,7 @@ compile() { # SOURCE PTX [FLAG...]
     # The flags of the build are words.
     # shellcheck disable=SC2086
     "$nvcc" -ptx -x cu ${NVCCFLAGS:?} -arch=compute_90 -I"$top_srcdir/snapshot/include" \
-        -I"$top_srcdir/trainer" "$@" -o "$ptx" "$source"
+        -I"$top_srcdir/trainer" -I"$top_srcdir/snapshot" "$@" -o "$ptx" "$source"
 }
 
 # What is wrong in a PTX file, a line each.
@@ -47,7 +48,7 @@ faults() { # PTX
 }
 
 seen=
-for source in "$kernels"/*.cu; do
+for source in "$kernels"/*.cu "$digests"/*.cu; do
     name=$(basename "$source" .cu)
     try "$name compiles to PTX" compile "$source" "$work/$name.ptx"
     same "$name: operations are as written" "" "$(faults "$work/$name.ptx" | head -n 3)"

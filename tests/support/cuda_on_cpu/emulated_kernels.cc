@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every .cu file of the trainer, for the host's compiler. */
+/* Every .cu file, for the host's compiler. */
+#include "device/cuda_tree_digest.cu"
 #include "ops/cuda/cuda_attention.cu"
 #include "ops/cuda/cuda_backend.cu"
 #include "ops/cuda/cuda_columns.cu"
