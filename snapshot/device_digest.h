@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leaf digests of tensors by the device in whose memory they lie, so that a state digest moves 1/128
- * of their bytes. */
+/* Leaf digests of tensors by the device in whose memory they lie, so that a state digest moves
+ * 1/128 of their bytes. */
 #ifndef SNAP_DEVICE_DIGEST_H
 #define SNAP_DEVICE_DIGEST_H
 

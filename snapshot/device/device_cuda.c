@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies by the CUDA runtime; digests are in cuda_tree_digest.cu. The device that the caller has made current stays so. */
+/* Copies by the CUDA runtime; digests are in cuda_tree_digest.cu. The device that the caller has
+ * made current stays so. */
 #include "config.h"
 
 #include <stdlib.h>

@@ -55,8 +55,8 @@ struct snap_device_ops {
     enum snap_status (*digester_new)(int index, struct snap_device_digester **digester,
                                      struct snap_error *err);
     /* The SHA-256 of every leaf of 4 KiB of each piece, the last one of a piece shorter
-     * (digest/tree_digest.h), piece after piece, 32 bytes each. After what is in the stream, and done
-     * on return. *digests is the digester's, until its next call. */
+     * (digest/tree_digest.h), piece after piece, 32 bytes each. After what is in the stream, and
+     * done on return. *digests is the digester's, until its next call. */
     enum snap_status (*digest_leaves)(struct snap_device_digester *digester,
                                       const struct snap_device_piece *pieces, size_t count,
                                       void *stream, const unsigned char **digests,
