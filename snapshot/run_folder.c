@@ -10,6 +10,7 @@
 
 #include "core/array.h"
 #include "core/hex.h"
+#include "format/archive_fill.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
 #include "format/limits.h"
@@ -103,7 +104,15 @@ enum snap_status snap_run_open_archive(struct snap_store *store, const char *nam
     enum snap_status status = snap_store_open_file(store, name, &fd, err);
     if (status != SNAP_OK)
         return status;
-    return snap_archive_open_fd(fd, label, archive, err);
+    struct snap_archive *made = NULL;
+    status = snap_archive_open_fd(fd, label, &made, err);
+    if (status == SNAP_OK)
+        status = snap_archive_fill(made, err);
+    if (status == SNAP_OK)
+        *archive = made;
+    else
+        snap_archive_close(made);
+    return status;
 }
 
 /* What to do when `latest` cannot be followed. */

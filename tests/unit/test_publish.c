@@ -168,8 +168,8 @@ static enum snap_status publish(enum snap_put_mode mode, bool named, bool read_b
 {
     unsigned char digest[SNAP_DIGEST_BYTES];
     const struct snap_segment segments[] = {
-        { 0, new_text, 10, digest },
-        { 10, new_text + 10, sizeof new_text - 11, NULL },
+        { .offset = 0, .data = new_text, .size_bytes = 10, .sha256 = digest },
+        { .offset = 10, .data = new_text + 10, .size_bytes = sizeof new_text - 11 },
     };
     const struct snap_content content = { .segments = segments,
                                           .count = 2,
