@@ -233,14 +233,20 @@ static enum snap_status encode_event(const char *event, json_t *fields, struct s
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
                                     struct snap_error *err)
 {
+    return snap_event_add(run->store, event, fields, err);
+}
+
+enum snap_status snap_event_add(struct snap_store *store, const char *event, json_t *fields,
+                                struct snap_error *err)
+{
     struct snap_buffer line = SNAP_BUFFER_INIT;
     enum snap_status status = SNAP_OK;
     if (fields == NULL)
         status = snap_error_set(err, SNAP_NO_MEMORY, "event %s: add: out of memory", event);
-    if (status == SNAP_OK && run->store != NULL) {
+    if (status == SNAP_OK && store != NULL) {
         status = encode_event(event, fields, &line, err);
         if (status == SNAP_OK)
-            status = snap_store_append(run->store, EVENTS, line.data, line.size, err);
+            status = snap_store_append(store, EVENTS, line.data, line.size, err);
     }
     json_decref(fields);
     snap_buffer_release(&line);

@@ -125,6 +125,10 @@ enum snap_status snap_latest_write(struct snap_store *store, const char *name, c
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
                                     struct snap_error *err);
 
+/* The same for a folder whose lock the caller holds; a `store` of NULL writes nothing. */
+enum snap_status snap_event_add(struct snap_store *store, const char *event, json_t *fields,
+                                struct snap_error *err);
+
 /* ---- ledger: run_ledger.c, run_line.c ---- */
 
 /* What of the ledger's file stays, and what goes. */

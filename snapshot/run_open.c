@@ -210,7 +210,7 @@ static enum snap_status sweep(struct snap_run *run, const char *folder, struct s
         return SNAP_OK;
     if (status != SNAP_OK)
         return status;
-    status = snap_publish_sweep(fd, err);
+    status = snap_publish_leftovers(fd, true, NULL, NULL, err);
     close(fd); /* only read */
     return status;
 }

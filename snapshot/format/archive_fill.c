@@ -74,14 +74,14 @@ static size_t take_from(struct snap_archive *archive, struct snap_archive *other
     struct entry *entries = make_index(other, &count);
     for (size_t i = 0; entries != NULL && i < archive->member_count; i++) {
         struct snap_member *member = &archive->members[i];
-        const struct entry wanted = { member };
+        const struct entry wanted = {member};
         if (!snap_member_is_absent(member))
             continue;
         const struct entry *found =
             bsearch(&wanted, entries, count, sizeof *entries, compare_entries);
         if (found == NULL)
             continue;
-        archive->filled[i] = (struct snap_archive_filling){ other, found->member };
+        archive->filled[i] = (struct snap_archive_filling) {other, found->member};
         member->elsewhere = true;
         taken++;
     }
@@ -147,18 +147,71 @@ static enum snap_status list_siblings(const char *folder, const char *own, struc
     return status;
 }
 
-/* Keep `other` when it has something. */
-static enum snap_status try_sibling(struct snap_archive *archive, const char *folder,
-                                    const char *name, struct snap_error *err)
+void snap_siblings_release(struct snap_siblings *siblings)
+{
+    for (size_t i = 0; i < siblings->count; i++)
+        free(siblings->paths[i]);
+    free(siblings->paths);
+    *siblings = (struct snap_siblings) {NULL, 0};
+}
+
+/* "FOLDER/NAME" in new memory, or NULL. */
+static char *join(const char *folder, const char *name)
 {
     size_t length = strlen(folder) + strlen(name) + 2;
-    struct snap_archive *other = NULL;
     char *path = malloc(length);
-    if (path == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
-    snprintf(path, length, "%s/%s", folder, name);
+    if (path != NULL)
+        snprintf(path, length, "%s/%s", folder, name);
+    return path;
+}
+
+enum snap_status snap_siblings_list(const char *path, struct snap_siblings *siblings,
+                                    struct snap_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    const char *own = slash == NULL ? path : slash + 1;
+    struct names names = {NULL, 0};
+    struct snap_siblings made = {NULL, 0};
+    size_t before = 0;
+    char *folder = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+    enum snap_status status = SNAP_OK;
+    if (folder == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", path);
+    if (status == SNAP_OK)
+        status = list_siblings(folder, own, &names, err);
+    while (before < names.count && strcmp(names.items[before], own) > 0)
+        before++;
+    made.paths = calloc(names.count + 1, sizeof *made.paths);
+    if (status == SNAP_OK && made.paths == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", path);
+    /* Those before its own name, then those after. */
+    for (size_t i = 0; status == SNAP_OK && i < names.count; i++) {
+        size_t at = i + before < names.count ? i + before : i + before - names.count;
+        made.paths[made.count] = join(folder, names.items[at]);
+        if (made.paths[made.count] == NULL)
+            status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", path);
+        else
+            made.count++;
+    }
+    for (size_t i = 0; i < names.count; i++)
+        free(names.items[i]);
+    free(names.items);
+    free(folder);
+    if (status == SNAP_OK)
+        *siblings = made;
+    else
+        snap_siblings_release(&made);
+    return status;
+}
+
+/* Keep the sibling when it has something. */
+static enum snap_status try_sibling(struct snap_archive *archive, const char *path,
+                                    struct snap_error *err)
+{
+    struct snap_archive *other = NULL;
     enum snap_status status = snap_archive_open_alone(path, &other, NULL);
-    free(path);
     if (status != SNAP_OK)
         return status == SNAP_NO_MEMORY
                    ? snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label)
@@ -169,10 +222,10 @@ static enum snap_status try_sibling(struct snap_archive *archive, const char *fo
     }
     struct snap_archive **fillers =
         snap_array_grow(archive->fillers, archive->filler_count, sizeof *fillers);
-    const char **names = snap_array_grow(archive->filler_names, archive->filler_count,
-                                         sizeof *names);
     if (fillers != NULL)
         archive->fillers = fillers;
+    const char **names =
+        snap_array_grow(archive->filler_names, archive->filler_count, sizeof *names);
     if (names != NULL)
         archive->filler_names = names;
     if (fillers == NULL || names == NULL) {
@@ -180,8 +233,7 @@ static enum snap_status try_sibling(struct snap_archive *archive, const char *fo
         snap_archive_close(other);
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
     }
-    const char *slash = strrchr(other->label, '/');
-    archive->filler_names[archive->filler_count] = slash + 1;
+    archive->filler_names[archive->filler_count] = strrchr(other->label, '/') + 1;
     archive->fillers[archive->filler_count++] = other;
     return SNAP_OK;
 }
@@ -197,33 +249,24 @@ void snap_archive_unfill(struct snap_archive *archive, const struct snap_archive
 
 enum snap_status snap_archive_fill(struct snap_archive *archive, struct snap_error *err)
 {
-    const char *slash = strrchr(archive->label, '/');
-    const char *own = slash == NULL ? archive->label : slash + 1;
-    struct names names = { NULL, 0 };
-    char *folder = NULL;
-    size_t before = 0;
-    enum snap_status status = SNAP_OK;
+    struct snap_siblings siblings = {NULL, 0};
     if (archive->withheld_count == 0 || snap_archive_is_stub(archive))
         return SNAP_OK;
-    folder = slash == NULL ? strdup(".") : strndup(archive->label, (size_t)(slash - archive->label));
-    if (folder == NULL || !get_fillings(archive))
-        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
-    if (status == SNAP_OK)
-        status = list_siblings(folder[0] == '\0' ? "/" : folder, own, &names, err);
-    while (before < names.count && strcmp(names.items[before], own) > 0)
-        before++;
-    /* Those before its own name, then those after. */
-    for (size_t i = 0; status == SNAP_OK && i < names.count; i++) {
-        size_t at = i + before < names.count ? i + before : i + before - names.count;
+    if (!get_fillings(archive))
+        return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
+    enum snap_status status = snap_siblings_list(archive->label, &siblings, err);
+    for (size_t i = 0; status == SNAP_OK && i < siblings.count; i++) {
         if (snap_archive_absent_count(archive) == 0)
             break;
-        status = try_sibling(archive, folder, names.items[at], err);
+        status = try_sibling(archive, siblings.paths[i], err);
     }
-    for (size_t i = 0; i < names.count; i++)
-        free(names.items[i]);
-    free(names.items);
-    free(folder);
+    snap_siblings_release(&siblings);
     return status;
+}
+
+const struct snap_source *snap_archive_source(const struct snap_archive *archive)
+{
+    return &archive->source;
 }
 
 const char *const *snap_archive_filled_by(const struct snap_archive *archive, size_t *count)
@@ -234,11 +277,10 @@ const char *const *snap_archive_filled_by(const struct snap_archive *archive, si
 
 /* ---- again ---- */
 
-enum snap_status snap_archive_again(const struct snap_archive *archive,
-                                    bool (*withhold)(const void *arg,
-                                                     const struct snap_member *member),
-                                    const void *arg, struct snap_archive_plan **plan,
-                                    struct snap_error *err)
+enum snap_status
+snap_archive_again(const struct snap_archive *archive,
+                   bool (*withhold)(const void *arg, const struct snap_member *member),
+                   const void *arg, struct snap_archive_plan **plan, struct snap_error *err)
 {
     struct snap_manifest manifest = archive->manifest;
     size_t count = 0;
@@ -259,10 +301,10 @@ enum snap_status snap_archive_again(const struct snap_archive *archive,
             content = archive->filled[i].member;
         }
         struct snap_write_member *made = &members[count++];
-        *made = (struct snap_write_member){ .name = member->name,
+        *made = (struct snap_write_member) {.name = member->name,
                                             .size = member->data_size,
                                             .in_state = member->in_state,
-                                            .digest_known = true };
+                                            .digest_known = true};
         memcpy(made->sha256, member->sha256, SNAP_DIGEST_BYTES);
         made->withheld = snap_member_is_absent(member) ||
                          (withhold != NULL && snap_member_may_be_withheld(member->kind) &&

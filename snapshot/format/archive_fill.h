@@ -23,6 +23,22 @@ static inline bool snap_member_is_absent(const struct snap_member *member)
  * thin archive is never one: it has its env.json. */
 bool snap_archive_is_stub(const struct snap_archive *archive);
 
+/* Paths of the files "*.snap.tar" beside a path: those whose names come before its own, the nearest
+ * first, then the others. A folder that cannot be read has none. */
+struct snap_siblings {
+    char **paths;
+    size_t count;
+};
+enum snap_status snap_siblings_list(const char *path, struct snap_siblings *siblings,
+                                    struct snap_error *err);
+void snap_siblings_release(struct snap_siblings *siblings);
+
+/* Open without looking for what is withheld. */
+enum snap_status snap_archive_open_alone(const char *path, struct snap_archive **archive,
+                                         struct snap_error *err);
+/* The file, for whoever copies from it; borrowed until close. */
+const struct snap_source *snap_archive_source(const struct snap_archive *archive);
+
 /* Look for what is withheld in the files "*.snap.tar" beside the archive, whose label is its path:
  * first in those whose names come before its own, the nearest first. Every member that one of them
  * has in its own file with the same size and digest can be read from then on (`elsewhere`). Files

@@ -71,9 +71,6 @@ enum snap_status snap_archive_load(const struct snap_archive *archive,
                                    const struct snap_member *member, struct snap_buffer *out,
                                    struct snap_error *err);
 
-/* Open without looking for what is withheld. */
-enum snap_status snap_archive_open_alone(const char *path, struct snap_archive **archive,
-                                         struct snap_error *err);
 /* Nothing is read from `other` any more. */
 void snap_archive_unfill(struct snap_archive *archive, const struct snap_archive *other);
 

@@ -6,6 +6,7 @@
 #include <snapstate/archive.h>
 #include <snapstate/device.h>
 #include <snapstate/diff.h>
+#include <snapstate/fsck.h>
 #include <snapstate/import.h>
 #include <snapstate/ledger.h>
 #include <snapstate/pool.h>
