@@ -43,6 +43,20 @@ struct snap_expectation {
     size_t next;
 };
 
+/* The last whole snapshot that this process wrote, and so read back. */
+struct snap_thin_base {
+    char name[SNAP_SNAPSHOT_NAME_BYTES]; /* "": none */
+    char hash[SNAP_HASH_TEXT_BYTES];
+    uint64_t followers; /* thin ones made since */
+};
+
+/* What a step changes: tensors and streams. */
+struct snap_moving {
+    bool known;
+    uint64_t step;
+    unsigned char digest[SNAP_DIGEST_BYTES];
+};
+
 struct snap_run {
     /* What it was opened with. */
     char *archive_path; /* NULL: by `latest` */
@@ -96,6 +110,10 @@ struct snap_run {
     bool captured;        /* captured_step is the last step saved */
     uint64_t captured_step;
     struct snap_ticket *tickets;
+    uint64_t thin;
+    struct snap_thin_base base; /* of thin snapshots */
+    struct snap_moving moving;  /* as of the last snapshot that this process wrote */
+    uint64_t stale_step;
 };
 
 /* ---- folder: run_folder.c ---- */

@@ -70,6 +70,7 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
     run->every = options->every;
     run->staging_bytes = options->staging_bytes;
     run->no_read_back = options->no_read_back;
+    run->thin = options->thin;
     run->first_step = options->first_step;
     run->steps_done = options->first_step;
     enum snap_status status = parse_object(options->binding, "binding", &run->binding, err);

@@ -370,6 +370,25 @@ void snap_archive_plan_free(struct snap_archive_plan *plan)
     free(plan);
 }
 
+enum snap_status snap_archive_plan_moving(const struct snap_archive_plan *plan,
+                                          unsigned char digest[SNAP_DIGEST_BYTES],
+                                          struct snap_error *err)
+{
+    struct snap_sha256_context context = SNAP_SHA256_CONTEXT_INIT;
+    enum snap_status status = snap_sha256_begin(&context, err);
+    for (size_t i = 0; status == SNAP_OK && i < plan->member_count; i++) {
+        const struct snap_write_member *member = &plan->members[i];
+        enum snap_member_kind kind = SNAP_MEMBER_README;
+        snap_member_kind_of(member->name, &kind); /* legal: order_members has looked */
+        if (kind == SNAP_MEMBER_TENSOR || kind == SNAP_MEMBER_STREAM)
+            status = snap_sha256_update(&context, member->sha256, sizeof member->sha256, err);
+    }
+    if (status == SNAP_OK)
+        status = snap_sha256_finish(&context, digest, err);
+    snap_sha256_release(&context);
+    return status;
+}
+
 void snap_archive_plan_expect(struct snap_archive_plan *plan, const char *snapshot_hash)
 {
     plan->expected = snapshot_hash;

@@ -53,6 +53,12 @@ struct snap_content snap_archive_plan_content(struct snap_archive_plan *plan);
  * (SNAP_INTERNAL). For archives that are written again. */
 void snap_archive_plan_expect(struct snap_archive_plan *plan, const char *snapshot_hash);
 
+/* After the file was written: SHA-256 over the digests of tensors and streams, which a step of
+ * training changes. */
+enum snap_status snap_archive_plan_moving(const struct snap_archive_plan *plan,
+                                          unsigned char digest[SNAP_DIGEST_BYTES],
+                                          struct snap_error *err);
+
 /* "snap1:..." and "state1:..."; borrowed; empty until the file was written. */
 const char *snap_archive_plan_snapshot_hash(const struct snap_archive_plan *plan);
 const char *snap_archive_plan_state_hash(const struct snap_archive_plan *plan);

@@ -15,6 +15,8 @@
 #define EVERY 2
 #define STEPS 6
 
+void (*fault_operation_begins)(void);
+
 static enum snap_status train(const char *dir, uint64_t steps, struct snap_error *err)
 {
     struct snap_pool *pool;
@@ -26,6 +28,9 @@ static enum snap_status train(const char *dir, uint64_t steps, struct snap_error
     toy_init(&toy);
     toy.every = EVERY;
     toy.pool = pool;
+    toy.read_back = true;
+    if (fault_operation_begins != NULL)
+        fault_operation_begins();
     status = toy_open(&toy, dir, NULL, &run, err);
     if (status == SNAP_OK) {
         status = toy_restore(&toy, run, NULL, err);

@@ -20,6 +20,35 @@ static bool all;
 static unsigned points;
 static unsigned wrongs;
 
+/* The point that is tried. */
+static struct {
+    unsigned call;
+    enum fault fault;
+    long allocation;
+} point;
+
+static void begin_calls(void)
+{
+    failing_calls_start(point.call, point.fault);
+}
+
+static void begin_memory(void)
+{
+    failing_memory_set(point.allocation);
+}
+
+static enum snap_status perform(const struct fault_operation *operation, const char *dir,
+                                void (*begins)(void))
+{
+    err = (struct snap_error)SNAP_ERROR_INIT;
+    fault_operation_begins = begins;
+    enum snap_status status = operation->perform(dir, &err);
+    fault_operation_begins = NULL;
+    failing_calls_stop();
+    failing_memory_set(0);
+    return status;
+}
+
 /* A fresh folder for one point. */
 static char *fresh(const char *base)
 {
@@ -48,6 +77,13 @@ static bool is_read_back(const char *path)
     return strstr(path, "ledger.jsonl") == NULL && strstr(path, "events.jsonl") == NULL;
 }
 
+/* A line of the ledger is one write, and a short one is a full disk. */
+static bool must_succeed(enum fault fault, const char *path)
+{
+    return fault_is_harmless(fault) &&
+           (fault != FAULT_SHORT || strstr(path, "ledger.jsonl") == NULL);
+}
+
 /* Does the fault happen to call `number`? *more: there are so many calls. */
 static void try_call(const struct fault_operation *operation, const char *base,
                      const char *reference, unsigned number, enum fault fault, bool *more)
@@ -55,10 +91,9 @@ static void try_call(const struct fault_operation *operation, const char *base,
     char what[128];
     char where[600];
     char *dir = fresh(base);
-    err = (struct snap_error)SNAP_ERROR_INIT;
-    failing_calls_start(number, fault);
-    enum snap_status status = operation->perform(dir, &err);
-    failing_calls_stop();
+    point.call = number;
+    point.fault = fault;
+    enum snap_status status = perform(operation, dir, begin_calls);
     *more = failing_calls_count() >= number;
     bool lie = fault == FAULT_LIE_NOTHING || fault == FAULT_LIE_OTHER;
     if (failing_calls_hit() && (!lie || is_read_back(failing_calls_path()))) {
@@ -66,7 +101,7 @@ static void try_call(const struct fault_operation *operation, const char *base,
         snprintf(what, sizeof what, "%s of %s", fault_name(fault), failing_calls_name());
         snprintf(where, sizeof where, "%s", failing_calls_path());
         char *wrong = NULL;
-        if (status != SNAP_OK && fault_is_harmless(fault))
+        if (status != SNAP_OK && must_succeed(fault, where))
             report(operation, number, what, where, err.text);
         if (status == SNAP_OK && lie)
             report(operation, number, what, where, "was believed");
@@ -102,10 +137,8 @@ static void try_allocations(const struct fault_operation *operation, const char 
     failing_memory_with_jansson(with_jansson);
     for (long number = 1;; number += step) {
         char *dir = fresh(base);
-        err = (struct snap_error)SNAP_ERROR_INIT;
-        failing_memory_set(number);
-        enum snap_status status = operation->perform(dir, &err);
-        failing_memory_set(0);
+        point.allocation = number;
+        enum snap_status status = perform(operation, dir, begin_memory);
         bool hit = failing_memory_hit();
         char *wrong = hit ? fault_judge(dir, reference) : NULL;
         points += hit;

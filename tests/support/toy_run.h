@@ -48,6 +48,7 @@ struct toy {
     uint64_t every;
     uint64_t state_every; /* 1 */
     struct snap_pool *pool;
+    bool read_back; /* snapshots are read back from the disk */
 };
 
 void toy_init(struct toy *toy);

@@ -8,6 +8,7 @@
 #include <snapstate/diff.h>
 #include <snapstate/fsck.h>
 #include <snapstate/import.h>
+#include <snapstate/keep.h>
 #include <snapstate/ledger.h>
 #include <snapstate/pool.h>
 #include <snapstate/receipt.h>
