@@ -64,9 +64,54 @@ static enum snap_status train_on(const char *dir, struct snap_error *err)
     return train(dir, 4, err);
 }
 
+/* Snapshots of steps 2 and 4, and what is done with them. */
+static enum snap_status train_second(const char *dir, struct snap_error *err)
+{
+    return train(dir, 4, err);
+}
+
+static void begins(void)
+{
+    if (fault_operation_begins != NULL)
+        fault_operation_begins();
+}
+
+static enum snap_status thin(const char *dir, struct snap_error *err)
+{
+    struct snap_thin_options options = SNAP_THIN_OPTIONS_INIT;
+    options.base = toy_snapshot(dir, 2);
+    begins();
+    return snap_thin(toy_snapshot(dir, 4), &options, NULL, NULL, err);
+}
+
+static enum snap_status prepare_thin(const char *dir, struct snap_error *err)
+{
+    struct snap_thin_options options = SNAP_THIN_OPTIONS_INIT;
+    enum snap_status status = train(dir, 4, err);
+    options.base = toy_snapshot(dir, 2);
+    return status == SNAP_OK ? snap_thin(toy_snapshot(dir, 4), &options, NULL, NULL, err) : status;
+}
+
+static enum snap_status pack(const char *dir, struct snap_error *err)
+{
+    begins();
+    return snap_pack(toy_snapshot(dir, 4), NULL, NULL, err);
+}
+
+static enum snap_status prune(const char *dir, struct snap_error *err)
+{
+    struct snap_keep keep = SNAP_KEEP_INIT;
+    keep.last = 1;
+    begins();
+    return snap_prune_run(dir, &keep, false, NULL, NULL, NULL, err);
+}
+
 const struct fault_operation fault_operations[] = {
     {"first", prepare_nothing, train_first}, /* a new run, its first lines and first snapshot */
     {"save", train_first, train_on},         /* a restore, steps, a save, `latest` */
+    {"thin", train_second, thin},
+    {"pack", prepare_thin, pack},
+    {"prune", train_second, prune},
 };
 const size_t fault_operation_count = sizeof fault_operations / sizeof fault_operations[0];
 
