@@ -4,6 +4,7 @@
 #include "train_session.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,21 @@ static void note(struct session *s, const char *event, json_t *fields)
     free(text);
 }
 
+/* Say it to whoever listens. */
+static void warn(struct session *s, const char *format, ...) SNAP_PRINTF(2, 3);
+static void warn(struct session *s, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    if (s->listener == NULL || s->listener->warned == NULL)
+        return;
+    trn_progress_end(&s->progress);
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    s->listener->warned(s->listener->arg, text);
+}
+
 /* Save the state after the last step, and tell everybody who waits. */
 static enum snap_status save(struct session *s, struct snap_error *err)
 {
@@ -64,6 +80,7 @@ static enum snap_status save(struct session *s, struct snap_error *err)
     uint64_t step = snap_run_steps_done(t->run);
     struct snap_error problem = SNAP_ERROR_INIT;
     struct snap_ticket *ticket;
+    uint64_t stale = snap_run_stale_step(t->run);
     char name[64];
 
     trn_progress_end(&s->progress);
@@ -87,7 +104,26 @@ static enum snap_status save(struct session *s, struct snap_error *err)
         trn_control_saved(s->control, step, result->snapshot_hash);
     if (s->listener != NULL && s->listener->saved != NULL)
         s->listener->saved(s->listener->arg, step, result->snapshot_hash, result->snapshot_path);
-    return SNAP_OK;
+    if (snap_run_stale_step(t->run) != stale)
+        warn(s, "snapshot of step %" PRIu64 ": weights, optimizer and streams are those of the one "
+                "before: nothing trains, or what trains is not what is saved", step);
+    if (t->config.has_keep)
+        status = snap_run_prune(t->run, &t->config.keep, NULL, err);
+    return status;
+}
+
+/* A save that failed: does the training go on? What it wanted to save, and every snapshot before,
+ * is as it was. */
+static bool goes_on(struct session *s, enum snap_status status, const struct snap_error *problem)
+{
+    bool survives = status == SNAP_IO || status == SNAP_CORRUPT || status == SNAP_NO_MEMORY;
+    if (!survives || !s->training->config.go_on)
+        return false;
+    note(s, "save_failed", json_pack("{s:s,s:I}", "problem", problem->text, "step",
+                                     (json_int_t)snap_run_steps_done(s->training->run)));
+    warn(s, "NO SNAPSHOT after step %" PRIu64 ", and the training goes on without: %s",
+         snap_run_steps_done(s->training->run), problem->text);
+    return true;
 }
 
 /* Signals and clients ask; the run adds what is due by its interval. */
@@ -152,11 +188,16 @@ static enum snap_status train(struct session *s, struct snap_error *err)
             return status;
         take_step(s, &step);
         enum snap_wanted wanted = take_requests(s);
+        struct snap_error problem = SNAP_ERROR_INIT;
         if (wanted != SNAP_WANTED_NOTHING)
-            status = save(s, err);
-        if (status != SNAP_OK)
+            status = save(s, &problem);
+        bool failed = status != SNAP_OK;
+        if (failed && !goes_on(s, status, &problem)) {
+            if (err != NULL)
+                *err = problem;
             return status;
-        if (wanted == SNAP_WANTED_SAVE_AND_STOP && snap_run_steps_done(run) < s->last_step) {
+        }
+        if (!failed && wanted == SNAP_WANTED_SAVE_AND_STOP && snap_run_steps_done(run) < s->last_step) {
             s->result->stop = TRN_STOP_SIGNAL;
             return SNAP_OK;
         }
