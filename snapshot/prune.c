@@ -52,7 +52,8 @@ static bool scalar_of(const json_t *line, const char *name, double *value)
         *value = (double)json_integer_value(found);
         return true;
     }
-    if (digits == NULL || strlen(digits) > 2 * sizeof bytes || !snap_hex_decode(digits, strlen(digits), bytes))
+    if (digits == NULL || strlen(digits) > 2 * sizeof bytes ||
+        !snap_hex_decode(digits, strlen(digits), bytes))
         return false;
     uint64_t bits = 0;
     for (size_t i = 0; i < strlen(digits) / 2; i++)

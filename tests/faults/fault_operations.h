@@ -20,8 +20,8 @@ extern const size_t fault_operation_count;
 /* NULL: no such name. */
 const struct fault_operation *fault_operation_find(const char *name);
 
-/* Called when an operation is about to begin: what is made for the test alone is there, and calls may
- * fail from here on. NULL: nothing is. */
+/* Called when an operation is about to begin: what is made for the test alone is there, and calls
+ * may fail from here on. NULL: nothing is. */
 extern void (*fault_operation_begins)(void);
 
 /* A folder with what the run is in the end, undisturbed. */

@@ -30,7 +30,8 @@ def run(*command):
 
 def trace(program, operation, folder, log):
     """The lines of the trace: (name, rest)."""
-    done = run("strace", "-f", "-y", "-qq", "-o", str(log), program, "perform", operation, str(folder))
+    done = run("strace", "-f", "-y", "-qq", "-o", str(log), program, "perform", operation,
+               str(folder))
     if done.returncode:
         raise RuntimeError(done.stdout)
     calls = []

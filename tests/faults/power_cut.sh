@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The power is cut: ext4 in a file, whose journal is written every 300 seconds; the saver has ended or
-# is killed, the file is copied as it is, the copy is mounted. A missing fsync, of a file or of a
-# folder, shows here and nowhere else. Needs root, loop devices and ext4; else it is skipped by name.
+# The power is cut: ext4 in a file, whose journal is written every 300 seconds; the saver has just
+# ended, the file is copied as it is, the copy is mounted. What was reported as done must be there.
+# Needs root, loop devices and ext4; else it is skipped by name.
 #
 #     power_cut.sh PROGRAM
 set -u

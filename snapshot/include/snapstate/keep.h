@@ -84,8 +84,8 @@ struct snap_pruned {
 enum snap_status snap_prune_run(const char *dir, const struct snap_keep *keep, bool dry_run,
                                 struct snap_pool *pool, struct snap_pruned **pruned, size_t *count,
                                 struct snap_error *err);
-/* The same in an open run with a folder: after a save. Only what can be taken from is pruned; *freed
- * (NULL: not wanted) is what the disk got back. */
+/* The same in an open run with a folder: after a save. *freed (NULL: not wanted) is what the disk
+ * got back. */
 enum snap_status snap_run_prune(struct snap_run *run, const struct snap_keep *keep, uint64_t *freed,
                                 struct snap_error *err);
 
