@@ -105,8 +105,10 @@ static enum snap_status save(struct session *s, struct snap_error *err)
     if (s->listener != NULL && s->listener->saved != NULL)
         s->listener->saved(s->listener->arg, step, result->snapshot_hash, result->snapshot_path);
     if (snap_run_stale_step(t->run) != stale)
-        warn(s, "snapshot of step %" PRIu64 ": weights, optimizer and streams are those of the one "
-                "before: nothing trains, or what trains is not what is saved", step);
+        warn(s,
+             "snapshot of step %" PRIu64 ": weights, optimizer and streams are those of the one "
+             "before: nothing trains, or what trains is not what is saved",
+             step);
     if (t->config.has_keep)
         status = snap_run_prune(t->run, &t->config.keep, NULL, err);
     return status;
@@ -197,7 +199,8 @@ static enum snap_status train(struct session *s, struct snap_error *err)
                 *err = problem;
             return status;
         }
-        if (!failed && wanted == SNAP_WANTED_SAVE_AND_STOP && snap_run_steps_done(run) < s->last_step) {
+        if (!failed && wanted == SNAP_WANTED_SAVE_AND_STOP &&
+            snap_run_steps_done(run) < s->last_step) {
             s->result->stop = TRN_STOP_SIGNAL;
             return SNAP_OK;
         }

@@ -278,7 +278,7 @@ static enum snap_status read_keep(const struct trn_fields *running, struct trn_c
         TRY(trn_fields_string(&fields, "most", "a number of the ledger's lines", &most, err));
     if (best != NULL && most != NULL)
         return snap_error_set(err, SNAP_INVALID,
-                              "running.keep: best and most: one of them can be given");
+                              "running.keep: expected best or most, and not both");
     config->keep.best = best != NULL ? best : most;
     config->keep.best_is_most = most != NULL;
     return SNAP_OK;

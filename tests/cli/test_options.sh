@@ -39,7 +39,9 @@ for command in $commands; do
     fails 2 "snap $command with an unknown option" \
         "'--nonsense': no such option; see 'snap $command --help'" "$SNAP" "$command" --nonsense
     case $command in
-        import | fsck | prune) # it takes any number
+        fsck | prune) # they take any number
+            ;;
+        import) # it takes any number
             fails 2 "snap $command without --output" "--output ARCHIVE is missing" \
                 "$SNAP" "$command" a b c
             ;;
