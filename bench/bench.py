@@ -3,7 +3,8 @@
 """Measure every figure against its peer, in turn in the same run, and say which goals are met.
 
 Prints a line a figure; with --json writes a document that obeys schema/bench-result.schema.json.
-The exit status is 0 when every figure that could be measured met its goal, 1 when one is short.
+The exit status is 0 when every figure that could be measured met its goal, 1 when one is short, or
+its sides were to make the same and did not.
 docs/benchmarks.md says what the figures mean.
 """
 
@@ -13,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from figure import HEADER, NotMeasured, Result
+from figure import HEADER, Differs, NotMeasured, Result
 from surroundings import TOP, Bench, machine
 from table import FIGURES
 
@@ -54,6 +55,8 @@ def measure(figure, bench):
         return Result(figure, figure.measure(bench))
     except NotMeasured as problem:
         return Result(figure, None, str(problem))
+    except Differs as problem:
+        return Result(figure, None, str(problem), "differs")
 
 
 def main():
@@ -80,7 +83,7 @@ def main():
     print(", ".join(f"{name} {version}" for name, version in bench.versions().items()))
     if options.json:
         Path(options.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    return int(any(result.status == "short" for result in results))
+    return int(any(result.status in ("short", "differs") for result in results))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the machine gives, with nothing of ours in it: SHA-256 by OpenSSL on all cores, and a
- * durable write of the same bytes.
+/* What the machine gives, with nothing of ours in it: SHA-256 by OpenSSL on all cores, a durable
+ * write of the same bytes, and a copy of them in memory on all cores.
  *     bench_ideal digest FOLDER BYTES   each line "go": the seconds of hashing
- *     bench_ideal save FOLDER BYTES     each line "go": the longer of hashing and writing */
+ *     bench_ideal save FOLDER BYTES     each line "go": the longer of hashing and writing
+ *     bench_ideal copy FOLDER BYTES     each line "go": the seconds of copying in memory */
 #include "config.h"
 
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 #define WRITERS 4
 
 static unsigned char *bytes;
+static unsigned char *copies; /* NULL: none are made */
 static size_t pieces;
 static atomic_size_t next;
 static int file;
@@ -61,6 +63,14 @@ static void *write_pieces(void *unused)
     return NULL;
 }
 
+static void *copy_pieces(void *unused)
+{
+    (void)unused;
+    for (size_t i; (i = atomic_fetch_add(&next, 1)) < pieces;)
+        memcpy(copies + i * PIECE_BYTES, bytes + i * PIECE_BYTES, PIECE_BYTES);
+    return NULL;
+}
+
 static void run(void *(*body)(void *), long threads)
 {
     pthread_t others[MOST_THREADS];
@@ -75,10 +85,10 @@ static void run(void *(*body)(void *), long threads)
         pthread_join(others[i], NULL);
 }
 
-static double hash(void)
+static double on_all_cores(void *(*body)(void *))
 {
     double began = seconds();
-    run(hash_pieces, sysconf(_SC_NPROCESSORS_ONLN));
+    run(body, sysconf(_SC_NPROCESSORS_ONLN));
     return seconds() - began;
 }
 
@@ -98,29 +108,38 @@ static double write_durably(const char *folder)
     return ended - began;
 }
 
-int main(int argc, char **argv)
+/* Memory of all pieces, written to once. */
+static unsigned char *new_memory(void)
 {
-    char line[16];
-    if (argc != 4 || (strcmp(argv[1], "digest") != 0 && strcmp(argv[1], "save") != 0)) {
-        fprintf(stderr, "usage: bench_ideal digest|save FOLDER BYTES\n");
-        return 2;
-    }
-    pieces = (size_t)(strtoull(argv[3], NULL, 10) + PIECE_BYTES - 1) / PIECE_BYTES;
     void *memory;
     if (posix_memalign(&memory, (size_t)2 << 20, pieces * PIECE_BYTES) != 0)
         fail("bench_ideal: memory");
     madvise(memory, pieces * PIECE_BYTES, MADV_HUGEPAGE); /* advice only */
-    bytes = memory;
     for (size_t i = 0; i < pieces * PIECE_BYTES; i += sizeof(uint64_t)) {
         uint64_t word = (i + 1) * 0x9E3779B97F4A7C15u;
-        memcpy(bytes + i, &word, sizeof word);
+        memcpy((unsigned char *)memory + i, &word, sizeof word);
     }
+    return memory;
+}
+
+int main(int argc, char **argv)
+{
+    char line[16];
+    if (argc != 4 || (strcmp(argv[1], "digest") != 0 && strcmp(argv[1], "save") != 0 &&
+                      strcmp(argv[1], "copy") != 0)) {
+        fprintf(stderr, "usage: bench_ideal digest|save|copy FOLDER BYTES\n");
+        return 2;
+    }
+    pieces = (size_t)(strtoull(argv[3], NULL, 10) + PIECE_BYTES - 1) / PIECE_BYTES;
+    bytes = new_memory();
+    copies = strcmp(argv[1], "copy") == 0 ? new_memory() : NULL;
     while (fgets(line, sizeof line, stdin) != NULL) {
-        double longer = hash();
+        double longer = on_all_cores(copies != NULL ? copy_pieces : hash_pieces);
         double writing = strcmp(argv[1], "save") == 0 ? write_durably(argv[2]) : 0;
         printf("%.6f\n", writing > longer ? writing : longer);
         fflush(stdout);
     }
-    free(memory);
+    free(copies);
+    free(bytes);
     return 0;
 }

@@ -3,6 +3,8 @@
  * or restored through the run API.
  *     bench_state save FOLDER BYTES TENSORS read-back|no-read-back
  *         each line "go" on standard input makes one save, answered by its seconds;
+ *     bench_state save FOLDER BYTES TENSORS stall
+ *         the same, answered by the seconds for which it keeps the training;
  *     bench_state restore ARCHIVE BYTES TENSORS
  *         one restore, verified and in place, answered by its seconds;
  *     bench_state verify ARCHIVE BYTES TENSORS
@@ -87,7 +89,7 @@ static int save(const char *folder, uint64_t bytes, uint64_t tensors, const char
     struct snap_run *run;
     char line[16];
     options.dir = folder;
-    options.no_read_back = strcmp(way, "no-read-back") == 0;
+    options.no_read_back = strcmp(way, "read-back") != 0;
     must(snap_run_open(&options, &run, &err));
     add_tensors(run, bytes, tensors, 0);
     while (fgets(line, sizeof line, stdin) != NULL) {
@@ -96,8 +98,9 @@ static int save(const char *folder, uint64_t bytes, uint64_t tensors, const char
         step(run);
         double began = seconds();
         must(snap_run_capture(run, snap_run_steps_done(run), NULL, &ticket, &err));
+        double stalled = seconds() - began;
         must(snap_run_wait(run, ticket, NULL, &err));
-        printf("%.6f\n", seconds() - began);
+        printf("%.6f\n", strcmp(way, "stall") == 0 ? stalled : seconds() - began);
         fflush(stdout);
         /* The last one stays, for a restore. */
         snprintf(archive, sizeof archive, "%s/snapshots/step-%010llu.snap.tar", folder,
@@ -147,7 +150,7 @@ int main(int argc, char **argv)
         return restore(argv[2], bytes, tensors);
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "verify") == 0)
         return verify(argv[2]);
-    fprintf(stderr, "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back\n"
+    fprintf(stderr, "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back|stall\n"
                     "       bench_state restore|verify ARCHIVE BYTES TENSORS\n");
     return 2;
 }

@@ -13,6 +13,10 @@ class NotMeasured(Exception):
     """The figure cannot be had here; the text says why, and what would have to be there."""
 
 
+class Differs(Exception):
+    """The two sides were to make the same and did not: how fast they are says nothing."""
+
+
 @dataclass(frozen=True)
 class Goal:
     """`kind` "ratio": ours is at least `value` times as good as the peer; "most": ours, in the
@@ -27,7 +31,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the report. `measure(bench)` gives a Measurement, or raises NotMeasured."""
+    """One line of the report. `measure(bench)` gives a Measurement, or raises NotMeasured or
+    Differs."""
 
     area: str
     name: str
@@ -53,8 +58,8 @@ class Result:
     figure: Figure
     measurement: Optional[Measurement]
     reason: Optional[str] = None
+    status: str = "not measured"  # without a measurement; else what it comes to
     ratio: Optional[float] = field(init=False, default=None)
-    status: str = field(init=False, default="not measured")
 
     def __post_init__(self):
         if self.measurement is None:
@@ -92,7 +97,7 @@ class Result:
         }
 
     def line(self):
-        """Area, name, ours, peer, ratio, goal, and `met`, `short` or why it was not measured."""
+        """Area, name, ours, peer, ratio, goal, and `met`, `short`, or why there is no number."""
         figure, measured = self.figure, self.measurement
         ours = peer = ratio = "-"
         if measured is not None:

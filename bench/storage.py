@@ -38,6 +38,14 @@ def save_ideal(bench):
                                      "durable direct write")
 
 
+def stall(bench):
+    """For how long a save keeps the training."""
+    copy = [bench.program("bench/bench_ideal"), "copy", str(bench.new_folder()), str(bench.bytes)]
+    with Worker(_command(bench, "stall")(bench.new_folder())) as ours, Worker(copy) as peer:
+        mine, theirs = in_turn(bench, ours.go, peer.go)
+    return Measurement(mine, theirs, "a copy of the same bytes in memory on all cores")
+
+
 def _restore(bench, cached):
     archive = _archive(bench)
     command = [bench.program("bench/bench_state"), "restore", str(archive), *sizes(bench)]
@@ -69,6 +77,8 @@ FIGURES = [
     Figure("storage", "save, read back", Goal("ratio", 0.9), save_read_back, conditions=_HELD),
     Figure("storage", "save, not read back, of the ideal", Goal("ratio", 0.85), save_ideal,
            conditions=_HELD),
+    Figure("storage", "stall of a save", Goal("ratio", 0.83), stall,
+           conditions="staging warm: it was used once; the save itself goes on behind"),
     Figure("storage", "restore, cache cold", Goal("ratio", 2.0), restore_cold,
            conditions="new processes that hold a model as large; file not in the page cache"),
     Figure("storage", "restore, cache warm", Goal("ratio", 2.0), restore_warm,

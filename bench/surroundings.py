@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from figure import NotMeasured
+from worker import Worker
 
 TOP = Path(__file__).resolve().parents[1]
 
@@ -38,12 +39,15 @@ class Bench:
         self.folder = None
         self._versions = {}
         self._pythons = {}
+        self._workers = {}
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="snap-bench-", dir=self._parent))
         return self
 
     def __exit__(self, *unused):
+        for worker in self._workers.values():
+            worker.stop()
         shutil.rmtree(self.folder)
 
     def new_folder(self):
@@ -55,6 +59,12 @@ class Bench:
         if not path.exists():
             raise NotMeasured(f"{name} is not built: make bench builds it")
         return str(path)
+
+    def worker(self, *command):
+        """A program that serves every figure that asks for it, until the end."""
+        if command not in self._workers:
+            self._workers[command] = Worker(list(command))
+        return self._workers[command]
 
     def python(self, module):
         """An interpreter that has the peer `module`; its version stands in the result."""

@@ -3,5 +3,6 @@
 
 import package
 import storage
+import streams
 
-FIGURES = [*storage.FIGURES, *package.FIGURES]
+FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES]

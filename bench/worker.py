@@ -22,25 +22,35 @@ def once(command, env=None):
 
 
 class Worker:
-    """A program that answers each line "go" with the seconds that it took."""
+    """A program that answers each line, "go" or what it is to do, with the seconds that it took,
+    and what else it has to say behind them."""
 
     def __init__(self, command, env=None):
         self.command = command
         self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def go(self):
+    def ask(self, line):
+        """The fields of the answer."""
         try:
-            self.process.stdin.write("go\n")
+            self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
-            return float(self.process.stdout.readline())
-        except (BrokenPipeError, ValueError):
+            fields = self.process.stdout.readline().split()
+            float(fields[0])
+            return fields
+        except (BrokenPipeError, IndexError, ValueError):
             errors = self.process.communicate()[1]
             raise _complain(self.command, self.process.returncode, errors) from None
+
+    def go(self):
+        return float(self.ask("go")[0])
+
+    def stop(self):
+        self.process.kill()
+        self.process.communicate()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *unused):
-        self.process.kill()
-        self.process.communicate()
+        self.stop()

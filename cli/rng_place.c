@@ -190,7 +190,8 @@ static enum snap_status find_kind(const char *path, const char *form, const void
     if (status == SNAP_OK && count == 0)
         status = snap_error_set(err, SNAP_CORRUPT,
                                 "%s: a state of no kind that is known, in none of its forms; with "
-                                "--kind the reason is told", path);
+                                "--kind the reason is told, and 'snap import' takes it out of a "
+                                "pickle or a file of torch.save", path);
     if (status == SNAP_OK && count > 1)
         status = snap_error_set(err, SNAP_INVALID,
                                 "%s: its %zu bytes may be a state of several kinds: %s; name one "

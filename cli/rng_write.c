@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rng.h"
@@ -32,8 +33,13 @@ static enum snap_status write_file(const char *path, const void *data, size_t si
 {
     char beside[PATH_MAX];
     enum snap_status status;
+    struct stat info;
     int fd;
 
+    /* A device would become a file, for all programs. */
+    if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return snap_error_set(err, SNAP_INVALID,
+                              "--out: %s is there, and no regular file: name another", path);
     if (snprintf(beside, sizeof beside, "%s.tmp-%ld", path, (long)getpid()) >= (int)sizeof beside)
         return snap_error_set(err, SNAP_INVALID, "--out: the name is too long");
     fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

@@ -65,12 +65,10 @@ int main(int argc, char **argv)
         struct snap_step_record record = { .size_bytes = sizeof record,
             .step = snap_run_steps_done(run) + 1, .float_scalars = &loss, .float_scalar_count = 1 };
         must(snap_run_step(run, &record, &err)); /* the ledger line */
-        if ((wanted = snap_run_wanted(run)) != SNAP_WANTED_NOTHING || record.step == steps) {
-            struct snap_ticket *ticket;
-            must(snap_run_capture(run, record.step, NULL, &ticket, &err));
-            must(snap_run_wait(run, ticket, NULL, &err)); /* durable now */
-        }
+        if ((wanted = snap_run_wanted(run)) != SNAP_WANTED_NOTHING || record.step == steps)
+            must(snap_run_capture(run, record.step, NULL, NULL, &err)); /* and train on */
     }
+    must(snap_run_wait(run, NULL, NULL, &err)); /* the last one is durable */
     must(snap_run_hash(run, hash, NULL, &err));
     signal(SIGTERM, SIG_DFL), signal(SIGUSR1, SIG_DFL); /* a handler may not see the run closed */
     must(snap_run_close(run, &err));

@@ -60,6 +60,7 @@ def main():
             scheduler.step()
             run.step(loss=loss)
             if os.environ.get("DIE_AT") == str(run.steps_done):  # for the test of this example
+                run.wait()
                 os.kill(os.getpid(), 9)
         print(f"step {run.steps_done}, loss {loss.item():.4f}")
         print(run.run_hash())

@@ -1,5 +1,6 @@
 dnl SPDX-License-Identifier: Apache-2.0
-dnl Detection of CUDA and cuDNN. Nothing is built with them; what was found is recorded in config.h.
+dnl Detection of CUDA and cuDNN. The library is built with the CUDA runtime, linked statically; what
+dnl was found is recorded in config.h.
 
 dnl SNAP_CUDA_TRY(FOLDERS, HEADER, CALL, LIBRARY, IF-FOUND)
 dnl Does a program that includes HEADER and makes CALL link with LIBRARY, in these FOLDERS?
@@ -47,7 +48,11 @@ AS_CASE([$with_cuda/$have_cuda],
     [AC_MSG_ERROR(m4_normalize([--with-cuda=$with_cuda: no folder has nvcc, cuda_runtime.h and
         libcudart; tried $snap_folders]))])
 AS_IF([test "$have_cuda" = yes],
-    [AC_DEFINE([HAVE_CUDA], [1], [Define to 1 if the CUDA toolkit was found.])])
+    [AC_DEFINE([HAVE_CUDA], [1], [Define to 1 if the CUDA toolkit was found.])
+     AC_SUBST([NVCC], ["$cuda_folder/bin/nvcc"])
+     AC_SUBST([CUDA_CPPFLAGS], ["-I$cuda_folder/include"])
+     AC_SUBST([CUDA_LIBS], ["-L$cuda_folder/lib64 -L$cuda_folder/lib -lcudart_static -ldl -lrt"])])
+AM_CONDITIONAL([HAVE_CUDA], [test "$have_cuda" = yes])
 ])
 
 dnl SNAP_WITH_CUDNN

@@ -58,6 +58,7 @@ enum snap_status snap_run_capsule(struct snap_run *run, const struct snap_failur
     if (path != NULL && strlen(run->dir) + 1 + strlen(job.name) >= path_size)
         return snap_error_set(err, SNAP_INVALID, "capsule: %zu bytes are too few for its path",
                               path_size);
+    snap_run_settle_saves(run, true); /* an archive is written at a time */
     status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE | SNAP_IMAGE_BEFORE_STEP, &job, err);
     if (status == SNAP_OK) {
         job.manifest.capsule = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking the state for a save, and the requests that ask for one. */
+/* Saves of a run: what asks for one, making it, and what became of it. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "core/hex.h"
-#include "format/environment.h"
+#include "device_mirror.h"
+#include "format/json_canonical.h"
 #include "format/limits.h"
 #include "save.h"
 
@@ -16,6 +17,7 @@ struct snap_ticket {
     struct snap_ticket *next;
     enum snap_status status; /* of the save */
     bool told;               /* a failure was returned to the caller */
+    bool unwanted;           /* the caller did not take it: gone when the outcome is told */
     struct snap_error error;
     struct snap_save_result result;
 };
@@ -36,85 +38,88 @@ void snap_run_request(struct snap_run *run, enum snap_wanted wanted)
 
 enum snap_wanted snap_run_wanted(struct snap_run *run)
 {
+    snap_run_settle_saves(run, false);
     int wanted = atomic_load(&run->requested);
+    if (run->saving != NULL && wanted == SNAP_WANTED_SAVE)
+        wanted = SNAP_WANTED_NOTHING; /* after the save that is under way */
     run->answered = wanted;
     bool saved = run->captured && run->captured_step == run->steps_done;
     bool due = run->every > 0 && run->steps_done > 0 && run->steps_done % run->every == 0;
-    bool full = run->link.lines.size > LINES_WANT_SAVE_BYTES;
+    bool full = run->saving == NULL && run->link.lines.size > LINES_WANT_SAVE_BYTES;
     if (wanted == SNAP_WANTED_NOTHING && (due || full) && !saved)
         wanted = SNAP_WANTED_SAVE;
     return (enum snap_wanted)wanted;
 }
 
-/* Take back the request that snap_run_wanted has told, or a plain one. A stronger one that came
- * since stays. */
-static void answer_request(struct snap_run *run)
+/* The save that begins answers the request that snap_run_wanted has told, or a plain one: it is
+ * taken back. A stronger one that came since stays. */
+static enum snap_wanted take_request(struct snap_run *run)
 {
-    int told = run->answered;
-    if (told == SNAP_WANTED_NOTHING)
-        told = SNAP_WANTED_SAVE;
+    int told = run->answered == SNAP_WANTED_NOTHING ? SNAP_WANTED_SAVE : run->answered;
+    int found = told;
     run->answered = SNAP_WANTED_NOTHING;
-    atomic_compare_exchange_strong(&run->requested, &told, SNAP_WANTED_NOTHING);
+    bool taken = atomic_compare_exchange_strong(&run->requested, &found, SNAP_WANTED_NOTHING);
+    return taken ? (enum snap_wanted)told : SNAP_WANTED_NOTHING;
 }
 
-/* ---- the state ---- */
+/* ---- what became of them ---- */
 
-static enum snap_status fill_coverage(const struct snap_inventory *inventory, json_t *coverage,
-                                      struct snap_error *err)
+/* Nothing has answered what it was to answer. The event is written where that is still possible;
+ * the caller is told in any case. */
+static void give_up(struct snap_run *run, const struct snap_save_job *job,
+                    const struct snap_error *error)
 {
-    char name[SNAP_MAX_MEMBER_NAME_BYTES + 16];
-    enum snap_status status = SNAP_OK;
-    if (coverage == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "coverage: out of memory");
-    for (size_t i = 0; status == SNAP_OK && i < inventory->stream_count; i++)
-        status =
-            snap_coverage_add(coverage, inventory->streams[inventory->stream_order[i]].member, err);
-    for (size_t i = 0; status == SNAP_OK && i < inventory->root_count; i++) {
-        snprintf(name, sizeof name, "tensors/%s", inventory->roots[i].name);
-        status = snap_coverage_add(coverage, name, err);
+    if (run->captured_step == job->manifest.step)
+        run->captured = false;
+    snap_run_request(run, job->request);
+    (void)snap_run_add_event(run, "save_failed",
+                             json_pack("{s:s, s:o, s:s}", "file", job->name, "step",
+                                       snap_json_u64(job->manifest.step), "why", error->text),
+                             NULL);
+}
+
+/* A save has ended. */
+static void take_result(struct snap_run *run, const struct snap_save_job *job,
+                        struct snap_ticket *ticket)
+{
+    unsigned char hash[SNAP_DIGEST_BYTES];
+    bool saved = ticket->status == SNAP_OK &&
+                 snap_hex_decode(ticket->result.snapshot_hash + strlen("snap1:"),
+                                 2 * SNAP_DIGEST_BYTES, hash);
+    if (saved) {
+        run->written = ticket->result.after;
+        snap_parent_link_saved(run, job, hash);
+    } else {
+        give_up(run, job, &ticket->error);
     }
-    for (size_t i = 0; status == SNAP_OK && i < inventory->value_count; i++)
-        status = snap_coverage_add(coverage, inventory->values[i].member, err);
-    for (size_t i = 0; status == SNAP_OK && i < inventory->gap_count; i++)
-        status = snap_coverage_add_not(coverage, inventory->gaps[i].name, inventory->gaps[i].reason,
-                                       err);
-    return status;
 }
 
-static enum snap_status fill_manifest(const struct snap_run *run, struct snap_manifest *manifest,
-                                      struct snap_error *err)
+/* Those that nobody will wait for, and of which nothing is to be told any more; or all. */
+static void drop_tickets(struct snap_run *run, bool all)
 {
-    const struct snap_parent_link *link = &run->link;
-    memcpy(manifest->run_id, run->run_id, sizeof manifest->run_id);
-    manifest->step = run->steps_done;
-    manifest->has_parent = link->has_parent;
-    memcpy(manifest->parent, link->parent, sizeof manifest->parent);
-    manifest->after = run->heads;
-    manifest->has_before = link->has_before;
-    manifest->before = link->before;
-    manifest->coverage = snap_coverage_new();
-    return fill_coverage(&run->inventory, manifest->coverage, err);
+    for (struct snap_ticket **at = &run->tickets; *at != NULL;) {
+        struct snap_ticket *ticket = *at;
+        bool settled = ticket->status == SNAP_OK ? ticket != run->saving_ticket : ticket->told;
+        if (all || (ticket->unwanted && settled)) {
+            *at = ticket->next;
+            free(ticket);
+        } else {
+            at = &ticket->next;
+        }
+    }
 }
 
-enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags, struct snap_save_job *job,
-                                    struct snap_error *err)
+void snap_run_settle_saves(struct snap_run *run, bool wait)
 {
-    enum snap_status status = snap_state_image_take(run, flags, &job->image, err);
-    if (status == SNAP_OK)
-        status = fill_manifest(run, &job->manifest, err);
-    if (status == SNAP_OK)
-        status = snap_environment_encode(&job->environment, err);
-    if (status == SNAP_OK)
-        status = snap_buffer_append(&job->lines, run->link.lines.data, run->link.lines.size, err);
-    return status;
-}
-
-void snap_save_job_release(struct snap_save_job *job)
-{
-    snap_state_image_release(&job->image);
-    snap_manifest_release(&job->manifest);
-    snap_buffer_release(&job->environment);
-    snap_buffer_release(&job->lines);
+    struct snap_save_job job = { .capsule = false };
+    struct snap_ticket *ticket = run->saving_ticket;
+    if (ticket == NULL || !snap_save_behind_end(run, wait, &job, &ticket->result, &ticket->error))
+        return;
+    ticket->status = ticket->error.status;
+    run->saving_ticket = NULL;
+    take_result(run, &job, ticket);
+    snap_save_job_release(&job);
+    drop_tickets(run, false);
 }
 
 /* ---- the calls ---- */
@@ -137,29 +142,46 @@ static enum snap_status check_capture(const struct snap_run *run, uint64_t step,
     return SNAP_OK;
 }
 
-/* The second half. */
-static void save(struct snap_run *run, const struct snap_save_job *job, struct snap_ticket *ticket)
+/* May this state be copied, and saved while the training goes on? Else it is saved where it is. */
+static bool can_stage(struct snap_run *run)
 {
-    ticket->status = snap_save_job_write(run, job, &ticket->result, &ticket->error);
-    if (ticket->status != SNAP_OK)
-        return;
-    struct snap_parent_link *link = &run->link;
-    link->has_latest = snap_hex_decode(ticket->result.snapshot_hash + strlen("snap1:"),
-                                       2 * SNAP_DIGEST_BYTES, link->latest);
+    uint64_t bytes = snap_state_image_staging_bytes(&run->inventory);
+    if (run->staging_bytes > 0 && bytes > run->staging_bytes)
+        return false;
+    if (snap_staging_reserve(&run->staging, bytes, NULL) != SNAP_OK)
+        return false;
+    for (size_t i = 0; i < run->inventory.storage_count; i++)
+        if (snap_storage_is_mirrored(&run->inventory.storages[i]))
+            snap_staging_pin(&run->staging, run->inventory.storages[i].mirror.device);
+    return true;
+}
+
+/* Write the job behind the training, or now. */
+static void save(struct snap_run *run, bool staged, struct snap_save_job *job,
+                 struct snap_ticket *ticket)
+{
+    job->request = take_request(run);
     run->captured = true;
     run->captured_step = job->manifest.step;
-    answer_request(run); /* a save that failed has answered nothing */
+    if (staged && snap_save_behind_start(run, job, NULL) == SNAP_OK) {
+        run->saving_ticket = ticket;
+        return;
+    }
+    ticket->status = snap_save_job_write(run, job, &ticket->result, &ticket->error);
+    take_result(run, job, ticket);
 }
 
 enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *stream,
                                   struct snap_ticket **ticket, struct snap_error *err)
 {
-    (void)stream; /* everything captured lies in host memory */
     if (run == NULL)
         return snap_error_set(err, SNAP_INVALID, "capture: no run");
+    run->device_stream = stream;
     enum snap_status status = check_capture(run, step, err);
-    if (status == SNAP_OK)
+    if (status == SNAP_OK) {
+        snap_run_settle_saves(run, true);
         status = snap_run_check_saves(run, err);
+    }
     if (status == SNAP_OK)
         status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
@@ -174,13 +196,17 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
         return snap_error_set(err, SNAP_NO_MEMORY, "capture: out of memory");
     made->error = (struct snap_error)SNAP_ERROR_INIT;
     snap_snapshot_name("snapshots", step, job.name);
-    status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE, &job, err);
+    bool staged = can_stage(run);
+    status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE | (staged ? SNAP_IMAGE_STAGED : 0), &job,
+                                err);
     if (status == SNAP_OK) {
-        save(run, &job, made);
         made->next = run->tickets;
+        made->unwanted = ticket == NULL;
         run->tickets = made;
+        save(run, staged, &job, made);
         if (ticket != NULL)
             *ticket = made;
+        drop_tickets(run, false);
     } else {
         free(made);
     }
@@ -188,14 +214,28 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
     return status;
 }
 
+bool snap_run_ended(struct snap_run *run, const struct snap_ticket *ticket)
+{
+    if (run == NULL)
+        return true;
+    snap_run_settle_saves(run, false);
+    return ticket == NULL || run->saving_ticket != ticket;
+}
+
 enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
                                char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
 {
+    if (run != NULL && ticket == NULL) {
+        snap_run_settle_saves(run, true);
+        return snap_run_check_saves(run, err);
+    }
     struct snap_ticket **at = run == NULL ? NULL : &run->tickets;
     while (at != NULL && *at != NULL && *at != ticket)
         at = &(*at)->next;
     if (at == NULL || *at == NULL)
         return snap_error_set(err, SNAP_INVALID, "wait: no run, or no ticket of this run");
+    if (run->saving_ticket == ticket)
+        snap_run_settle_saves(run, true);
     *at = ticket->next;
     enum snap_status status = ticket->status;
     if (status == SNAP_OK && hash != NULL)
@@ -208,22 +248,22 @@ enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
 
 enum snap_status snap_run_check_saves(struct snap_run *run, struct snap_error *err)
 {
-    for (struct snap_ticket *ticket = run->tickets; ticket != NULL; ticket = ticket->next) {
-        if (ticket->status != SNAP_OK && !ticket->told) {
-            ticket->told = true;
-            if (err != NULL)
-                *err = ticket->error;
-            return ticket->status;
-        }
+    snap_run_settle_saves(run, false);
+    enum snap_status status = SNAP_OK;
+    for (struct snap_ticket *ticket = run->tickets; status == SNAP_OK && ticket != NULL;
+         ticket = ticket->next) {
+        if (ticket->status == SNAP_OK || ticket->told)
+            continue;
+        ticket->told = true;
+        status = ticket->status;
+        if (err != NULL)
+            *err = ticket->error;
     }
-    return SNAP_OK;
+    drop_tickets(run, false);
+    return status;
 }
 
 void snap_run_free_tickets(struct snap_run *run)
 {
-    while (run->tickets != NULL) {
-        struct snap_ticket *next = run->tickets->next;
-        free(run->tickets);
-        run->tickets = next;
-    }
+    drop_tickets(run, true);
 }

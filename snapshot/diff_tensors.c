@@ -234,7 +234,7 @@ enum snap_status snap_diff_trees(const struct snap_side *left, const struct snap
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < left->leaves.count; i++) {
         const struct snap_leaf *a = &left->leaves.list[i];
-        const struct snap_leaf *b = snap_leaves_get(&right->leaves, a->path);
+        const struct snap_leaf *b = snap_leaves_get(&right->leaves, a->path, a->nth);
         bool tensor = snap_node_tensor(a->node) != NULL;
         if (b == NULL)
             status = snap_diff_add(diff, err, tensor ? "tensor" : "value", a->path, NULL,
@@ -245,7 +245,7 @@ enum snap_status snap_diff_trees(const struct snap_side *left, const struct snap
     for (size_t i = 0; status == SNAP_OK && i < right->leaves.count; i++) {
         const struct snap_leaf *b = &right->leaves.list[i];
         bool tensor = snap_node_tensor(b->node) != NULL;
-        if (snap_leaves_get(&left->leaves, b->path) == NULL)
+        if (snap_leaves_get(&left->leaves, b->path, b->nth) == NULL)
             status = snap_diff_add(diff, err, tensor ? "tensor" : "value", b->path, NULL,
                                    "%s: on the right alone", b->path);
     }

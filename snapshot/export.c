@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <snapstate/import.h>
 
@@ -177,11 +178,16 @@ static enum snap_status put_file(const char *path, const struct snap_export_job 
                                     .count = job->segment_count,
                                     .size_bytes = last->offset + last->size_bytes };
     struct snap_store *store = NULL;
+    struct stat info;
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     size_t length = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
     if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return snap_error_set(err, SNAP_INVALID, "%s: export: it is no name of a file", path);
+    /* What is there is replaced: a device would become a file, for all programs. */
+    if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: export: it is there, and no regular file: name another", path);
     char *folder = slash != NULL ? strndup(path, length) : strdup(".");
     if (folder == NULL)
         return no_memory(err);

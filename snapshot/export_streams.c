@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "core/array.h"
 #include "core/bytes.h"
 #include "core/hex.h"
 #include "export_internal.h"
@@ -303,21 +304,61 @@ static const char *next_of_kind(const struct snap_export_job *job, const char *k
     return NULL;
 }
 
+/* All random states under way. */
+struct states {
+    struct snap_export_job *job;
+    const char **written; /* streams, each borrowed from the archive */
+    size_t written_count;
+    size_t key; /* of the next storage */
+};
+
+static bool is_written(const struct states *states, const char *name)
+{
+    for (size_t i = 0; i < states->written_count; i++)
+        if (strcmp(states->written[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Is it the state of a device by its number: "torch_cuda.3"? */
+static bool is_numbered(const struct slot *slot, const char *own)
+{
+    size_t length = strlen(slot->stream);
+    return slot->devices && strncmp(own, slot->stream, length) == 0 && own[length] == '.' &&
+           own[length + 1] != '\0' &&
+           strspn(own + length + 1, "0123456789") == strlen(own + length + 1);
+}
+
+/* The stream of device `index`; NULL when there is none. */
+static const char *find_device(const struct states *states, const struct slot *slot, size_t index)
+{
+    char own[80];
+    size_t at = 0;
+    const char *name;
+    snprintf(own, sizeof own, "%s.%zu", slot->stream, index);
+    while ((name = next_of_kind(states->job, slot->kind, &at)) != NULL)
+        if (strcmp(in_shard(name, states->job->options->shard), own) == 0)
+            return name;
+    return NULL;
+}
+
 /* The one stream for a slot: of its usual name, or the only one of its kind. NULL: there is none,
  * or no telling which; the latter is told. */
-static enum snap_status find_one(struct snap_export_job *job, const struct slot *slot,
-                                 const char **name, struct snap_error *err)
+static enum snap_status find_one(struct states *states, const struct slot *slot, const char **name,
+                                 struct snap_error *err)
 {
+    struct snap_export_job *job = states->job;
     size_t at = 0;
     size_t count = 0;
     const char *found;
     *name = NULL;
     while ((found = next_of_kind(job, slot->kind, &at)) != NULL) {
-        if (strcmp(in_shard(found, job->options->shard), slot->stream) == 0) {
-            *name = found;
-            return SNAP_OK;
-        }
+        const char *own = in_shard(found, job->options->shard);
+        if (is_numbered(slot, own))
+            continue; /* of another device than the first */
         *name = found;
+        if (strcmp(own, slot->stream) == 0)
+            return SNAP_OK;
         count++;
     }
     if (count <= 1)
@@ -328,101 +369,77 @@ static enum snap_status find_one(struct snap_export_job *job, const struct slot 
                                slot->stream, count, slot->kind);
 }
 
-/* The states of CUDA devices, in the order of their numbers: torch_cuda.0, torch_cuda.1, ... */
-static enum snap_status put_devices(struct snap_export_job *job, const struct slot *slot,
-                                    size_t *key, size_t *count, struct snap_error *err)
+/* A stream's state, as the form has it. */
+static enum snap_status put_stream(struct states *states, const struct slot *slot, const char *name,
+                                   struct snap_error *err)
 {
-    enum snap_status status = SNAP_OK;
-    for (*count = 0; status == SNAP_OK; ++*count) {
-        struct state state;
-        char name[80];
-        if (job->options->shard >= 0)
-            snprintf(name, sizeof name, "shard-%03d/%s.%zu", job->options->shard, slot->stream,
-                     *count);
-        else
-            snprintf(name, sizeof name, "%s.%zu", slot->stream, *count);
-        if (snap_archive_stream_kind(job->archive, name) == NULL)
-            return SNAP_OK;
-        status = read_state(job, name, &state, err);
-        if (status == SNAP_OK)
-            status = put_tensor(job, &state, (*key)++, err);
-    }
-    return status;
+    struct state state;
+    const char **moved =
+        snap_array_grow(states->written, states->written_count, sizeof(const char *));
+    if (moved == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "export: out of memory");
+    states->written = moved;
+    states->written[states->written_count++] = name;
+    enum snap_status status = read_state(states->job, name, &state, err);
+    if (status != SNAP_OK)
+        return status;
+    if (strncmp(slot->kind, "torch", 5) == 0)
+        return put_tensor(states->job, &state, states->key++, err);
+    return put_state(states->job, &state, err);
 }
 
-static size_t device_count(const struct snap_export_job *job, const struct slot *slot)
+static enum snap_status put_slot(struct states *states, const struct slot *slot,
+                                 struct snap_error *err)
 {
-    size_t at = 0;
-    size_t count = 0;
-    const char *name;
-    size_t length = strlen(slot->stream);
-    while ((name = next_of_kind(job, slot->kind, &at)) != NULL) {
-        const char *own = in_shard(name, job->options->shard);
-        if (strncmp(own, slot->stream, length) == 0 && own[length] == '.' &&
-            strspn(own + length + 1, "0123456789") == strlen(own + length + 1))
-            count++;
-    }
-    return count;
-}
-
-static enum snap_status put_slot(struct snap_export_job *job, const struct slot *slot, size_t *key,
-                                 size_t *found, struct snap_error *err)
-{
+    struct snap_export_job *job = states->job;
     bool accelerate = job->options->form == SNAP_EXPORT_ACCELERATE;
     const char *label = accelerate ? slot->accelerate : slot->hf_trainer;
-    const char *name = NULL;
-    struct state state;
-    size_t devices = slot->devices ? device_count(job, slot) : 0;
+    const char *name = slot->devices ? find_device(states, slot, 0) : NULL;
+    bool numbered = name != NULL;
     enum snap_status status = SNAP_OK;
-    if (devices == 0)
-        status = find_one(job, slot, &name, err);
-    if (status == SNAP_OK && devices == 0 && name == NULL)
+    if (!numbered)
+        status = find_one(states, slot, &name, err);
+    if (status == SNAP_OK && name == NULL)
         return snap_buffer_appendf(&job->left_out, err, "%s: the archive has no such state\n",
                                    label);
-    ++*found;
     if (status == SNAP_OK)
         status = snap_pickle_put_string(&job->pickle, label, err);
     /* Accelerate wants a list of them; HF Trainer one state where there is one device. */
-    bool list = slot->devices && (accelerate || devices > 1);
+    bool list = slot->devices &&
+                (accelerate || (numbered && find_device(states, slot, 1) != NULL));
     if (status == SNAP_OK && list)
         status = snap_pickle_put_list(&job->pickle, err);
-    if (status == SNAP_OK && devices > 0) {
-        status = put_devices(job, slot, key, &devices, err);
-    } else if (status == SNAP_OK) {
-        status = read_state(job, name, &state, err);
-        if (status == SNAP_OK && strncmp(slot->kind, "torch", 5) == 0)
-            status = put_tensor(job, &state, (*key)++, err);
-        else if (status == SNAP_OK)
-            status = put_state(job, &state, err);
+    for (size_t i = 1; status == SNAP_OK && name != NULL; i++) {
+        status = put_stream(states, slot, name, err);
+        name = numbered ? find_device(states, slot, i) : NULL;
     }
     return status == SNAP_OK && list ? snap_pickle_put_list_end(&job->pickle, err) : status;
 }
 
-/* What the form has no key for. */
-static enum snap_status tell_others(struct snap_export_job *job, struct snap_error *err)
+/* What the form has no place for. */
+static enum snap_status tell_others(struct states *states, struct snap_error *err)
 {
+    struct snap_export_job *job = states->job;
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < snap_archive_member_count(job->archive); i++) {
         const struct snap_member *member = snap_archive_member(job->archive, i);
         const char *name = member->name + strlen("rng/");
-        const char *own =
-            member->kind == SNAP_MEMBER_STREAM ? in_shard(name, job->options->shard) : NULL;
-        bool known = false;
-        for (size_t s = 0; own != NULL && s < SLOTS; s++)
-            known =
-                known || strcmp(snap_archive_stream_kind(job->archive, name), slots[s].kind) == 0;
-        if (own != NULL && !known)
-            status =
-                snap_buffer_appendf(&job->left_out, err, "%s: the form has no key for it\n", name);
+        const char *reason = "the form has no key for it";
+        if (member->kind != SNAP_MEMBER_STREAM || in_shard(name, job->options->shard) == NULL ||
+            is_written(states, name))
+            continue;
+        for (size_t s = 0; s < SLOTS; s++)
+            if (is_numbered(&slots[s], in_shard(name, job->options->shard)))
+                reason = "the form has the devices from 0 on, and one before it is missing";
+        status = snap_buffer_appendf(&job->left_out, err, "%s: %s\n", name, reason);
     }
     return status;
 }
 
-enum snap_status snap_export_random_states(struct snap_export_job *job, struct snap_error *err)
+static enum snap_status put_states(struct states *states, struct snap_error *err)
 {
+    struct snap_export_job *job = states->job;
     struct snap_pickle_writer *writer = &job->pickle;
-    size_t key = 0;
-    size_t found = 0;
     enum snap_status status = snap_pickle_put_begin(writer, err);
     if (status == SNAP_OK)
         status = snap_pickle_put_dict(writer, err);
@@ -432,12 +449,18 @@ enum snap_status snap_export_random_states(struct snap_export_job *job, struct s
             status = snap_pickle_put_int(writer, (int64_t)snap_archive_step(job->archive), err);
     }
     for (size_t i = 0; status == SNAP_OK && i < SLOTS; i++)
-        status = put_slot(job, &slots[i], &key, &found, err);
-    if (status == SNAP_OK && found == 0)
+        status = put_slot(states, &slots[i], err);
+    if (status == SNAP_OK && states->written_count == 0)
         return snap_error_set(err, SNAP_NOT_FOUND, "export: the archive has no state of that form");
     if (status == SNAP_OK)
-        status = tell_others(job, err);
-    if (status == SNAP_OK)
-        status = snap_pickle_put_dict_end(writer, err);
+        status = tell_others(states, err);
+    return status == SNAP_OK ? snap_pickle_put_dict_end(writer, err) : status;
+}
+
+enum snap_status snap_export_random_states(struct snap_export_job *job, struct snap_error *err)
+{
+    struct states states = { .job = job };
+    enum snap_status status = put_states(&states, err);
+    free(states.written);
     return status == SNAP_OK ? snap_export_torch(job, err) : status;
 }

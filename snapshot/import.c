@@ -245,13 +245,30 @@ static enum snap_status add_streams(struct snap_run *run, const struct snap_fore
     return status;
 }
 
-static enum snap_status add_root(struct snap_run *run, const struct snap_foreign_root *root,
-                                 struct snap_error *err)
+/* *total bytes of state.json are spoken for. */
+static enum snap_status spend(uint64_t *total, uint64_t bytes, const char *what,
+                              struct snap_error *err)
 {
+    *total += bytes;
+    if (*total > SNAP_MAX_STATE_JSON_BYTES)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "import: %s would make state.json larger than its %u bytes: save "
+                              "long lists and bytes as tensors, or apart",
+                              what, SNAP_MAX_STATE_JSON_BYTES);
+    return SNAP_OK;
+}
+
+static enum snap_status add_root(struct snap_run *run, const struct snap_foreign_root *root,
+                                 uint64_t *total, struct snap_error *err)
+{
+    char what[SNAP_MAX_MEMBER_NAME_BYTES + 8];
     struct snap_buffer text = SNAP_BUFFER_INIT;
     struct snap_tree_memory *memory = calloc(root->memory_count + 1, sizeof *memory);
     enum snap_status status =
         memory != NULL ? snap_json_encode(root->tree, &text, err) : no_memory(err);
+    snprintf(what, sizeof what, "root %s", root->name);
+    if (status == SNAP_OK)
+        status = spend(total, text.size, what, err);
     for (size_t i = 0; status == SNAP_OK && i < root->memory_count; i++)
         memory[i].data = root->memory[i];
     if (status == SNAP_OK)
@@ -262,9 +279,30 @@ static enum snap_status add_root(struct snap_run *run, const struct snap_foreign
     return status;
 }
 
-/* Names are told once each: the second of one name gets a number. */
+/* Names are told once each: the second of one name gets a number. `names` has, for each name that
+ * was given out, the number that the next of that name is to be tried with. */
+static enum snap_status own_name(json_t *names, const char *wanted,
+                                 char name[SNAP_MAX_TENSOR_PATH_BYTES], struct snap_error *err)
+{
+    json_int_t number = 2;
+    const json_t *there;
+    snprintf(name, SNAP_MAX_TENSOR_PATH_BYTES, "%.900s", wanted);
+    if ((there = json_object_get(names, name)) != NULL) {
+        char first[SNAP_MAX_TENSOR_PATH_BYTES];
+        snprintf(first, sizeof first, "%s", name);
+        number = json_integer_value(there);
+        do
+            snprintf(name, SNAP_MAX_TENSOR_PATH_BYTES, "%.900s (%" JSON_INTEGER_FORMAT ")", wanted,
+                     number++);
+        while (json_object_get(names, name) != NULL);
+        if (json_object_set_new(names, first, json_integer(number)) != 0)
+            return no_memory(err);
+    }
+    return json_object_set_new(names, name, json_integer(2)) == 0 ? SNAP_OK : no_memory(err);
+}
+
 static enum snap_status add_gaps(struct snap_run *run, const struct snap_foreign_state *state,
-                                 struct snap_error *err)
+                                 uint64_t *total, struct snap_error *err)
 {
     enum snap_status status = SNAP_OK;
     json_t *names = json_object();
@@ -272,12 +310,11 @@ static enum snap_status add_gaps(struct snap_run *run, const struct snap_foreign
         return no_memory(err);
     for (size_t i = 0; status == SNAP_OK && i < state->gap_count; i++) {
         char name[SNAP_MAX_TENSOR_PATH_BYTES];
-        snprintf(name, sizeof name, "%.900s", state->gaps[i].name);
-        for (unsigned n = 2; json_object_get(names, name) != NULL; n++)
-            snprintf(name, sizeof name, "%.900s (%u)", state->gaps[i].name, n);
-        if (json_object_set_new(names, name, json_true()) != 0)
-            status = no_memory(err);
-        else
+        status = own_name(names, state->gaps[i].name, name, err);
+        if (status == SNAP_OK)
+            status = spend(total, strlen(name) + strlen(state->gaps[i].reason),
+                           "to name all that is not taken", err);
+        if (status == SNAP_OK)
             status = snap_run_add_not_captured(run, name, state->gaps[i].reason, err);
     }
     json_decref(names);
@@ -307,17 +344,18 @@ enum snap_status snap_import_save(const struct snap_import *import, const char *
     if (import == NULL || path == NULL)
         return snap_error_set(err, SNAP_INVALID, "import: no import or path");
     const struct snap_foreign_state *state = &import->state;
+    uint64_t total = 0;
     options.profile = "none";
     options.first_step = state->step;
     enum snap_status status = check_free(path, err);
     if (status == SNAP_OK)
         status = snap_run_open(&options, &run, err);
     for (size_t i = 0; status == SNAP_OK && i < state->root_count; i++)
-        status = add_root(run, &state->roots[i], err);
+        status = add_root(run, &state->roots[i], &total, err);
     if (status == SNAP_OK)
         status = add_streams(run, state, err);
     if (status == SNAP_OK)
-        status = add_gaps(run, state, err);
+        status = add_gaps(run, state, &total, err);
     if (status == SNAP_OK)
         status = set_epoch(run, state->epoch, err);
     if (status == SNAP_OK)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "device_mirror.h"
 #include "format/member_name.h"
 #include "format/tree_codec.h"
 #include "inventory.h"
@@ -17,6 +18,7 @@ static enum snap_status no_memory(struct snap_error *err)
 
 void snap_inventory_release_storages(struct snap_inventory *inventory)
 {
+    snap_mirrors_release(inventory);
     for (size_t i = 0; inventory->storages != NULL && i < inventory->storage_count; i++)
         free(inventory->storages[i].part_names);
     free(inventory->storages);
@@ -411,12 +413,16 @@ enum snap_status snap_inventory_freeze(struct snap_inventory *inventory, struct 
     if (inventory->frozen)
         return SNAP_OK;
     inventory->total_bytes = 0;
+    for (size_t i = 0; i < inventory->tensor_count; i++)
+        inventory->tensors[i].data = inventory->tensors[i].memory;
     enum snap_status status = place_tensors(inventory, err);
     if (status == SNAP_OK)
         status =
             snap_inventory_state_doc(inventory, "none", NULL, NULL, NULL, &inventory->doc, err);
     if (status == SNAP_OK)
         status = name_members(inventory, err);
+    if (status == SNAP_OK)
+        status = snap_mirrors_make(inventory, err);
     if (status != SNAP_OK)
         snap_inventory_release_storages(inventory);
     inventory->frozen = status == SNAP_OK;
@@ -498,8 +504,9 @@ static enum snap_status add_tree(const struct snap_inventory *inventory,
 }
 
 static enum snap_status add_root(const struct snap_inventory *inventory,
-                                 const struct snap_inventory_root *root, const uint64_t *scalars,
-                                 struct snap_state_doc *doc, struct snap_error *err)
+                                 const struct snap_inventory_root *root, bool on_device,
+                                 const uint64_t *scalars, struct snap_state_doc *doc,
+                                 struct snap_error *err)
 {
     if (root->tree != NULL)
         return add_tree(inventory, root, doc, err);
@@ -517,6 +524,7 @@ static enum snap_status add_root(const struct snap_inventory *inventory,
             const struct snap_inventory_tensor *tensor = &inventory->tensors[index];
             struct snap_tensor_view view;
             snap_inventory_view(inventory, tensor, &view);
+            view.on_device = on_device && tensor->device.kind != SNAP_DEVICE_CPU;
             status = snap_node_set(map, tensor->name, snap_node_new_tensor(&view), err);
         }
     }
@@ -532,9 +540,11 @@ enum snap_status snap_inventory_state_doc(const struct snap_inventory *inventory
                                           const uint64_t *scalars, struct snap_state_doc *doc,
                                           struct snap_error *err)
 {
+    /* Where the next step is the same on every device, so is the state. */
+    bool on_device = strcmp(profile, "portable-1") != 0;
     enum snap_status status = snap_state_doc_set(doc, profile, binding, training, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->root_count; i++)
-        status = add_root(inventory, &inventory->roots[i], scalars, doc, err);
+        status = add_root(inventory, &inventory->roots[i], on_device, scalars, doc, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++)
         status = snap_state_doc_add_storage(doc, inventory->storages[i].size, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->stream_count; i++)

@@ -19,7 +19,9 @@ typedef char snap_member_name[SNAP_MAX_MEMBER_NAME_BYTES + 1];
 struct snap_inventory_tensor {
     size_t root; /* index in roots */
     char *name;
-    unsigned char *data; /* element 0; the caller's */
+    unsigned char *memory; /* element 0; the caller's, in the memory of `device` */
+    struct snap_device device;
+    unsigned char *data; /* the same, or where it is in the mirror of its storage */
     enum snap_dtype dtype;
     size_t ndim;
     uint64_t shape[SNAP_MAX_DIMS];
@@ -87,11 +89,20 @@ struct snap_inventory_root {
     struct snap_node *tree;
 };
 
+/* Host memory that stands for a device's: device_mirror.h. */
+struct snap_mirror {
+    unsigned char *host;
+    unsigned char *memory; /* the device's that it stands for */
+    size_t bytes;          /* 0: there is none */
+    struct snap_device device;
+    bool changes_in_forward; /* a tensor in it does */
+};
+
 /* Memory that is saved once: what one tensor covers, or the union of the ranges of tensors that
  * overlap, when their elements fill it. Every byte of it is an element of a tensor. Made by
  * snap_inventory_freeze, in the order of the tree. */
 struct snap_inventory_storage {
-    unsigned char *base; /* first byte in memory; NULL when packed or empty */
+    unsigned char *base; /* first byte in host memory; NULL when packed or empty */
     uint64_t size;       /* bytes of its member */
     bool packed;         /* a tensor with gaps: its elements in C order */
     size_t tensor;       /* the first one in it; when packed, others are the same view */
@@ -99,6 +110,7 @@ struct snap_inventory_storage {
     const char *label;
     size_t part_count;
     snap_member_name *part_names;
+    struct snap_mirror mirror;
 };
 
 struct snap_inventory {

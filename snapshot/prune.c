@@ -17,6 +17,7 @@
 #include "ledger/ledger_line.h"
 #include "rewrite.h"
 #include "run_internal.h"
+#include "save.h"
 
 #define EVENTS "events.jsonl"
 
@@ -323,6 +324,8 @@ enum snap_status snap_run_prune(struct snap_run *run, const struct snap_keep *ke
         return snap_error_set(err, SNAP_INVALID, "prune: no run, or one without a folder");
     struct pruning p = {.keep = keep, .pool = run->pool, .store = run->store};
     enum snap_status status = check_keep(keep, err);
+    /* Nothing goes before what is being saved is durable: a thin one needs what it leans on. */
+    snap_run_settle_saves(run, true);
     if (status == SNAP_OK)
         status = prune(&p, false, err);
     for (size_t i = 0; status == SNAP_OK && freed != NULL && i < p.count; i++)

@@ -448,10 +448,10 @@ enum snap_status snap_run_source(struct snap_run *run, char *path, size_t path_s
 enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
                                   struct snap_receipt **receipt, struct snap_error *err)
 {
-    (void)stream; /* tensors lie in host memory */
     enum snap_status status = check_call(run, require, err);
     if (status != SNAP_OK)
         return status;
+    run->device_stream = stream;
     struct snap_restore restore = { .run = run };
     enum origin origin = ORIGIN_MEMORY;
     bool matched = false;

@@ -85,9 +85,14 @@ static enum snap_status match_tensor(struct snap_restore *restore, size_t index,
 {
     const struct snap_inventory_tensor *tensor = &restore->run->inventory.tensors[index];
     struct snap_receipt *receipt = restore->receipt;
-    const struct snap_leaf *leaf = snap_leaves_get(&restore->leaves, path);
-    const struct snap_tensor_view *view = leaf == NULL ? NULL : snap_node_tensor(leaf->node);
+    const struct snap_leaf *leaf = NULL;
+    const struct snap_tensor_view *view = NULL;
     bool withheld;
+    size_t nth = 0;
+    do { /* no two tensors have one path, but a plain value may */
+        leaf = snap_leaves_get(&restore->leaves, path, nth++);
+        view = leaf == NULL ? NULL : snap_node_tensor(leaf->node);
+    } while (leaf != NULL && view == NULL);
     enum snap_status status =
         add_component(restore, "tensor", path, &restore->tensor_components[index], err);
     if (status != SNAP_OK)
@@ -134,7 +139,7 @@ static enum snap_status match_scalar(struct snap_restore *restore, size_t index,
                                      struct snap_error *err)
 {
     const struct snap_inventory_scalar *scalar = &restore->run->inventory.scalars[index];
-    const struct snap_leaf *leaf = snap_leaves_get(&restore->leaves, path);
+    const struct snap_leaf *leaf = snap_leaves_get(&restore->leaves, path, 0);
     enum snap_status status =
         add_component(restore, "scalar", path, &restore->scalar_components[index], err);
     if (status != SNAP_OK)
@@ -182,8 +187,8 @@ static enum snap_status match_plain(struct snap_restore *restore, const char *pr
         if (json_object_set_new(seen, leaf->path, json_null()) != 0)
             status = no_memory(err);
         else
-            status =
-                compare_plain(restore, leaf, snap_leaves_get(&restore->leaves, leaf->path), err);
+            status = compare_plain(
+                restore, leaf, snap_leaves_get(&restore->leaves, leaf->path, leaf->nth), err);
     }
     return status;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device_mirror.h"
 #include "digest/sha256.h"
 #include "format/archive_read.h"
 #include "format/archive_write.h"
@@ -71,6 +72,8 @@ static enum snap_status place_packed(struct snap_restore *restore, size_t index,
     if (packed == NULL)
         return no_memory(err);
     enum snap_status status = snap_archive_read_storage(restore->archive, index, packed, err);
+    if (status == SNAP_OK) /* what lies between its elements stays */
+        status = snap_mirror_fetch(restore->run, index, err);
     if (status == SNAP_OK)
         snap_scatter(tensor->data, packed, snap_dtype_size_bytes(tensor->dtype), tensor->ndim,
                      tensor->shape, tensor->strides);
@@ -111,6 +114,8 @@ static enum snap_status place_storages(struct snap_restore *restore, struct snap
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++)
         if (inventory->storages[i].packed)
             status = place_packed(restore, i, err);
+    if (status == SNAP_OK)
+        status = snap_mirrors_store(restore->run, err);
     free(members);
     free(places);
     return status;
@@ -229,7 +234,8 @@ static enum snap_status tell_trees(struct snap_restore *restore, struct snap_err
 }
 
 /* Storages were digested where they lie, when they had been read there, and nothing but packed ones
- * was written after: those digests stand. Packed ones are gathered again. */
+ * was written after: those digests stand. Packed ones are gathered again, and those of a device
+ * were copied back from it. */
 static void know_storages(const struct snap_restore *restore, struct snap_write_member *members)
 {
     const struct snap_inventory *inventory = &restore->run->inventory;
@@ -239,7 +245,8 @@ static void know_storages(const struct snap_restore *restore, struct snap_write_
         for (size_t part = 0; part < storage->part_count; part++, at++) {
             struct snap_write_member *made = &members[at];
             const struct snap_member *member = snap_archive_find(restore->archive, made->name);
-            if (member == NULL || storage->packed || storage->size == 0)
+            if (member == NULL || storage->packed || storage->size == 0 ||
+                snap_storage_is_mirrored(storage))
                 continue;
             memcpy(made->sha256, member->sha256, SNAP_DIGEST_BYTES);
             made->digest_known = true;
@@ -322,9 +329,16 @@ static enum snap_status place_weight(struct snap_restore *restore, size_t index,
                     view->shape, view->strides);
         status = snap_sha256(packed, bytes, wanted, err);
     }
+    if (status == SNAP_OK)
+        status = snap_mirror_fetch(restore->run, tensor->storage, err);
     if (status == SNAP_OK) {
         snap_scatter(tensor->data, packed, element_bytes, tensor->ndim, tensor->shape,
                      tensor->strides);
+        status = snap_mirror_store(restore->run, tensor->storage, err);
+    }
+    if (status == SNAP_OK)
+        status = snap_mirror_fetch(restore->run, tensor->storage, err);
+    if (status == SNAP_OK) {
         snap_gather(packed, tensor->data, element_bytes, tensor->ndim, tensor->shape,
                     tensor->strides);
         status = snap_sha256(packed, bytes, got, err);

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run_internal.h"
+#include "device_mirror.h"
+#include "save.h"
 
 /* How far a stream that moved is followed, in 32-bit words: far more than one epoch draws, and
  * less than a second of work. */
@@ -59,7 +60,9 @@ static enum snap_status keep(const struct snap_run *run, struct kept *kept, stru
         kept->tensors[i] = malloc((size_t)tensor->elements * element_bytes);
         if (kept->tensors[i] == NULL)
             return out_of_memory(err);
-        snap_gather(kept->tensors[i], tensor->data, element_bytes, tensor->ndim, tensor->shape,
+        status = snap_mirror_fetch(run, tensor->storage, err);
+        if (status == SNAP_OK)
+            snap_gather(kept->tensors[i], tensor->data, element_bytes, tensor->ndim, tensor->shape,
                     tensor->strides);
     }
     if (status == SNAP_OK)
@@ -180,13 +183,15 @@ enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *e
 
 enum snap_status snap_run_before_update(struct snap_run *run, void *stream, struct snap_error *err)
 {
-    (void)stream; /* tensors lie in host memory, and a capture has copied them when it returns */
     if (run == NULL || !run->in_step)
         return snap_error_set(err, SNAP_INVALID,
                               "step: before the update: snap_run_begin_step was "
                               "not called");
-    run->updating = true;
-    return SNAP_OK;
+    run->device_stream = stream;
+    enum snap_status status = snap_save_behind_fence(run, stream, err);
+    if (status == SNAP_OK)
+        run->updating = true;
+    return status;
 }
 
 uint64_t snap_run_steps_done(const struct snap_run *run)

@@ -18,6 +18,7 @@
 #include "format/manifest.h"
 #include "inventory.h"
 #include "ledger/ledger_line.h"
+#include "staging.h"
 #include "store/store_ops.h"
 
 /* "snapshots/step-18446744073709551615.snap.tar" and a NUL, rounded up. */
@@ -55,6 +56,13 @@ struct snap_moving {
     bool known;
     uint64_t step;
     unsigned char digest[SNAP_DIGEST_BYTES];
+};
+
+/* What the next snapshot is compared with: a save takes it, and gives the next one back. */
+struct snap_written {
+    struct snap_thin_base base; /* of thin snapshots */
+    struct snap_moving moving;  /* as of the last snapshot that this process wrote */
+    uint64_t stale_step;        /* of the last that found nothing moved; 0: there was none */
 };
 
 struct snap_run {
@@ -104,16 +112,20 @@ struct snap_run {
     bool has_difference;
     struct snap_ledger_difference difference;
 
+    void *device_stream; /* the one that the caller named last */
+
     /* Saving. */
     atomic_int requested; /* enum snap_wanted; set by signal handlers */
     int answered;         /* what snap_run_wanted said last */
-    bool captured;        /* captured_step is the last step saved */
+    bool captured;        /* captured_step is the last step saved, or being saved */
     uint64_t captured_step;
     struct snap_ticket *tickets;
     uint64_t thin;
-    struct snap_thin_base base; /* of thin snapshots */
-    struct snap_moving moving;  /* as of the last snapshot that this process wrote */
-    uint64_t stale_step;
+    struct snap_written written;
+    struct snap_staging staging;
+    struct snap_save_behind *saving;   /* the save under way; NULL: none is */
+    struct snap_ticket *saving_ticket; /* its ticket */
+    struct snap_pool *save_pool;       /* its threads; NULL: there was none yet */
 };
 
 /* ---- folder: run_folder.c ---- */
@@ -212,7 +224,7 @@ enum snap_status snap_run_check_alarm(struct snap_run *run, struct snap_error *e
 const char *snap_run_label(const struct snap_run *run);
 void snap_parent_link_release(struct snap_parent_link *link);
 
-/* Finish every save; the first failure that nobody was told. */
+/* The first failure of a save that nobody was told. One under way is not waited for. */
 enum snap_status snap_run_check_saves(struct snap_run *run, struct snap_error *err);
 void snap_run_free_tickets(struct snap_run *run);
 

@@ -8,6 +8,7 @@
 
 #include "core/array.h"
 #include "core/text.h"
+#include "device/device_ops.h"
 #include "digest/sha256.h"
 #include "format/member_name.h"
 #include "run_internal.h"
@@ -144,11 +145,11 @@ enum snap_status snap_run_add_tensor(struct snap_run *run, const struct snap_run
         status = check_new(run, "entry", name, err);
     if (status != SNAP_OK)
         return status;
-    if (tensor->device.kind != SNAP_DEVICE_CPU)
-        return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "tensor %.100s: register: this version reads "
-                              "tensors in host memory only",
-                              name);
+    const struct snap_device_ops *ops;
+    struct snap_error cause = SNAP_ERROR_INIT;
+    status = snap_device_find(tensor->device, &ops, &cause);
+    if (status != SNAP_OK)
+        return snap_error_set(err, status, "tensor %.100s: register: %.800s", name, cause.text);
     if (snap_dtype_size_bytes(tensor->dtype) == 0)
         return snap_error_set(err, SNAP_INVALID, "tensor %.100s: register: %d is no dtype", name,
                               (int)tensor->dtype);
@@ -158,7 +159,9 @@ enum snap_status snap_run_add_tensor(struct snap_run *run, const struct snap_run
                               "dimensions, and a shape",
                               name, SNAP_MAX_DIMS);
     struct snap_inventory *inventory = &run->inventory;
-    struct snap_inventory_tensor made = { .data = tensor->data,
+    struct snap_inventory_tensor made = { .memory = tensor->data,
+                                          .device = tensor->device,
+                                          .data = tensor->data,
                                           .dtype = tensor->dtype,
                                           .ndim = tensor->ndim,
                                           .requires_grad = tensor->requires_grad,
@@ -380,12 +383,5 @@ enum snap_status snap_run_freeze(struct snap_run *run, struct snap_error *err)
         status = snap_inventory_freeze(&run->inventory, err);
     if (status == SNAP_OK)
         run->inventory.closed = true;
-    if (status == SNAP_OK && run->staging_bytes > 0 &&
-        run->staging_bytes < run->inventory.total_bytes)
-        return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "staging: the state has %llu bytes, and the "
-                              "limit is %llu: a save in pieces is not in this version",
-                              (unsigned long long)run->inventory.total_bytes,
-                              (unsigned long long)run->staging_bytes);
     return status;
 }

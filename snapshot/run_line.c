@@ -11,7 +11,7 @@
 #include "digest/sha256.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
-#include "run_internal.h"
+#include "save.h"
 #include "state_image.h"
 
 /* ---- expectation ---- */
@@ -56,6 +56,22 @@ static enum snap_status meet(struct snap_run *run, const struct snap_expectation
     if (size == line->size && memcmp(expected, line->data, size) == 0)
         return SNAP_OK;
     return tell_difference(run, expected, (const char *)line->data, genesis, step, err);
+}
+
+void snap_parent_link_saved(struct snap_run *run, const struct snap_save_job *job,
+                            const unsigned char hash[SNAP_DIGEST_BYTES])
+{
+    struct snap_parent_link *link = &run->link;
+    if (run->steps_done == job->manifest.step) { /* no line since */
+        link->has_latest = true;
+        memcpy(link->latest, hash, sizeof link->latest);
+    } else if (!job->lines_are_older) {
+        link->has_parent = true;
+        memcpy(link->parent, hash, sizeof link->parent);
+        link->has_before = true;
+        link->before = job->manifest.after;
+        snap_buffer_drop(&link->lines, job->lines.size);
+    }
 }
 
 enum snap_status snap_run_line(struct snap_run *run, const struct snap_buffer *line, bool genesis,

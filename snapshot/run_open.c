@@ -13,7 +13,7 @@
 #include "core/file.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
-#include "run_internal.h"
+#include "save.h"
 #include "store/publish.h"
 
 #define EVENTS "events.jsonl"
@@ -349,6 +349,7 @@ enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err)
 {
     if (run == NULL)
         return SNAP_OK;
+    snap_run_settle_saves(run, true);
     enum snap_status status = snap_run_check_saves(run, err);
     enum snap_status ended = end_folder(run, status == SNAP_OK ? err : NULL);
     if (status == SNAP_OK)
@@ -364,6 +365,8 @@ enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err)
     snap_buffer_release(&run->data_before);
     snap_parent_link_release(&run->link);
     snap_ledger_free(run->own_ledger);
+    snap_staging_release(&run->staging);
+    snap_pool_free(run->save_pool);
     snap_pool_free(run->own_pool);
     json_decref(run->binding);
     json_decref(run->training);

@@ -55,6 +55,7 @@ static enum snap_status gather_tensor(void *arg, const char *path,
                               gathering->root, path);
     const struct snap_tree_memory *memory = &gathering->memory[view->storage];
     *tensor = (struct snap_inventory_tensor){ .root = gathering->root_index,
+                                              .memory = memory->data,
                                               .data = memory->data,
                                               .dtype = view->dtype,
                                               .ndim = view->ndim,
@@ -132,7 +133,7 @@ static void give_up(struct snap_inventory *next, const struct gathering *gatheri
 static bool same_tensor(const struct snap_inventory_tensor *a,
                         const struct snap_inventory_tensor *b)
 {
-    return a->data == b->data && a->dtype == b->dtype && a->ndim == b->ndim &&
+    return a->memory == b->memory && a->dtype == b->dtype && a->ndim == b->ndim &&
            memcmp(a->shape, b->shape, a->ndim * sizeof *a->shape) == 0 &&
            strcmp(a->name, b->name) == 0;
 }

@@ -16,43 +16,11 @@
 #include "rewrite.h"
 #include "save.h"
 
-static uint64_t milliseconds(void)
+uint64_t snap_save_clock_ms(void)
 {
     struct timespec now = { 0, 0 };
     clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* All members that the caller of the archive writer gives. Names of attachments are made here, into
- * *names. Both are freed with free(). */
-static enum snap_status job_members(const struct snap_run *run, const struct snap_save_job *job,
-                                    struct snap_write_member **members, size_t *count,
-                                    snap_member_name **names, struct snap_error *err)
-{
-    size_t spare = 2 + job->attachment_count;
-    *names = calloc(job->attachment_count + 1, sizeof **names);
-    if (*names == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
-    enum snap_status status =
-        snap_state_image_members(run, &job->image, spare, members, count, err);
-    if (status != SNAP_OK)
-        return status;
-    struct snap_write_member *more = *members + *count;
-    *more++ = (struct snap_write_member){ .name = "env.json",
-                                          .data = job->environment.data,
-                                          .size = job->environment.size };
-    *more++ = (struct snap_write_member){ .name = SNAP_LEDGER_FILE,
-                                          .data = job->lines.data,
-                                          .size = job->lines.size };
-    for (size_t i = 0; i < job->attachment_count; i++) {
-        const struct snap_attachment *attachment = &job->attachments[i];
-        snprintf((*names)[i], sizeof **names, "extra/%s", attachment->name);
-        *more++ = (struct snap_write_member){ .name = (*names)[i],
-                                              .data = attachment->data,
-                                              .size = attachment->size_bytes };
-    }
-    *count += spare;
-    return SNAP_OK;
 }
 
 /* Does the intact archive hold what is to be saved? A capsule's failure is part of that. */
@@ -91,7 +59,6 @@ static enum snap_status meet_same(struct snap_run *run, const struct snap_save_j
 /* A file of this name may be there. *mode: how to write; *was_there: nothing is to be written, and
  * its hash is in `hash`. */
 static enum snap_status meet_existing(struct snap_run *run, const struct snap_save_job *job,
-                                      struct snap_write_member *members, size_t count,
                                       enum snap_put_mode *mode, bool *was_there,
                                       char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
 {
@@ -105,9 +72,10 @@ static enum snap_status meet_existing(struct snap_run *run, const struct snap_sa
     if (status == SNAP_NOT_FOUND)
         return SNAP_OK;
     if (status == SNAP_OK)
-        status = snap_archive_check(archive, run->pool, &cause);
+        status = snap_archive_check(archive, job->pool, &cause);
     if (status == SNAP_OK)
-        status = snap_archive_state_digest(members, count, run->pool, digest, &cause);
+        status = snap_archive_state_digest(job->members, job->member_count, job->pool, digest,
+                                           &cause);
     snap_hash_text("state1", digest, state);
     bool same = status == SNAP_OK && same_content(archive, state, job);
     if (same)
@@ -128,32 +96,20 @@ static enum snap_status meet_existing(struct snap_run *run, const struct snap_sa
     return replaced_event(run, job, cause.text[0] != '\0' ? cause.text : "another failure", err);
 }
 
-/* `latest` names this snapshot from now on, unless it names a later one whose lines are expected
- * again: then a run that is stopped goes on from that one still. */
-static enum snap_status move_latest(struct snap_run *run, const struct snap_save_job *job,
-                                    const char *hash, struct snap_error *err)
-{
-    char name[SNAP_SNAPSHOT_NAME_BYTES];
-    struct snap_archive *there;
-    bool stays = false;
-    if (run->own_ledger != NULL && snap_latest_open(run->store, &there, name, NULL) == SNAP_OK) {
-        stays = snap_archive_step(there) > job->manifest.step &&
-                snap_ledger_goes_through(run->own_ledger, there);
-        snap_archive_close(there);
-    }
-    return stays ? SNAP_OK : snap_latest_write(run->store, job->name, hash, err);
-}
-
 static enum snap_status saved_event(struct snap_run *run, const struct snap_save_job *job,
                                     const struct snap_save_result *result, uint64_t bytes,
-                                    uint64_t began, struct snap_error *err)
+                                    struct snap_error *err)
 {
-    json_t *fields =
-        json_pack("{s:s, s:s, s:o, s:o, s:o}", "file", job->name, "hash", result->snapshot_hash,
-                  "step", snap_json_u64(job->manifest.step), "bytes", snap_json_u64(bytes),
-                  "duration_ms", snap_json_u64(milliseconds() - began));
+    uint64_t duration = snap_save_clock_ms() - job->began_ms;
+    json_t *fields = json_pack("{s:s, s:s, s:o, s:o, s:o}", "file", job->name, "hash",
+                               result->snapshot_hash, "step", snap_json_u64(job->manifest.step),
+                               "bytes", snap_json_u64(bytes), "duration_ms",
+                               snap_json_u64(duration));
     enum snap_status status = SNAP_OK;
-    if (result->was_there)
+    if (!job->capsule)
+        status = snap_json_set(fields, "stall_ms",
+                               snap_json_u64(job->behind ? job->stall_ms : duration), err);
+    if (status == SNAP_OK && result->was_there)
         status = snap_json_set(fields, "was_there", json_true(), err);
     if (status == SNAP_OK && job->capsule)
         status = snap_json_set(fields, "failure", json_incref(job->manifest.failure), err);
@@ -166,31 +122,34 @@ static enum snap_status saved_event(struct snap_run *run, const struct snap_save
 /* ---- thin ---- */
 
 /* The base, if it is still the file that this run wrote. */
-static struct snap_archive *open_base(const struct snap_run *run)
+static struct snap_archive *open_base(const struct snap_run *run, const struct snap_save_job *job)
 {
+    const struct snap_thin_base *wanted = &job->before.base;
     struct snap_archive *base = NULL;
     char path[4096];
-    if (run->thin == 0 || run->base.name[0] == '\0' || run->base.followers >= run->thin ||
-        (size_t)snprintf(path, sizeof path, "%s/%s", run->dir, run->base.name) >= sizeof path ||
+    if (job->capsule || run->thin == 0 || wanted->name[0] == '\0' ||
+        wanted->followers >= run->thin || strcmp(wanted->name, job->name) == 0 ||
+        (size_t)snprintf(path, sizeof path, "%s/%s", run->dir, wanted->name) >= sizeof path ||
         snap_archive_open_alone(path, &base, NULL) != SNAP_OK)
         return NULL;
-    if (strcmp(snap_archive_snapshot_hash(base), run->base.hash) == 0)
+    if (strcmp(snap_archive_snapshot_hash(base), wanted->hash) == 0)
         return base;
     snap_archive_close(base);
     return NULL;
 }
 
 /* Take the tensors' digests now, and leave to the base what it has. */
-static enum snap_status leave_to_base(struct snap_run *run, const struct snap_save_job *job,
-                                      struct snap_write_member *members, size_t count,
+static enum snap_status leave_to_base(const struct snap_run *run, const struct snap_save_job *job,
                                       struct snap_error *err)
 {
-    struct snap_archive *base = job->capsule ? NULL : open_base(run);
+    struct snap_archive *base = open_base(run, job);
+    struct snap_write_member *members = job->members;
     struct snap_digest_item *items = NULL;
+    size_t count = job->member_count;
     size_t tensors = 0;
     enum snap_status status = SNAP_OK;
-    if (base == NULL || strcmp(run->base.name, job->name) == 0)
-        goto out;
+    if (base == NULL)
+        return SNAP_OK;
     items = calloc(count + 1, sizeof *items);
     if (items == NULL) {
         status = snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
@@ -200,7 +159,7 @@ static enum snap_status leave_to_base(struct snap_run *run, const struct snap_sa
         if (strncmp(members[i].name, "tensors/", 8) == 0)
             items[tensors++] = (struct snap_digest_item){ .data = members[i].data,
                                                           .size_bytes = members[i].size };
-    status = snap_member_digests(run->pool, items, tensors, err);
+    status = snap_member_digests(job->pool, items, tensors, err);
     tensors = 0;
     for (size_t i = 0; status == SNAP_OK && i < count; i++) {
         struct snap_write_member *member = &members[i];
@@ -222,80 +181,77 @@ out:
     return status;
 }
 
-static void note_base(struct snap_run *run, const struct snap_save_job *job,
-                      const struct snap_write_member *members, size_t count, const char *hash)
+static void note_base(const struct snap_save_job *job, struct snap_save_result *result)
 {
+    struct snap_thin_base *base = &result->after.base;
     bool thin = false;
-    for (size_t i = 0; i < count; i++)
-        thin = thin || members[i].withheld;
+    for (size_t i = 0; i < job->member_count; i++)
+        thin = thin || job->members[i].withheld;
     if (thin) {
-        run->base.followers++;
+        base->followers++;
         return;
     }
-    snprintf(run->base.name, sizeof run->base.name, "%s", job->name);
-    snprintf(run->base.hash, sizeof run->base.hash, "%s", hash);
-    run->base.followers = 0;
+    snprintf(base->name, sizeof base->name, "%s", job->name);
+    snprintf(base->hash, sizeof base->hash, "%s", result->snapshot_hash);
+    base->followers = 0;
 }
 
 /* Did anything move since the last snapshot? */
 static enum snap_status check_stale(struct snap_run *run, const struct snap_save_job *job,
-                                    const struct snap_archive_plan *plan, struct snap_error *err)
+                                    const struct snap_archive_plan *plan,
+                                    struct snap_save_result *result, struct snap_error *err)
 {
+    const struct snap_moving *before = &job->before.moving;
     struct snap_moving now = { .known = true, .step = job->manifest.step };
     enum snap_status status = snap_archive_plan_moving(plan, now.digest, err);
-    bool stale = status == SNAP_OK && run->moving.known && now.step > run->moving.step &&
-                 memcmp(now.digest, run->moving.digest, sizeof now.digest) == 0;
+    bool stale = status == SNAP_OK && before->known && now.step > before->step &&
+                 memcmp(now.digest, before->digest, sizeof now.digest) == 0;
     if (stale) {
-        run->stale_step = now.step;
+        result->after.stale_step = now.step;
         status = snap_run_add_event(run, "stale",
                                     json_pack("{s:o, s:o}", "step", snap_json_u64(now.step),
-                                              "since", snap_json_u64(run->moving.step)),
+                                              "since", snap_json_u64(before->step)),
                                     err);
     }
-    run->moving = now;
+    result->after.moving = now;
     return status;
 }
 
 uint64_t snap_run_stale_step(const struct snap_run *run)
 {
-    return run == NULL ? 0 : run->stale_step;
+    return run == NULL ? 0 : run->written.stale_step;
 }
 
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
                                      struct snap_save_result *result, struct snap_error *err)
 {
-    struct snap_put_options put = { .no_read_back = run->no_read_back, .pool = run->pool };
-    struct snap_write_member *members = NULL;
-    snap_member_name *names = NULL;
+    struct snap_put_options put = { .no_read_back = run->no_read_back, .pool = job->pool };
     struct snap_archive_plan *plan = NULL;
-    uint64_t began = milliseconds();
-    size_t count = 0;
-    enum snap_status status = job_members(run, job, &members, &count, &names, err);
+    result->after = job->before;
+    enum snap_status status = snap_state_image_wait(&job->image, err);
     if (status == SNAP_OK)
-        status = leave_to_base(run, job, members, count, err);
+        status = leave_to_base(run, job, err);
     if (status == SNAP_OK)
-        status = snap_archive_plan_new(&job->manifest, members, count, &plan, err);
+        status = snap_archive_plan_new(&job->manifest, job->members, job->member_count, &plan, err);
     if (status == SNAP_OK)
-        status = snap_ledger_file_sync(&run->ledger_file, err);
+        status = snap_ledger_file_flush(&run->ledger_file, err);
     if (status == SNAP_OK)
-        status = meet_existing(run, job, members, count, &put.mode, &result->was_there,
-                               result->snapshot_hash, err);
+        status =
+            meet_existing(run, job, &put.mode, &result->was_there, result->snapshot_hash, err);
     if (status == SNAP_OK && !result->was_there) {
         struct snap_content content = snap_archive_plan_content(plan);
         status = snap_store_put(run->store, job->name, &content, &put, err);
         snprintf(result->snapshot_hash, sizeof result->snapshot_hash, "%s",
                  snap_archive_plan_snapshot_hash(plan));
         if (status == SNAP_OK && !job->capsule) {
-            note_base(run, job, members, count, result->snapshot_hash);
-            status = check_stale(run, job, plan, err);
+            note_base(job, result);
+            status = check_stale(run, job, plan, result, err);
         }
     }
-    if (status == SNAP_OK && !job->capsule)
-        status = move_latest(run, job, result->snapshot_hash, err);
+    if (status == SNAP_OK && !job->capsule && !job->keep_latest)
+        status = snap_latest_write(run->store, job->name, result->snapshot_hash, err);
     if (status == SNAP_OK)
-        status = saved_event(run, job, result, snap_archive_plan_file_size(plan), began, err);
+        status = saved_event(run, job, result, snap_archive_plan_file_size(plan), err);
     snap_archive_plan_free(plan);
-    free(members);
-    free(names);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A save in two halves: the job is everything that the archive needs, taken at once; writing it
- * looks at the trainer's tensors and values where they lie, once. */
+/* A save in two halves. The job is everything that the archive needs, taken at once by the run's
+ * thread. Writing it looks at tensors and values, in the trainer's memory or in staging memory,
+ * once, and may be another thread's: of the run it uses what does not change. */
 #ifndef SNAP_SAVE_H
 #define SNAP_SAVE_H
 
@@ -17,24 +18,62 @@ struct snap_save_job {
     struct snap_buffer lines;                  /* ledger.jsonl */
     const struct snap_attachment *attachments; /* borrowed */
     size_t attachment_count;
+    /* What the archive writer is given; names are the job's own: the inventory may change. */
+    struct snap_write_member *members;
+    size_t member_count;
+    snap_member_name *names;
+    enum snap_wanted request;   /* that it answers */
+    struct snap_written before; /* as of the snapshot before */
+    bool keep_latest;       /* `latest` names a later snapshot, and stays */
+    struct snap_pool *pool; /* the threads that write */
+    uint64_t began_ms;
+    bool lines_are_older; /* a snapshot of this very step was there: `lines` are from before it */
+    bool behind;          /* written by another thread, */
+    uint64_t stall_ms;    /* for which the caller was kept so long */
 };
 
 /* What became of it. */
 struct snap_save_result {
     char snapshot_hash[SNAP_HASH_TEXT_BYTES];
-    bool was_there; /* the same state was saved already */
+    bool was_there;            /* the same state was saved already */
+    struct snap_written after; /* that the next is compared with */
 };
 
-/* Take the state (capture.c). `flags` as for snap_state_image_take. *job must be zeroed; it is to
- * be released whatever the answer. */
+/* Take the state (save_job.c). `flags` as for snap_state_image_take. *job must be zeroed but for
+ * its name and attachments; it is to be released whatever the answer. */
 enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags, struct snap_save_job *job,
                                     struct snap_error *err);
 void snap_save_job_release(struct snap_save_job *job);
+
+uint64_t snap_save_clock_ms(void);
 
 /* Digest, write, read back, publish; the ledger is made durable first (save.c). A file of that
  * name with the same state and chain is success; a damaged one is replaced, with an event; another
  * state is SNAP_DIFFERS. */
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
                                      struct snap_save_result *result, struct snap_error *err);
+
+/* ---- behind the training: save_behind.c ---- */
+
+/* Write the job in a thread of its own, from staging memory. The run has none under way. The job's
+ * content is taken over: *job is empty after SNAP_OK. On failure nothing has changed. */
+enum snap_status snap_save_behind_start(struct snap_run *run, struct snap_save_job *job,
+                                        struct snap_error *err);
+/* The save under way has ended, or is waited for: true, its outcome in *result and *error (whose
+ * status is SNAP_OK when all went well) and its job, to be released, in *job. False: none is under
+ * way, or it is not waited for and has not ended. */
+bool snap_save_behind_end(struct snap_run *run, bool wait, struct snap_save_job *job,
+                          struct snap_save_result *result, struct snap_error *error);
+
+/* What comes later in the device stream begins when the state has left the device. */
+enum snap_status snap_save_behind_fence(struct snap_run *run, void *stream,
+                                        struct snap_error *err);
+
+/* The state that the job has is saved as `hash`: it is the next archive's parent (run_line.c). */
+void snap_parent_link_saved(struct snap_run *run, const struct snap_save_job *job,
+                            const unsigned char hash[SNAP_DIGEST_BYTES]);
+
+/* When the save under way has ended, or `wait`: take over what became of it (capture.c). */
+void snap_run_settle_saves(struct snap_run *run, bool wait);
 
 #endif

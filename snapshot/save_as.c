@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -44,6 +45,19 @@ static enum snap_status check_call(const struct snap_run *run, const char *path,
     return SNAP_OK;
 }
 
+/* What is replaced must be a file: not a device, a pipe or a socket. */
+static enum snap_status check_place(int dirfd, const char *folder, const char *name,
+                                    struct snap_error *err)
+{
+    struct stat info;
+    if (fstatat(dirfd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(info.st_mode) &&
+        !S_ISLNK(info.st_mode))
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: save %s there: it is no regular file, and is not replaced",
+                              folder, name);
+    return SNAP_OK; /* what stat does not see, the writing meets */
+}
+
 static enum snap_status put(const struct snap_run *run, const struct snap_save_job *job,
                             const char *folder, const char *name, char *hash,
                             struct snap_error *err)
@@ -51,24 +65,16 @@ static enum snap_status put(const struct snap_run *run, const struct snap_save_j
     struct snap_publish_options options = { .mode = SNAP_PUT_REPLACE,
                                             .no_read_back = run->no_read_back,
                                             .write = { .pool = run->pool } };
-    struct snap_write_member *members = NULL;
     struct snap_archive_plan *plan = NULL;
     int dirfd = -1;
-    size_t count = 0;
-    enum snap_status status = snap_state_image_members(run, &job->image, 2, &members, &count, err);
-    if (status == SNAP_OK) {
-        members[count++] = (struct snap_write_member){ .name = "env.json",
-                                                       .data = job->environment.data,
-                                                       .size = job->environment.size };
-        members[count++] = (struct snap_write_member){ .name = SNAP_LEDGER_FILE,
-                                                       .data = job->lines.data,
-                                                       .size = job->lines.size };
-        status = snap_archive_plan_new(&job->manifest, members, count, &plan, err);
-    }
+    enum snap_status status = snap_archive_plan_new(&job->manifest, job->members,
+                                                    job->member_count, &plan, err);
     if (status == SNAP_OK)
         status = snap_file_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0, &dirfd, err);
     if (status == SNAP_NOT_FOUND) /* that status means a fresh run */
         status = snap_error_set(err, SNAP_IO, "%s: save %s there: no such folder", folder, name);
+    if (status == SNAP_OK)
+        status = check_place(dirfd, folder, name, err);
     if (status == SNAP_OK) {
         struct snap_content content = snap_archive_plan_content(plan);
         status = snap_publish(dirfd, name, &content, &options, err);
@@ -78,7 +84,6 @@ static enum snap_status put(const struct snap_run *run, const struct snap_save_j
     if (dirfd >= 0)
         close(dirfd); /* only read: nothing can be lost */
     snap_archive_plan_free(plan);
-    free(members);
     return status;
 }
 

@@ -5,16 +5,19 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "device/device_ops.h"
+#include "device_mirror.h"
 #include "digest/member_digest.h"
 #include "digest/sha256.h"
 #include "digest/tree_digest.h"
 #include "format/listing.h"
 #include "format/member_name.h"
+#include "image_stage.h"
 #include "state_image.h"
 
 static enum snap_status no_memory(uint64_t bytes, struct snap_error *err)
 {
-    return snap_error_set(err, SNAP_NO_MEMORY, "state: %llu bytes of staging memory: out of memory",
+    return snap_error_set(err, SNAP_NO_MEMORY, "state: copy %llu bytes of it: out of memory",
                           (unsigned long long)bytes);
 }
 
@@ -30,6 +33,9 @@ void snap_state_image_release(struct snap_state_image *image)
     snap_buffer_release(&image->state_json);
     snap_buffer_release(&image->data_json);
     release_pieces(image->streams, image->stream_count);
+    for (size_t i = 0; i < image->copies_count; i++)
+        image->copies[i].ops->copies_free(image->copies[i].copies);
+    free(image->copies);
     release_pieces(image->storages, image->storage_count);
     release_pieces(image->values, image->value_count);
     *image = (struct snap_state_image)SNAP_STATE_IMAGE_INIT;
@@ -132,19 +138,32 @@ static void restore_before(const struct snap_inventory_tensor *tensor, unsigned 
 }
 
 static enum snap_status take_storage(const struct snap_inventory *inventory, size_t index,
-                                     bool changed, struct snap_image_piece *piece,
-                                     struct snap_error *err)
+                                     bool changed, struct snap_stager *stager,
+                                     struct snap_image_piece *piece, struct snap_error *err)
 {
     const struct snap_inventory_storage *storage = &inventory->storages[index];
     const struct snap_inventory_tensor *tensor = &inventory->tensors[storage->tensor];
     enum snap_status status = SNAP_OK;
+    if (snap_stager_is_on(stager) && !storage->packed && snap_storage_is_mirrored(storage))
+        return snap_stage_device(stager, storage, piece, err);
+    status = snap_mirror_fetch(stager->run, index, err);
+    if (status != SNAP_OK)
+        return status;
     if (storage->packed) {
-        status = own_piece(piece, storage->size, err);
+        void *place = snap_stager_is_on(stager) ? snap_stage_room(stager, storage->size) : NULL;
+        if (place == NULL) {
+            status = own_piece(piece, storage->size, err);
+            place = piece->owned;
+        }
+        piece->data = place;
+        piece->size = storage->size;
         if (status == SNAP_OK)
-            snap_gather(piece->owned, tensor->data, snap_dtype_size_bytes(tensor->dtype),
-                        tensor->ndim, tensor->shape, tensor->strides);
+            snap_gather(place, tensor->data, snap_dtype_size_bytes(tensor->dtype), tensor->ndim,
+                        tensor->shape, tensor->strides);
     } else if (changed) {
         status = copy_piece(piece, storage->base, storage->size, err);
+    } else if (snap_stager_is_on(stager)) {
+        snap_stage_copy(stager, piece, storage->base, storage->size);
     } else {
         piece->data = storage->base;
         piece->size = storage->size;
@@ -153,12 +172,13 @@ static enum snap_status take_storage(const struct snap_inventory *inventory, siz
 }
 
 static enum snap_status take_storages(const struct snap_inventory *inventory, unsigned flags,
-                                      struct snap_state_image *image, struct snap_error *err)
+                                      struct snap_stager *stager, struct snap_state_image *image,
+                                      struct snap_error *err)
 {
     bool before = (flags & SNAP_IMAGE_BEFORE_STEP) != 0;
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++)
-        status = take_storage(inventory, i, before, &image->storages[i], err);
+        status = take_storage(inventory, i, before, stager, &image->storages[i], err);
     for (size_t i = 0; status == SNAP_OK && before && i < inventory->tensor_count; i++) {
         const struct snap_inventory_tensor *tensor = &inventory->tensors[i];
         if (tensor->before != NULL)
@@ -183,11 +203,17 @@ static enum snap_status take_streams(const struct snap_inventory *inventory, uns
     return status;
 }
 
-static void take_values(const struct snap_inventory *inventory, struct snap_state_image *image)
+static void take_values(const struct snap_inventory *inventory, struct snap_stager *stager,
+                        struct snap_state_image *image)
 {
     for (size_t i = 0; i < inventory->value_count; i++) {
-        image->values[i].data = inventory->values[i].data;
-        image->values[i].size = inventory->values[i].size;
+        const struct snap_inventory_value *value = &inventory->values[i];
+        if (snap_stager_is_on(stager)) {
+            snap_stage_copy(stager, &image->values[i], value->data, value->size);
+        } else {
+            image->values[i].data = value->data;
+            image->values[i].size = value->size;
+        }
     }
 }
 
@@ -218,6 +244,7 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
 {
     const struct snap_inventory *inventory = &run->inventory;
     bool whole = (flags & SNAP_IMAGE_FOR_DIGEST) == 0;
+    struct snap_stager stager = { .run = run, .image = image };
     enum snap_status status =
         new_pieces(inventory->stream_count, &image->streams, &image->stream_count, err);
     if (status == SNAP_OK)
@@ -226,15 +253,20 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
         status = new_pieces(inventory->value_count, &image->values, &image->value_count, err);
     if (status == SNAP_OK)
         status = take_streams(inventory, flags, image, err);
+    if (status == SNAP_OK && (flags & SNAP_IMAGE_STAGED) != 0)
+        status = snap_stager_begin(&stager, err);
     if (status == SNAP_OK)
-        status = take_storages(inventory, flags, image, err);
+        status = take_storages(inventory, flags, &stager, image, err);
     if (status == SNAP_OK && (flags & SNAP_IMAGE_BEFORE_STEP) != 0)
         status = snap_buffer_append(&image->data_json, run->data_before.data, run->data_before.size,
                                     err);
     else if (status == SNAP_OK)
         status = snap_data_doc_encode(&run->data, &image->data_json, err);
     if (status == SNAP_OK && whole)
-        take_values(inventory, image);
+        take_values(inventory, &stager, image);
+    if (status == SNAP_OK)
+        status = snap_stager_end(&stager, err);
+    free(stager.copies);
     if (status == SNAP_OK && whole)
         status = take_state_json(run, image, err);
     if (status != SNAP_OK)

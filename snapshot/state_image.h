@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of a run as members, looked at where it lies. What cannot be told from there is copied:
- * tensors whose elements lie apart, and those that are wanted as they were before a step. */
+/* The state of a run as members, looked at where it lies, or copied into the run's staging memory.
+ * Without staging, what cannot be told from where it lies is copied too: tensors whose elements lie
+ * apart, and those that are wanted as they were before a step. */
 #ifndef SNAP_STATE_IMAGE_H
 #define SNAP_STATE_IMAGE_H
 
@@ -17,13 +18,23 @@ enum snap_image_flags {
      * them. */
     SNAP_IMAGE_BEFORE_STEP = 2,
     /* Tensors, streams and the place in the data only: no state.json, no values. */
-    SNAP_IMAGE_FOR_DIGEST = 4
+    SNAP_IMAGE_FOR_DIGEST = 4,
+    /* Tensors and values in run->staging, which has room for snap_state_image_staging_bytes: the
+     * caller's memory may change. Not with SNAP_IMAGE_BEFORE_STEP. */
+    SNAP_IMAGE_STAGED = 8
 };
 
 struct snap_image_piece {
-    const void *data; /* `owned`, or the caller's memory */
+    const void *data; /* `owned`, the caller's memory, or staging memory */
     uint64_t size;
     void *owned;
+};
+
+/* Copies from a device that go on after the image is taken. */
+struct snap_image_copies {
+    const struct snap_device_ops *ops;
+    struct snap_device device;
+    struct snap_device_copies *copies;
 };
 
 struct snap_state_image {
@@ -35,6 +46,8 @@ struct snap_state_image {
     size_t stream_count;
     size_t storage_count;
     size_t value_count;
+    struct snap_image_copies *copies; /* one for each device */
+    size_t copies_count;
 };
 #define SNAP_STATE_IMAGE_INIT                                                                      \
     {                                                                                              \
@@ -49,10 +62,18 @@ enum snap_status snap_stream_form_check(const struct snap_inventory_stream *stre
 enum snap_status snap_streams_check(const struct snap_inventory *inventory, struct snap_error *err);
 
 /* The inventory must be frozen. Tensors and values are borrowed, and must stay as they are while
- * the image is used. *image must be empty; on failure it is. */
+ * the image is used, unless they are staged. *image must be empty; on failure it is. */
 enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
                                        struct snap_state_image *image, struct snap_error *err);
 void snap_state_image_release(struct snap_state_image *image);
+/* A staged image of tensors in a device's memory: hold what comes later in the stream until they
+ * are copied; wait until they are. Other images are whole when they are taken. */
+enum snap_status snap_state_image_fence(const struct snap_state_image *image, void *stream,
+                                        struct snap_error *err);
+enum snap_status snap_state_image_wait(const struct snap_state_image *image,
+                                       struct snap_error *err);
+/* Bytes of staging memory that an image takes. */
+uint64_t snap_state_image_staging_bytes(const struct snap_inventory *inventory);
 
 /* The members of the image (state.json, data.json, streams, tensors, values) for the archive
  * writer, with room for `spare` more. Borrowed from image and inventory; *members is freed with

@@ -14,23 +14,44 @@ static enum snap_status no_memory(struct snap_error *err)
     return snap_error_set(err, SNAP_NO_MEMORY, "tree: list its leaves: out of memory");
 }
 
+/* Note that the next leaf of the list has that path, the nth that has it. */
+static enum snap_status add_place(struct snap_leaves *leaves, const char *path, size_t *nth,
+                                  struct snap_error *err)
+{
+    json_t *place = json_integer((json_int_t)leaves->count);
+    json_t *known = json_object_get(leaves->index, path);
+    *nth = known == NULL ? 0 : json_is_array(known) ? json_array_size(known) : 1;
+    if (*nth == 0)
+        return json_object_set_new(leaves->index, path, place) == 0 ? SNAP_OK : no_memory(err);
+    if (*nth == 1) {
+        json_t *places = json_array();
+        json_array_append(places, known); /* its failure is seen by its size */
+        if (json_array_size(places) != 1 || json_object_set(leaves->index, path, places) != 0) {
+            json_decref(places);
+            json_decref(place);
+            return no_memory(err);
+        }
+        json_decref(places);
+        known = places; /* the index has it */
+    }
+    return json_array_append_new(known, place) == 0 ? SNAP_OK : no_memory(err);
+}
+
 static enum snap_status add_leaf(struct snap_leaves *leaves, const char *path,
                                  const struct snap_node *node, struct snap_error *err)
 {
     void *grown = snap_array_grow(leaves->list, leaves->count, sizeof *leaves->list);
     char *copy = strdup(path);
+    size_t nth = 0;
     if (grown != NULL)
         leaves->list = grown;
-    if (grown == NULL || copy == NULL) {
+    enum snap_status status =
+        grown == NULL || copy == NULL ? no_memory(err) : add_place(leaves, path, &nth, err);
+    if (status != SNAP_OK) {
         free(copy);
-        return no_memory(err);
+        return status;
     }
-    if (json_object_get(leaves->index, path) == NULL &&
-        json_object_set_new(leaves->index, path, json_integer((json_int_t)leaves->count)) != 0) {
-        free(copy);
-        return no_memory(err);
-    }
-    leaves->list[leaves->count++] = (struct snap_leaf){ copy, node };
+    leaves->list[leaves->count++] = (struct snap_leaf){ copy, node, nth };
     return SNAP_OK;
 }
 
@@ -79,9 +100,14 @@ enum snap_status snap_leaves_find_all(const struct snap_state_doc *doc, struct s
     return status;
 }
 
-const struct snap_leaf *snap_leaves_get(const struct snap_leaves *leaves, const char *path)
+const struct snap_leaf *snap_leaves_get(const struct snap_leaves *leaves, const char *path,
+                                        size_t nth)
 {
     const json_t *at = json_object_get(leaves->index, path);
+    if (json_is_array(at))
+        at = json_array_get(at, nth);
+    else if (nth > 0)
+        at = NULL;
     return at == NULL ? NULL : &leaves->list[json_integer_value(at)];
 }
 

@@ -12,12 +12,13 @@
 struct snap_leaf {
     char *path;
     const struct snap_node *node; /* borrowed from the document; an empty list or map is a leaf */
+    size_t nth; /* of those of its path: a key with a dot, or "1" beside 1, makes more than one */
 };
 
 struct snap_leaves {
     struct snap_leaf *list; /* in the order of the tree */
     size_t count;
-    json_t *index; /* path -> place in the list; the first of several equal paths */
+    json_t *index; /* path -> place in the list, or an array of places where several have it */
 };
 #define SNAP_LEAVES_INIT                                                                           \
     {                                                                                              \
@@ -27,8 +28,9 @@ struct snap_leaves {
 /* *leaves must be empty, and is released by the caller whatever the answer. */
 enum snap_status snap_leaves_find_all(const struct snap_state_doc *doc, struct snap_leaves *leaves,
                                       struct snap_error *err);
-/* NULL when there is none. */
-const struct snap_leaf *snap_leaves_get(const struct snap_leaves *leaves, const char *path);
+/* The nth leaf of that path, from 0, in the order of the tree; NULL when there is none. */
+const struct snap_leaf *snap_leaves_get(const struct snap_leaves *leaves, const char *path,
+                                        size_t nth);
 void snap_leaves_release(struct snap_leaves *leaves);
 
 #endif

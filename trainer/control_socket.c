@@ -30,6 +30,7 @@ static const double PATIENCE_SECONDS = 10;
 struct client {
     int fd; /* -1: free */
     bool waits_for_save;
+    bool save_has_begun; /* the one that it waits for */
     double since;
     size_t have;
     char line[MAX_REQUEST];
@@ -144,27 +145,39 @@ bool trn_control_poll(struct trn_control *control)
         struct client *client = &control->clients[i];
         if (client->fd >= 0 && !client->waits_for_save)
             receive(client, now);
-        wanted = wanted || (client->fd >= 0 && client->waits_for_save);
+        wanted =
+            wanted || (client->fd >= 0 && client->waits_for_save && !client->save_has_begun);
     }
     return wanted;
+}
+
+void trn_control_saving(struct trn_control *control)
+{
+    for (size_t i = 0; i < MAX_CLIENTS; i++)
+        control->clients[i].save_has_begun = control->clients[i].waits_for_save;
 }
 
 void trn_control_saved(struct trn_control *control, uint64_t step, const char *snapshot_hash)
 {
     for (size_t i = 0; i < MAX_CLIENTS; i++) {
         struct client *client = &control->clients[i];
-        if (client->fd >= 0 && client->waits_for_save)
+        if (client->fd >= 0 && client->save_has_begun)
             answer(client, json_pack("{s:s,s:I}", "hash", snapshot_hash, "step", (json_int_t)step));
+    }
+}
+
+static void refuse_waiting(struct trn_control *control, bool all, const char *text)
+{
+    for (size_t i = 0; i < MAX_CLIENTS; i++) {
+        struct client *client = &control->clients[i];
+        if (client->fd >= 0 && client->waits_for_save && (all || client->save_has_begun))
+            refuse(client, text);
     }
 }
 
 void trn_control_failed(struct trn_control *control, const char *text)
 {
-    for (size_t i = 0; i < MAX_CLIENTS; i++) {
-        struct client *client = &control->clients[i];
-        if (client->fd >= 0 && client->waits_for_save)
-            refuse(client, text);
-    }
+    refuse_waiting(control, false, text);
 }
 
 /* Take away a socket that a killed run left; anything else of that name is not ours. */
@@ -230,7 +243,7 @@ void trn_control_close(struct trn_control *control)
     /* Whoever connected during the last step hears of it too. */
     if (control->listener >= 0)
         trn_control_poll(control);
-    trn_control_failed(control, "the run has ended");
+    refuse_waiting(control, true, "the run has ended");
     for (size_t i = 0; i < MAX_CLIENTS; i++)
         if (control->clients[i].fd >= 0)
             hang_up(&control->clients[i]);

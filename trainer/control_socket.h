@@ -22,10 +22,13 @@ struct trn_control;
 enum snap_status trn_control_open(const char *dir, struct trn_control **control,
                                   struct snap_error *err);
 
-/* Take in what clients have sent so far, without waiting. True: at least one waits for a save. */
+/* Take in what clients have sent so far, without waiting. True: at least one waits for a save that
+ * has not begun. */
 bool trn_control_poll(struct trn_control *control);
 
-/* Answer every client that waits for a save. */
+/* A save begins: it is that of every client that waits. */
+void trn_control_saving(struct trn_control *control);
+/* It has ended: they are answered. */
 void trn_control_saved(struct trn_control *control, uint64_t step, const char *snapshot_hash);
 void trn_control_failed(struct trn_control *control, const char *text);
 

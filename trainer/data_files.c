@@ -187,9 +187,17 @@ enum snap_status trn_data_find(const struct trn_config *config,
 static enum snap_status check_roles(const struct trn_config *config, char *const paths[TRN_ROLES],
                                     struct snap_error *err)
 {
+    if (config->is_text) {
+        if (paths[TRN_TEXT_FILE] == NULL)
+            return snap_error_set(err, SNAP_INVALID,
+                                  "config: running.data.%s: expected the path of a file: it is "
+                                  "missing",
+                                  trn_role_names[TRN_TEXT_FILE]);
+        return SNAP_OK;
+    }
     bool test = paths[TRN_TEST_IMAGES] != NULL || paths[TRN_TEST_LABELS] != NULL ||
                 config->evaluate > 0;
-    for (size_t role = 0; role < TRN_ROLES; role++) {
+    for (size_t role = 0; role < TRN_TEXT_FILE; role++) {
         bool needed = role == TRN_TRAIN_IMAGES || role == TRN_TRAIN_LABELS || test;
         if (needed && paths[role] == NULL)
             return snap_error_set(err, SNAP_INVALID,
@@ -203,11 +211,36 @@ static enum snap_status check_roles(const struct trn_config *config, char *const
     return SNAP_OK;
 }
 
+static enum snap_status load_text(const struct trn_config *config, const char *path,
+                                  struct trn_data *data, struct snap_error *err)
+{
+    enum snap_status status =
+        trn_text_load(path, &config->text, &data->train, &data->test, err);
+    if (status == SNAP_OK && config->evaluate > 0 && data->test.samples == 0)
+        return snap_error_set(err, SNAP_INVALID,
+                              "data file %s: training.data.held_out leaves not one window of "
+                              "training.data.context %zu and the byte after it for evaluation: "
+                              "expected a larger share (training.evaluate 0 does without)",
+                              path, config->text.context);
+    return status;
+}
+
+static enum snap_status load_images(const struct trn_config *config, char *const paths[TRN_ROLES],
+                                    struct trn_data *data, struct snap_error *err)
+{
+    enum snap_status status = trn_dataset_load(paths[TRN_TRAIN_IMAGES], paths[TRN_TRAIN_LABELS],
+                                               &config->shape, &data->train, err);
+    if (status != SNAP_OK || paths[TRN_TEST_IMAGES] == NULL)
+        return status;
+    return trn_dataset_load(paths[TRN_TEST_IMAGES], paths[TRN_TEST_LABELS], &config->shape,
+                            &data->test, err);
+}
+
 enum snap_status trn_data_load(const struct trn_config *config,
                                const struct trn_expected_files *expected, const char *data_dir,
                                struct trn_data *data, struct snap_error *err)
 {
-    struct trn_data loaded = { 0 };
+    struct trn_data loaded = { .is_text = config->is_text };
     char *paths[TRN_ROLES] = { NULL };
     enum snap_status status = SNAP_OK;
     for (size_t role = 0; role < TRN_ROLES && status == SNAP_OK; role++)
@@ -216,11 +249,8 @@ enum snap_status trn_data_load(const struct trn_config *config,
     if (status == SNAP_OK)
         status = check_roles(config, paths, err);
     if (status == SNAP_OK)
-        status = trn_dataset_load(paths[TRN_TRAIN_IMAGES], paths[TRN_TRAIN_LABELS], &config->shape,
-                                  &loaded.train, err);
-    if (status == SNAP_OK && paths[TRN_TEST_IMAGES] != NULL)
-        status = trn_dataset_load(paths[TRN_TEST_IMAGES], paths[TRN_TEST_LABELS], &config->shape,
-                                  &loaded.test, err);
+        status = config->is_text ? load_text(config, paths[TRN_TEXT_FILE], &loaded, err)
+                                 : load_images(config, paths, &loaded, err);
     for (size_t role = 0; role < TRN_ROLES; role++)
         free(paths[role]);
     if (status != SNAP_OK) {

@@ -48,6 +48,7 @@ enum snap_status trn_data_find(const struct trn_config *config,
 struct trn_data {
     struct trn_dataset train;
     struct trn_dataset test; /* no samples: none was given */
+    bool is_text;
 };
 
 /* Find and load all. SNAP_INVALID: a role is missing that the config needs. */

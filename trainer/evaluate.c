@@ -14,14 +14,15 @@ enum snap_status trn_evaluate(struct trn_training *t, float *loss, uint64_t *cor
     const struct trn_dataset *test = &t->data.test;
     size_t capacity = trn_model_capacity(t->model);
     enum snap_status status = SNAP_OK;
+    size_t places = test->labels_size;
     size_t right = 0;
     float mean;
     if (capacity > test->samples)
         capacity = test->samples;
-    float *losses = malloc(test->samples * sizeof(*losses));
+    float *losses = malloc(test->samples * places * sizeof(*losses));
     float *images = calloc(capacity, test->image_size * sizeof(*images));
     uint32_t *ids = malloc(capacity * sizeof(*ids));
-    int32_t *labels = malloc(capacity * sizeof(*labels));
+    int32_t *labels = malloc(capacity * places * sizeof(*labels));
     if (losses == NULL || images == NULL || ids == NULL || labels == NULL) {
         status = snap_error_set(err, SNAP_NO_MEMORY, "evaluation: no memory for %zu samples",
                                 test->samples);
@@ -31,17 +32,17 @@ enum snap_status trn_evaluate(struct trn_training *t, float *loss, uint64_t *cor
         size_t count = test->samples - first < capacity ? test->samples - first : capacity;
         for (size_t i = 0; i < count; i++) {
             ids[i] = (uint32_t)(first + i);
-            labels[i] = test->labels[first + i];
+            trn_dataset_labels(test, first + i, labels + i * places);
         }
         status = trn_augment_batch(NULL, test, &t->config.shape, t->input_scale, ids, count, NULL,
                                    NULL, images, err);
         if (status == SNAP_OK)
-            status = trn_model_evaluate(t->model, images, labels, count, losses + first, &right,
-                                        err);
+            status = trn_model_evaluate(t->model, images, labels, count, losses + first * places,
+                                        &right, err);
         if (status != SNAP_OK)
             goto out;
     }
-    status = trn_model_mean_loss(t->model, losses, test->samples, &mean, err);
+    status = trn_model_mean_loss(t->model, losses, test->samples * places, &mean, err);
     if (status == SNAP_OK) {
         /* Processors make different NaNs; the ledger knows one. */
         *loss = isnan(mean) ? trn_f32_from_bits(0x7fc00000u) : mean;

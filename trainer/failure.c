@@ -71,7 +71,8 @@ static size_t attach(const struct trn_training *t, const struct trn_step *step,
         batch->count * t->data.train.image_size * sizeof(batch->images[0])
     };
     attachments[2] = (struct snap_attachment){ TRN_BATCH_LABELS, batch->labels,
-                                               batch->count * sizeof(batch->labels[0]) };
+                                               batch->count * t->data.train.labels_size *
+                                                   sizeof(batch->labels[0]) };
     return 3;
 }
 

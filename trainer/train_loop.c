@@ -26,13 +26,15 @@ static enum snap_status take_batch(struct trn_training *t, struct snap_error *er
     batch->epoch = t->order.epoch;
     batch->labels = (int32_t *)(void *)(batch->images + batch->count * t->data.train.image_size);
     for (size_t i = 0; i < batch->count; i++)
-        batch->labels[i] = t->data.train.labels[batch->ids[i]];
+        trn_dataset_labels(&t->data.train, batch->ids[i],
+                           batch->labels + i * t->data.train.labels_size);
     return SNAP_OK;
 }
 
 static enum snap_status augment(struct trn_training *t, struct snap_error *err)
 {
-    return trn_augment_batch(&t->config.augment, &t->data.train, &t->config.shape, t->input_scale,
+    const struct trn_augment *wanted = t->config.is_text ? NULL : &t->config.augment;
+    return trn_augment_batch(wanted, &t->data.train, &t->config.shape, t->input_scale,
                              t->batch.ids, t->batch.count, t->numpy, t->batch.scratch,
                              t->batch.images, err);
 }
@@ -51,7 +53,7 @@ static enum snap_status forward_backward(struct trn_training *t, struct snap_err
                                    .device_counter = counter };
         trn_shard_range(t->batch.count, t->config.shards, index, &shard.first, &shard.samples);
         shard.inputs = t->batch.images + shard.first * t->data.train.image_size;
-        shard.labels = t->batch.labels + shard.first;
+        shard.labels = t->batch.labels + shard.first * t->data.train.labels_size;
         TRY(trn_model_forward_backward(t->model, &shard, err));
     }
     return snap_philox_dropout_advance(t->device, 1, err);
@@ -81,7 +83,8 @@ static enum snap_status batch_digests(const struct trn_training *t, unsigned cha
     TRY(snap_sample_digest(batch->ids, batch->count, samples, err));
     if (!t->config.batch_bytes)
         return SNAP_OK;
-    size_t size = batch->count * (t->data.train.image_size * sizeof(float) + sizeof(int32_t));
+    size_t size = batch->count * (t->data.train.image_size * sizeof(float) +
+                                  t->data.train.labels_size * sizeof(int32_t));
     return snap_bytes_digest(batch->images, size, bytes, err);
 }
 
@@ -130,7 +133,12 @@ static enum snap_status record(struct trn_training *t, const struct trn_step *st
     line.host_scalar_count = hosts;
     line.float_scalars = computed;
     line.float_scalar_count = floats;
-    return snap_run_step(t->run, &line, err);
+    enum snap_status status = snap_run_step(t->run, &line, err);
+    /* A save behind this step that failed is told here once, and the line is still to be written:
+     * where the training goes on without the snapshot, whoever asked for it says so. */
+    if (t->config.go_on && trn_save_can_fail(status))
+        status = snap_run_step(t->run, &line, err);
+    return status;
 }
 
 static enum snap_status evaluate_at_epoch_end(struct trn_training *t, struct trn_step *step,

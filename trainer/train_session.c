@@ -25,7 +25,10 @@ struct session {
     struct trn_control *control; /* NULL: none could be made */
     struct trn_progress progress;
     uint64_t last_step;
-    bool saved; /* at result->snapshot_step */
+    bool saved;                  /* at result->snapshot_step */
+    struct snap_ticket *saving;  /* the save under way; NULL: none is */
+    uint64_t saving_step;
+    uint64_t stale_step; /* of the last alarm that was told */
 };
 
 uint64_t trn_session_last_step(const struct trn_training *t, bool has_steps, uint64_t steps)
@@ -72,23 +75,52 @@ static void warn(struct session *s, const char *format, ...)
     s->listener->warned(s->listener->arg, text);
 }
 
-/* Save the state after the last step, and tell everybody who waits. */
-static enum snap_status save(struct session *s, struct snap_error *err)
+/* What the disk or the memory did to a snapshot; every snapshot before is as it was. */
+static bool survives(const struct session *s, enum snap_status status)
+{
+    return s->training->config.go_on && trn_save_can_fail(status);
+}
+
+/* A snapshot is there and durable: say what there is to say, and let others go by the rules. */
+static enum snap_status after_save(struct session *s, struct snap_error *err)
+{
+    struct trn_training *t = s->training;
+    struct snap_error problem = SNAP_ERROR_INIT;
+    uint64_t stale = snap_run_stale_step(t->run);
+    if (stale != s->stale_step)
+        warn(s,
+             "snapshot of step %" PRIu64 ": weights, optimizer and streams are those of the one "
+             "before: nothing trains, or what trains is not what is saved",
+             stale);
+    s->stale_step = stale;
+    if (!t->config.has_keep)
+        return SNAP_OK;
+    enum snap_status status = snap_run_prune(t->run, &t->config.keep, NULL, &problem);
+    if (status != SNAP_OK && survives(s, status)) {
+        warn(s, "no snapshot was let go after step %" PRIu64 ", and the training goes on: %s",
+             s->saving_step, problem.text);
+        return SNAP_OK;
+    }
+    if (status != SNAP_OK && err != NULL)
+        *err = problem;
+    return status;
+}
+
+/* Wait for the save under way, and tell everybody who waits for it. */
+static enum snap_status end_save(struct session *s, struct snap_error *err)
 {
     struct trn_training *t = s->training;
     struct trn_result *result = s->result;
-    uint64_t step = snap_run_steps_done(t->run);
+    struct snap_ticket *ticket = s->saving;
     struct snap_error problem = SNAP_ERROR_INIT;
-    struct snap_ticket *ticket;
-    uint64_t stale = snap_run_stale_step(t->run);
     char name[64];
-
+    if (ticket == NULL)
+        return SNAP_OK;
+    s->saving = NULL;
     trn_progress_end(&s->progress);
-    enum snap_status status = snap_run_capture(t->run, step, NULL, &ticket, &problem);
-    if (status == SNAP_OK)
-        status = snap_run_wait(t->run, ticket, result->snapshot_hash, &problem);
+    enum snap_status status = snap_run_wait(t->run, ticket, result->snapshot_hash, &problem);
     /* Not by `latest`, which may name a later snapshot of the same lines. */
-    snprintf(name, sizeof(name), "snapshots/step-%010" PRIu64 ".snap.tar", step);
+    snprintf(name, sizeof(name), "snapshots/step-%010" PRIu64 ".snap.tar", s->saving_step);
     if (status == SNAP_OK)
         status = trn_join_path(snap_run_dir(t->run), name, result->snapshot_path, &problem);
     if (status != SNAP_OK) {
@@ -98,34 +130,61 @@ static enum snap_status save(struct session *s, struct snap_error *err)
             *err = problem;
         return status;
     }
-    result->snapshot_step = step;
+    result->snapshot_step = s->saving_step;
     s->saved = true;
     if (s->control != NULL)
-        trn_control_saved(s->control, step, result->snapshot_hash);
+        trn_control_saved(s->control, s->saving_step, result->snapshot_hash);
     if (s->listener != NULL && s->listener->saved != NULL)
-        s->listener->saved(s->listener->arg, step, result->snapshot_hash, result->snapshot_path);
-    if (snap_run_stale_step(t->run) != stale)
-        warn(s,
-             "snapshot of step %" PRIu64 ": weights, optimizer and streams are those of the one "
-             "before: nothing trains, or what trains is not what is saved",
-             step);
-    if (t->config.has_keep)
-        status = snap_run_prune(t->run, &t->config.keep, NULL, err);
+        s->listener->saved(s->listener->arg, s->saving_step, result->snapshot_hash,
+                           result->snapshot_path);
+    return after_save(s, err);
+}
+
+/* A save that failed: does the training go on? */
+static bool goes_on(struct session *s, enum snap_status status, const struct snap_error *problem)
+{
+    if (!survives(s, status))
+        return false;
+    warn(s, "NO SNAPSHOT after step %" PRIu64 ", and the training goes on without: %s",
+         s->saving_step, problem->text);
+    return true;
+}
+
+/* The same, where a failure may be one that the training survives. */
+static enum snap_status settle_save(struct session *s, struct snap_error *err)
+{
+    struct snap_error problem = SNAP_ERROR_INIT;
+    enum snap_status status = end_save(s, &problem);
+    if (status == SNAP_OK || goes_on(s, status, &problem))
+        return SNAP_OK;
+    if (err != NULL)
+        *err = problem;
     return status;
 }
 
-/* A save that failed: does the training go on? What it wanted to save, and every snapshot before,
- * is as it was. */
-static bool goes_on(struct session *s, enum snap_status status, const struct snap_error *problem)
+/* Save the state after the last step, while the training goes on. */
+static enum snap_status begin_save(struct session *s, struct snap_error *err)
 {
-    bool survives = status == SNAP_IO || status == SNAP_CORRUPT || status == SNAP_NO_MEMORY;
-    if (!survives || !s->training->config.go_on)
-        return false;
-    note(s, "save_failed", json_pack("{s:s,s:I}", "problem", problem->text, "step",
-                                     (json_int_t)snap_run_steps_done(s->training->run)));
-    warn(s, "NO SNAPSHOT after step %" PRIu64 ", and the training goes on without: %s",
-         snap_run_steps_done(s->training->run), problem->text);
-    return true;
+    struct snap_run *run = s->training->run;
+    struct snap_error problem = SNAP_ERROR_INIT;
+    enum snap_status status = settle_save(s, err);
+    if (status != SNAP_OK)
+        return status;
+    if (s->control != NULL)
+        trn_control_saving(s->control);
+    s->saving_step = snap_run_steps_done(run);
+    status = snap_run_capture(run, s->saving_step, NULL, &s->saving, &problem);
+    if (status != SNAP_OK && s->control != NULL)
+        trn_control_failed(s->control, problem.text);
+    if (status != SNAP_OK && err != NULL)
+        *err = problem;
+    return status;
+}
+
+static enum snap_status save(struct session *s, struct snap_error *err)
+{
+    enum snap_status status = begin_save(s, err);
+    return status == SNAP_OK ? end_save(s, err) : status;
 }
 
 /* Signals and clients ask; the run adds what is due by its interval. */
@@ -160,7 +219,8 @@ static void take_step(struct session *s, const struct trn_step *step)
     result->evaluation_step = step->step;
     result->evaluation_loss = step->evaluation_loss;
     result->evaluation_correct = step->evaluation_correct;
-    result->evaluation_samples = s->training->data.test.samples;
+    result->evaluation_samples = s->training->data.test.samples *
+                                 s->training->data.test.labels_size;
     if (listener != NULL && listener->evaluated != NULL) {
         trn_progress_end(&s->progress);
         listener->evaluated(listener->arg, step->epoch, step->step, step->evaluation_loss,
@@ -191,8 +251,12 @@ static enum snap_status train(struct session *s, struct snap_error *err)
         take_step(s, &step);
         enum snap_wanted wanted = take_requests(s);
         struct snap_error problem = SNAP_ERROR_INIT;
-        if (wanted != SNAP_WANTED_NOTHING)
+        if (wanted == SNAP_WANTED_SAVE_AND_STOP)
             status = save(s, &problem);
+        else if (wanted == SNAP_WANTED_SAVE)
+            status = begin_save(s, &problem);
+        else if (snap_run_ended(run, s->saving))
+            status = end_save(s, &problem);
         bool failed = status != SNAP_OK;
         if (failed && !goes_on(s, status, &problem)) {
             if (err != NULL)
@@ -213,8 +277,8 @@ static enum snap_status finish(struct session *s, struct snap_error *err)
 {
     struct snap_run *run = s->training->run;
     struct trn_step step;
-    enum snap_status status = SNAP_OK;
-    if (!s->saved || s->result->snapshot_step != snap_run_steps_done(run))
+    enum snap_status status = settle_save(s, err);
+    if (status == SNAP_OK && (!s->saved || s->result->snapshot_step != snap_run_steps_done(run)))
         status = save(s, err);
     if (status == SNAP_OK)
         status = snap_run_begin_step(run, err);
@@ -254,9 +318,15 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
     enum snap_status status = train(&s, err);
     if (status == SNAP_OK && result->stop == TRN_STOP_DONE)
         status = finish(&s, err);
+    /* A training that failed: what became of the save before. */
+    enum snap_status saved = end_save(&s, status == SNAP_OK ? err : NULL);
+    if (status == SNAP_OK)
+        status = saved;
     trn_progress_end(&s.progress);
-    if (status == SNAP_OK && s.control != NULL && trn_control_poll(s.control))
+    if (status == SNAP_OK && s.control != NULL && trn_control_poll(s.control)) {
+        trn_control_saving(s.control); /* the state of the last step is saved */
         trn_control_saved(s.control, result->snapshot_step, result->snapshot_hash);
+    }
     trn_control_close(s.control);
 
     result->seconds = trn_clock_seconds() - began;

@@ -191,7 +191,7 @@ enum snap_status trn_save_request(const char *run_dir, unsigned timeout_ms,
 
 /* ---- check CONFIG|RUN|ARCHIVE ---- */
 
-#define TRN_DATA_FILES 4 /* train_images, train_labels, test_images, test_labels */
+#define TRN_DATA_FILES 5 /* train_images, train_labels, test_images, test_labels, text */
 
 struct trn_check_file {
     const char *role;         /* static */

@@ -28,7 +28,9 @@ static enum snap_status open_device(struct trn_training *t,
     TRY(snap_device_parse(name, &device, err));
     if (device.kind != SNAP_DEVICE_CPU)
         return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "device %s: this build trains on the CPU: use --device cpu", name);
+                              "device %s: the trainer of this version trains on the CPU: use "
+                              "--device cpu",
+                              name);
     TRY(snap_pool_new(options->threads != 0 ? options->threads : t->config.threads, &t->pool, err));
     TRY(trn_arithmetic_check(t->pool, err));
     return trn_backend_open(NULL, t->pool, &t->backend, err);
@@ -58,6 +60,8 @@ static enum snap_status make_model(struct trn_training *t, size_t max_batch,
     options.height = t->config.shape.height;
     options.width = t->config.shape.width;
     options.channels = t->config.shape.channels;
+    options.vocabulary = t->config.is_text ? TRN_TEXT_TOKENS : 0;
+    options.places = t->data.train.labels_size;
     options.classes = t->config.shape.classes;
     options.max_batch = max_batch;
     options.shards = t->config.shards;
@@ -82,10 +86,11 @@ static enum snap_status make_constants(struct trn_training *t, struct snap_error
 static enum snap_status make_batch(struct trn_training *t, size_t max_batch, struct snap_error *err)
 {
     size_t image = t->data.train.image_size;
-    if (image > SIZE_MAX / sizeof(float) / max_batch - 1)
+    size_t labels = t->data.train.labels_size;
+    if (image + labels > SIZE_MAX / sizeof(float) / max_batch)
         return snap_error_set(err, SNAP_INVALID,
                               "config: training.batch_size: expected fewer samples of this size");
-    t->batch.images = malloc(max_batch * (image * sizeof(float) + sizeof(int32_t)));
+    t->batch.images = malloc(max_batch * (image * sizeof(float) + labels * sizeof(int32_t)));
     t->batch.scratch = malloc(image * sizeof(double));
     if (t->batch.images == NULL || t->batch.scratch == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "batch: no memory for %zu samples", max_batch);
@@ -106,7 +111,10 @@ static enum snap_status fill(struct trn_training *t, const struct trn_training_o
     /* A batch larger than the data is the data. */
     size_t max_batch = t->config.batch_size < t->data.train.samples ? t->config.batch_size
                                                                     : t->data.train.samples;
-    trn_input_scale_init(t->input_scale, t->config.mean, t->config.std);
+    if (t->config.is_text)
+        trn_input_tokens_init(t->input_scale);
+    else
+        trn_input_scale_init(t->input_scale, t->config.mean, t->config.std);
     TRY(make_streams(t, err));
     TRY(make_model(t, max_batch, err));
     TRY(make_constants(t, err));

@@ -28,7 +28,7 @@ struct trn_batch {
     const uint32_t *ids; /* `count`; borrowed from the order */
     size_t count;
     float *images;       /* (count, height, width, channels), augmented and scaled; owned */
-    int32_t *labels;     /* (count), behind the images */
+    int32_t *labels;     /* (count, labels of a sample), behind the images */
     double *scratch;     /* noise of one image; owned */
 };
 

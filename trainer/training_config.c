@@ -23,7 +23,7 @@ enum {
 };
 
 const char *const trn_role_names[TRN_ROLES + 1] = { "train_images", "train_labels", "test_images",
-                                                    "test_labels", NULL };
+                                                    "test_labels", "text", NULL };
 
 #define TRY(call)                      \
     do {                               \
@@ -83,35 +83,58 @@ static enum snap_status read_seeds(const struct trn_fields *training, struct trn
     return SNAP_OK;
 }
 
-static enum snap_status read_data(const struct trn_fields *training, struct trn_config *config,
+static enum snap_status read_text(const struct trn_fields *data, struct trn_config *config,
                                   struct snap_error *err)
 {
-    static const char *const known[] = { "format", "shape", "classes", "mean", "std", NULL };
-    static const char *const formats[] = { "idx", NULL };
+    static const struct trn_decimal_range held_out = { 0, 1, false, true, "at least 0 and below 1",
+                                                       "0.1" };
+    struct trn_text *text = &config->text;
+    TRY(read_size(data, "context", 1, MAX_EXTENT, -1, &text->context, err));
+    TRY(read_size(data, "stride", 1, MAX_EXTENT, (int64_t)text->context, &text->stride, err));
+    config->shape = (struct trn_image_shape){ text->context, 1, 1, TRN_TEXT_TOKENS };
+    return trn_fields_decimal(data, "held_out", &held_out, "0.1", &text->held_out, err);
+}
+
+static enum snap_status read_images(const struct trn_fields *data, struct trn_config *config,
+                                    struct snap_error *err)
+{
     static const struct trn_decimal_range mean = { -1e6, 1e6, false, false, "from -1e6 to 1e6",
                                                    "0.1307" };
     static const struct trn_decimal_range std = { 0, 1e6, true, false, "above 0 and at most 1e6",
                                                   "0.3081" };
-    struct trn_fields data;
     json_t *shape;
-    size_t format;
-    TRY(trn_fields_enter(training, "data", false, known, &data, err));
-    TRY(trn_fields_word(&data, "format", formats, "idx", &format, err));
-    TRY(trn_fields_array(&data, "shape", "[height, width, channels]", &shape, err));
+    TRY(trn_fields_array(data, "shape", "[height, width, channels]", &shape, err));
     size_t *const extents[] = { &config->shape.height, &config->shape.width,
                                 &config->shape.channels };
     for (size_t i = 0; i < 3; i++) {
         const json_t *extent = json_array_get(shape, i);
         if (json_array_size(shape) != 3 || !json_is_integer(extent) ||
             json_integer_value(extent) < 1 || json_integer_value(extent) > MAX_EXTENT)
-            return trn_fields_expected(&data, "shape", err,
+            return trn_fields_expected(data, "shape", err,
                                        "[height, width, channels], each an integer from 1 to %d",
                                        MAX_EXTENT);
         *extents[i] = (size_t)json_integer_value(extent);
     }
-    TRY(read_size(&data, "classes", 2, MAX_CLASSES, -1, &config->shape.classes, err));
-    TRY(trn_fields_decimal(&data, "mean", &mean, "0", &config->mean, err));
-    return trn_fields_decimal(&data, "std", &std, "1", &config->std, err);
+    TRY(read_size(data, "classes", 2, MAX_CLASSES, -1, &config->shape.classes, err));
+    TRY(trn_fields_decimal(data, "mean", &mean, "0", &config->mean, err));
+    return trn_fields_decimal(data, "std", &std, "1", &config->std, err);
+}
+
+static enum snap_status read_data(const struct trn_fields *training, struct trn_config *config,
+                                  struct snap_error *err)
+{
+    static const char *const any[] = { "format", "shape",   "classes", "mean",
+                                       "std",    "context", "stride",  "held_out", NULL };
+    static const char *const images[] = { "format", "shape", "classes", "mean", "std", NULL };
+    static const char *const text[] = { "format", "context", "stride", "held_out", NULL };
+    static const char *const formats[] = { "idx", "text", NULL };
+    struct trn_fields data;
+    size_t format;
+    TRY(trn_fields_enter(training, "data", false, any, &data, err));
+    TRY(trn_fields_word(&data, "format", formats, "idx", &format, err));
+    config->is_text = format == 1;
+    TRY(trn_fields_known(&data, config->is_text ? text : images, err));
+    return config->is_text ? read_text(&data, config, err) : read_images(&data, config, err);
 }
 
 static enum snap_status read_augment(const struct trn_fields *training, struct trn_config *config,
@@ -121,6 +144,12 @@ static enum snap_status read_augment(const struct trn_fields *training, struct t
     static const struct trn_decimal_range noise = { 0, 1e6, false, false, "from 0 to 1e6", "0.1" };
     struct trn_fields augment;
     size_t shift;
+    if (config->is_text) {
+        if (json_object_get(training->object, "augment") == NULL)
+            return SNAP_OK;
+        return trn_fields_expected(training, "augment", err,
+                                   "no such key: text is not augmented");
+    }
     TRY(trn_fields_enter(training, "augment", true, known, &augment, err));
     TRY(read_size(&augment, "shift", 0, MAX_SHIFT, 0, &shift, err));
     config->augment.shift = (unsigned)shift;

@@ -16,6 +16,7 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
+#include "data/text_data.h"
 #include "layers/model.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
@@ -26,6 +27,7 @@ enum trn_role_index {
     TRN_TRAIN_LABELS,
     TRN_TEST_IMAGES,
     TRN_TEST_LABELS,
+    TRN_TEXT_FILE,
     TRN_ROLES
 };
 extern const char *const trn_role_names[TRN_ROLES + 1]; /* ends with NULL */
@@ -37,8 +39,10 @@ struct trn_config {
 
     /* training */
     uint64_t seed_python, seed_numpy, seed_host, seed_device;
-    struct trn_image_shape shape;
-    double mean, std; /* of pixels / 255 */
+    bool is_text;                 /* else images */
+    struct trn_image_shape shape; /* of a text: context x 1 x 1, 256 classes */
+    struct trn_text text;
+    double mean, std; /* images: of pixels / 255 */
     struct trn_augment augment;
     struct trn_layer_spec *layers; /* owned */
     size_t layer_count;

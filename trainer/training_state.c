@@ -49,6 +49,9 @@ static enum snap_status add_data_files(struct snap_run *run, const struct trn_da
 {
     const struct trn_dataset *train = &data->train;
     const struct trn_dataset *test = &data->test;
+    if (data->is_text)
+        return snap_run_add_data_file(run, trn_role_names[TRN_TEXT_FILE], train->images_sha256,
+                                      train->images_file_size, err);
     TRY(snap_run_add_data_file(run, trn_role_names[TRN_TRAIN_IMAGES], train->images_sha256,
                                train->images_file_size, err));
     TRY(snap_run_add_data_file(run, trn_role_names[TRN_TRAIN_LABELS], train->labels_sha256,

@@ -10,6 +10,7 @@ from . import errors
 from ._assembly import place
 from ._dtypes import loaded
 from ._operations import Operation, Trace, first_nonfinite, is_finite, recorder, tensors_of
+from .state.module_state import plain_attributes
 
 if TYPE_CHECKING:
     from .run import Run
@@ -36,13 +37,15 @@ def _parameters(models: Mapping[str, Any]) -> List[Tuple[str, Any]]:
 
 
 class _Before:
-    """What the forward and backward pass change, as it was: streams, buffers, which gradients were
-    there."""
+    """What the forward and backward pass change, as it was: streams, buffers, numbers and flags in
+    attributes of modules, which gradients were there."""
 
     def __init__(self, run: "Run") -> None:
         self.streams = [(stream, stream.get()) for stream in run.streams.values()]
         self.buffers = [(buffer, buffer.detach().clone()) for model in run.models.values()
                         if hasattr(model, "buffers") for buffer in model.buffers()]
+        self.attributes = [(part, plain_attributes(part)) for model in run.models.values()
+                           if hasattr(model, "modules") for part in model.modules()]
         self.had_gradient = [(parameter, parameter.grad is not None)
                              for _, parameter in _parameters(run.models)]
 
@@ -50,6 +53,10 @@ class _Before:
         torch = loaded("torch")
         for stream, state in self.streams:
             stream.set(state)
+        for part, attributes in self.attributes:
+            for name in plain_attributes(part).keys() - attributes.keys():
+                delattr(part, name)
+            vars(part).update(attributes)
         with torch.no_grad():
             for buffer, value in self.buffers:
                 buffer.copy_(value)

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from . import errors
 from ._dtypes import loaded
 from ._line import Line
+from .loader.plain_loader import PlainLoader
 from .receipt import Receipt
 from .state.component import Component, Plan
 from .state.planner import MISSING, Planner
@@ -60,7 +61,8 @@ class LoaderState(_Verbatim):
         plan = super().plan_in(archived, storages)
         if self.strict:
             reasons = [*self._tracker.compare(archived), *self._tracker.exactness()[1]]
-            plan.problems += [f"loader: {reason}" for reason in reasons]
+            plan.problems += [f'loader: {reason} (require="streams" goes on all the same)'
+                              for reason in reasons]
         return plan
 
 
@@ -91,17 +93,19 @@ class Loading:
 
     epoch = 0
     samples = 0
-    last_ids: Optional[Sequence[int]] = None
+    last_ids: Optional[List[int]] = None
 
     @staticmethod
     def of(loader: Any) -> "Loading":
         """For what a user gives as a loader; None: none."""
         if loader is None:
             return Loading()
+        if hasattr(loader, "iterate"):  # a TrackedLoader
+            return Tracked(loader)
         torch = loaded("torch")
         if torch is not None and isinstance(loader, torch.utils.data.DataLoader):
             from .loader import TrackedLoader
-            return Tracked(TrackedLoader(loader, _set_epoch(loader)))
+            return Tracked(TrackedLoader(loader, set_epoch_of(loader)))
         return Tracked(PlainLoader(loader))
 
     @staticmethod
@@ -150,7 +154,7 @@ class Loading:
         return make_stream(name, generator)
 
 
-def _set_epoch(loader: Any) -> Any:
+def set_epoch_of(loader: Any) -> Any:
     """What a sampler for several processes is to be told of each epoch; None: nothing."""
     for part in (loader.sampler, loader.batch_sampler):
         told = getattr(part, "set_epoch", None)
@@ -176,7 +180,7 @@ class Tracked(Loading):
         return int(self._tracker.samples)
 
     @property
-    def last_ids(self) -> Optional[Sequence[int]]:  # type: ignore[override]
+    def last_ids(self) -> Optional[List[int]]:  # type: ignore[override]
         return self._tracker.last_ids
 
     def insist(self) -> None:
@@ -219,76 +223,3 @@ class Tracked(Loading):
                 self._iterator = None
                 if epochs is None and self._tracker.batches == 0:
                     raise  # an epoch without a batch would go on for ever
-
-
-class PlainLoader:
-    """An iterable that is no DataLoader: gone through once an epoch. One with state_dict() keeps
-    its own place; one with an index is entered in the middle; of another the batches consumed are
-    made again and dropped."""
-
-    def __init__(self, loader: Any) -> None:
-        if not hasattr(loader, "__iter__") or hasattr(loader, "__next__"):
-            raise errors.InvalidError(
-                f"loader: a {type(loader).__name__} can be gone through once, and not from its "
-                f"middle: give a DataLoader, a list, or an object whose __iter__ begins anew")
-        self._loader = loader
-        self.epoch = self.batches = 0
-        self._skip = 0
-
-    samples = property(lambda self: self.batches)
-    last_ids = None
-
-    @property
-    def _keeps_place(self) -> bool:
-        return hasattr(self._loader, "state_dict") and hasattr(self._loader, "load_state_dict")
-
-    @property
-    def _is_sequence(self) -> bool:
-        return hasattr(self._loader, "__getitem__") and hasattr(self._loader, "__len__")
-
-    def exactness(self) -> Any:
-        if self._keeps_place or self._is_sequence:
-            return "exact", []
-        return "streams", ["it has neither state_dict() nor an index: batches were made again, and "
-                           "what that drew is put back, but what it changed is not"]
-
-    def compare(self, state: Mapping[str, Any]) -> List[str]:
-        if state["type"] != type(self._loader).__name__:
-            return [f"it is a {type(self._loader).__name__}, and was a {state['type']}"]
-        return []
-
-    def dataset_generators(self) -> Dict[str, Any]:
-        return {}
-
-    def searched(self) -> Dict[str, Any]:
-        return {"loader": self._loader}
-
-    def state(self) -> Dict[str, Any]:
-        own = self._loader.state_dict() if self._keeps_place else None
-        return {"type": type(self._loader).__name__, "epoch": self.epoch, "batches": self.batches,
-                "own": own}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self.epoch, self.batches = state["epoch"], state["batches"]
-        self._skip = self.batches
-        if self._keeps_place:
-            self._loader.load_state_dict(state["own"])
-            self._skip = 0
-
-    def start(self) -> None:
-        pass
-
-    def iterate(self) -> Iterator[Any]:
-        skip, self._skip = self._skip, 0
-        if self._is_sequence and not self._keeps_place:
-            source: Iterator[Any] = (self._loader[index]
-                                     for index in range(skip, len(self._loader)))
-        else:
-            source = iter(self._loader)
-            for _ in range(skip):
-                next(source, None)
-        for batch in source:
-            self.batches += 1
-            yield batch
-        self.epoch += 1
-        self.batches = 0

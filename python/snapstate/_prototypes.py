@@ -150,6 +150,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_request": (NOTHING, HANDLE, ENUM),
     "snap_run_wanted": (ENUM, HANDLE),
     "snap_run_capture": (STATUS, HANDLE, c_uint64, DATA, OUT, ERROR),
+    "snap_run_ended": (c_bool, HANDLE, HANDLE),
     "snap_run_wait": (STATUS, HANDLE, HANDLE, DATA, ERROR),
     "snap_run_save_as": (STATUS, HANDLE, TEXT, DATA, ERROR),
     "snap_run_capsule": (STATUS, HANDLE, _p(snap_failure), DATA, c_size_t, ERROR),

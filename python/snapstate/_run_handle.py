@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 import os
@@ -41,9 +42,27 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
+@atexit.register
+def _at_exit() -> None:
+    """A save may be under way in a run that nobody closed."""
+    for handle in list(_open_runs):
+        handle.close()
+
+
 def json_text(value: object) -> bytes:
     """JSON for the library, which makes it canonical."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def make_folder(path: str, what: str) -> None:
+    """A folder, and those that it lies in. EnvironmentFailure, which begins with `what`."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as problem:
+        cause = "there is a file of that name" if isinstance(problem, FileExistsError) else \
+            problem.strerror
+        raise errors.EnvironmentFailure(f"{what}: {cause}",
+                                        os_error=problem.errno or 0) from None
 
 
 def _hash_buffer() -> Any:
@@ -87,13 +106,11 @@ class RunHandle:
                  training: Optional[Mapping[str, object]] = None,
                  config: Optional[Mapping[str, object]] = None, state_every: int = 0,
                  every: int = 0, read_back: bool = True, first_step: int = 0) -> None:
+        if dir == "":
+            raise errors.InvalidError("run: the name of its folder is empty")
         if dir is not None and not must_exist:
-            try:
-                os.makedirs(os.path.dirname(os.path.abspath(dir)), exist_ok=True)
-            except OSError as problem:
-                raise errors.EnvironmentFailure(
-                    f"{dir}: make the folder that it lies in: {problem.strerror}",
-                    os_error=problem.errno or 0) from None
+            make_folder(os.path.dirname(os.path.abspath(dir)), f"{dir}: make the folder that it "
+                                                               f"lies in")
         options = snap_run_options(
             dir=None if dir is None else path_bytes(dir),
             archive=None if archive is None else path_bytes(archive),
@@ -102,6 +119,8 @@ class RunHandle:
             training=None if training is None else json_text(training),
             config=None if config is None else json_text(config), state_every=state_every,
             every=every, no_read_back=not read_back, first_step=first_step)
+        self.dir = dir
+        self.profile = profile
         self._run: Optional[ctypes.c_void_p] = None
         self._kept: Dict[str, object] = {}
         self._streams: List[Any] = []
@@ -109,12 +128,15 @@ class RunHandle:
         call("snap_run_open", ctypes.byref(options), ctypes.byref(handle))
         self._run = handle
         _open_runs.add(self)
-        self.dir = dir
-        self.profile = profile
 
     @property
-    def pointer(self) -> Optional[ctypes.c_void_p]:
-        """For calls of the library that are not here."""
+    def pointer(self) -> ctypes.c_void_p:
+        """For calls of the library. InvalidError when the run is closed, or was when this process
+        was forked."""
+        if self._run is None:
+            raise errors.InvalidError(
+                f"{self.dir or 'run in memory'}: the run is not open in this process: it was "
+                f"closed, or belongs to the process that this one was forked from")
         return self._run
 
     # ---- the inventory ----
@@ -125,39 +147,39 @@ class RunHandle:
         for place, memory in zip(array, memories):
             place.data = memory.pointer
             place.changes_in_forward = memory.changes_in_forward
-        call("snap_run_set_tree", self._run, utf8(root), json_text(node), array, len(memories))
+        call("snap_run_set_tree", self.pointer, utf8(root), json_text(node), array, len(memories))
         self._kept[root] = (array, list(memories))
 
     def drop_tree(self, root: str) -> None:
-        call("snap_run_drop_tree", self._run, utf8(root))
+        call("snap_run_drop_tree", self.pointer, utf8(root))
         self._kept.pop(root, None)
 
     def add_stream(self, stream: Any) -> None:
         """A snapstate.Stream."""
-        call("snap_run_add_stream", self._run, utf8(stream.name), utf8(stream.kind),
+        call("snap_run_add_stream", self.pointer, utf8(stream.name), utf8(stream.kind),
              ctypes.byref(stream.ops), stream.arg)
         self._streams.append(stream)
 
     def add_not_captured(self, name: str, reason: str) -> None:
-        call("snap_run_add_not_captured", self._run, utf8(name), utf8(reason))
+        call("snap_run_add_not_captured", self.pointer, utf8(name), utf8(reason))
 
     def add_value(self, name: str, data: bytes, in_state: bool) -> None:
         """extra/`name`: bytes as they are now; a restore does not write them back."""
         memory = ctypes.create_string_buffer(data, max(len(data), 1))
-        call("snap_run_add_value", self._run, utf8(name), in_state, memory, len(data))
+        call("snap_run_add_value", self.pointer, utf8(name), in_state, memory, len(data))
         self._kept["extra/" + name] = memory
 
     def add_data_file(self, role: str, path: str) -> None:
         digest, size = Digest(), ctypes.c_uint64()
         call("snap_file_digest", path_bytes(path), digest, ctypes.byref(size))
-        call("snap_run_add_data_file", self._run, utf8(role), digest, size)
+        call("snap_run_add_data_file", self.pointer, utf8(role), digest, size)
 
     # ---- restoring ----
 
     def source(self) -> Optional[str]:
         """The path of the archive that a restore would take; None: a fresh run."""
         path = ctypes.create_string_buffer(PATH_BYTES)
-        status, error = attempt("snap_run_source", self._run, path, len(path))
+        status, error = attempt("snap_run_source", self.pointer, path, len(path))
         if status == Status.NOT_FOUND:
             return None
         check(status, error)
@@ -167,7 +189,8 @@ class RunHandle:
         """None: there is nothing to restore, a fresh run. AbsentError has the receipt of what could
         be reached as `.receipt`."""
         handle = ctypes.c_void_p()
-        status, error = attempt("snap_run_restore", self._run, require, None, ctypes.byref(handle))
+        status, error = attempt("snap_run_restore", self.pointer, require, None,
+                                ctypes.byref(handle))
         if status == Status.NOT_FOUND:
             return None
         receipt = Receipt(handle) if handle else None
@@ -193,40 +216,40 @@ class RunHandle:
 
     def expect(self, ledger: ctypes.c_void_p) -> None:
         """Lines of a ledger (snap_ledger_open) that must come again. It is borrowed until close."""
-        call("snap_run_expect", self._run, ledger)
+        call("snap_run_expect", self.pointer, ledger)
 
     @property
     def steps_done(self) -> int:
-        return int(library().snap_run_steps_done(self._run))
+        return int(library().snap_run_steps_done(self.pointer))
 
     @property
     def expected_last(self) -> int:
-        return int(library().snap_run_expected_last(self._run))
+        return int(library().snap_run_expected_last(self.pointer))
 
     # ---- steps ----
 
     def set_position(self, epoch: int, samples: int) -> None:
         position = snap_position(epoch=epoch, position=samples)
-        call("snap_run_set_position", self._run, ctypes.byref(position))
+        call("snap_run_set_position", self.pointer, ctypes.byref(position))
 
     def position(self) -> Tuple[int, int]:
         """Epoch, and samples of it that were consumed."""
         position = snap_position()
-        call("snap_run_position", self._run, ctypes.byref(position))
+        call("snap_run_position", self.pointer, ctypes.byref(position))
         return int(position.epoch), int(position.position)
 
     def begin_step(self) -> None:
-        status, error = attempt("snap_run_begin_step", self._run)
+        status, error = attempt("snap_run_begin_step", self.pointer)
         if status:
             raise self._chained(error_of(status, error))
         self._check_streams()
 
     def cancel_step(self) -> None:
         """begin_step() was called, and there is no step to make: the data ended."""
-        call("snap_run_cancel_step", self._run)
+        call("snap_run_cancel_step", self.pointer)
 
     def before_update(self) -> None:
-        call("snap_run_before_update", self._run, None)
+        call("snap_run_before_update", self.pointer, None)
 
     def step(self, step: int, epoch: int, *, samples: Optional[bytes] = None,
              batch: Optional[bytes] = None, host: Scalars = {}, floats: Scalars = {},
@@ -249,14 +272,14 @@ class RunHandle:
                 place.name = utf8(name)
                 place.sha256 = Digest(*digest)
             record.tensor_digests, record.tensor_digest_count = array, len(tensors)
-        status, error = attempt("snap_run_step", self._run, ctypes.byref(record))
+        status, error = attempt("snap_run_step", self.pointer, ctypes.byref(record))
         if status:
             raise self._chained(error_of(status, error))
         self._check_streams()
 
     def difference(self) -> Optional[Dict[str, object]]:
         """What differed first when step() last raised DiffersError."""
-        found = library().snap_run_difference(self._run)
+        found = library().snap_run_difference(self.pointer)
         if not found:
             return None
         difference = found.contents
@@ -267,23 +290,37 @@ class RunHandle:
     # ---- saving ----
 
     def request(self, wanted: Wanted) -> None:
-        library().snap_run_request(self._run, wanted)
+        """From a signal handler. Nothing is done where the run is not open: in a child."""
+        if self._run is not None:
+            library().snap_run_request(self._run, wanted)
 
     def wanted(self) -> Wanted:
-        return Wanted(library().snap_run_wanted(self._run))
+        return Wanted(library().snap_run_wanted(self.pointer))
 
     def capture(self, step: int) -> str:
         """Save; the snapshot hash, when it is durable."""
         ticket, hash_text = ctypes.c_void_p(), _hash_buffer()
-        status, error = attempt("snap_run_capture", self._run, step, None, ctypes.byref(ticket))
+        self._capture(step, ctypes.byref(ticket))
+        call("snap_run_wait", self.pointer, ticket, hash_text)
+        return hash_text.value.decode()
+
+    def capture_behind(self, step: int) -> None:
+        """Copy the state, and save it while the training goes on. A failure comes with the next
+        step, save or close."""
+        self._capture(step, None)
+
+    def wait(self) -> None:
+        """For a save under way."""
+        call("snap_run_wait", self.pointer, None, None)
+
+    def _capture(self, step: int, ticket: Any) -> None:
+        status, error = attempt("snap_run_capture", self.pointer, step, None, ticket)
         if status:
             raise self._chained(error_of(status, error))
-        call("snap_run_wait", self._run, ticket, hash_text)
-        return hash_text.value.decode()
 
     def save_as(self, path: str) -> str:
         hash_text = _hash_buffer()
-        status, error = attempt("snap_run_save_as", self._run, path_bytes(path), hash_text)
+        status, error = attempt("snap_run_save_as", self.pointer, path_bytes(path), hash_text)
         if status:
             raise self._chained(error_of(status, error))
         return hash_text.value.decode()
@@ -300,23 +337,23 @@ class RunHandle:
                                element=element, attachments=array,
                                attachment_count=len(attachments))
         path = ctypes.create_string_buffer(PATH_BYTES)
-        call("snap_run_capsule", self._run, ctypes.byref(failure), path, len(path))
+        call("snap_run_capsule", self.pointer, ctypes.byref(failure), path, len(path))
         return path.value.decode("utf-8", "surrogateescape")
 
     # ---- looking ----
 
     def run_hash(self) -> str:
         hash_text = _hash_buffer()
-        call("snap_run_hash", self._run, hash_text, None)
+        call("snap_run_hash", self.pointer, hash_text, None)
         return hash_text.value.decode()
 
     def state_hash(self) -> str:
         hash_text = _hash_buffer()
-        call("snap_run_state_hash", self._run, hash_text)
+        call("snap_run_state_hash", self.pointer, hash_text)
         return hash_text.value.decode()
 
     def event(self, event: str, fields: Mapping[str, object]) -> None:
-        call("snap_run_event", self._run, utf8(event), json_text(fields))
+        call("snap_run_event", self.pointer, utf8(event), json_text(fields))
 
     def close(self) -> None:
         """Release the lock. The failure of a save that nobody waited for comes here."""

@@ -12,11 +12,13 @@ import os
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import errors
+from ._arguments import count_of, json_of
 from ._hooks import around_step
 from ._line import scalar_bits
 from ._operations import tensors_of
 from ._run_handle import RunHandle, tensor_digest
 from .errors import CaptureError
+from .state.collection import named
 from .generators import Stream, streams as all_streams
 from .tensors import describe, stage
 
@@ -38,6 +40,7 @@ class Watch:
         self._digests: List[Tuple[str, str, bytes]] = []
         self._weights_taken = self._gradients_taken = False
         self._remove: List[Remove] = []
+        self._closed = False
         for stream in streams.values():
             handle.add_stream(stream)
         for model_name, model in self._models.items():
@@ -67,12 +70,13 @@ class Watch:
         return (self._steps + 1) % self._every == 0
 
     def _add(self, role: str, name: str, tensor: Any) -> None:
-        try:
-            memory = describe(tensor.detach())
-        except CaptureError as problem:
-            raise CaptureError(f"watch: {role} {name}: {problem}") from None
-        assert memory is not None  # it is a tensor
-        self._digests.append((role, name, tensor_digest(stage([memory]).memories[0])))
+        for part, plain in _plain_parts(tensor.detach()):
+            try:
+                memory = describe(plain)
+            except CaptureError as problem:
+                raise CaptureError(f"watch: {role} {name}: {problem}") from None
+            assert memory is not None  # it is a tensor
+            self._digests.append((role, name + part, tensor_digest(stage([memory]).memories[0])))
 
     def _before_forward(self) -> None:
         if self._weights_taken or not self._due():
@@ -117,14 +121,24 @@ class Watch:
         """Take the hooks away and close the ledger."""
         while self._remove:
             self._remove.pop()()
-        self._handle.cancel_step()
-        self._handle.close()
+        if not self._closed:
+            self._closed = True
+            self._handle.cancel_step()
+            self._handle.close()
 
     def __enter__(self) -> "Watch":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _plain_parts(tensor: Any) -> List[Tuple[str, Any]]:
+    """Views of memory that hold what a tensor holds, with an addition to its name: of a sparse one
+    the indices and the values, of a conjugate or negative view its elements."""
+    if tensor.is_sparse:
+        return [(".indices", tensor._indices()), (".values", tensor._values())]
+    return [("", tensor.resolve_conj().resolve_neg())]
 
 
 def watch(model: Any, *, every: int = 1, dir: "Union[str, os.PathLike[str]]",
@@ -137,11 +151,14 @@ def watch(model: Any, *, every: int = 1, dir: "Union[str, os.PathLike[str]]",
     training   what the ledger's first line is to say of the run, as JSON without reals
 
     InvalidError when the folder holds a run already, or `every` is below 1."""
-    if every < 1:
-        raise errors.InvalidError(f"watch: every {every}: it is 1 or more")
-    models = dict(model) if isinstance(model, Mapping) else {"model": model}
+    every = count_of("watch: every", every, least=1)
+    models = named("model", model)
+    for name, one in models.items():
+        if not hasattr(one, "named_modules"):
+            raise errors.InvalidError(f"watch: {name}: a {type(one).__name__} is no module of "
+                                      f"torch")
     handle = RunHandle(dir=os.fspath(dir), must_be_new=True, profile="none",
-                       training={"watch": {"every": every}, "user": dict(training or {})})
+                       training={"watch": {"every": every}, "user": json_of("training", training)})
     made = Watch(models, handle, every, all_streams())
     if optimizer is not None:
         made.add_optimizer(optimizer)

@@ -15,7 +15,8 @@ import os
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Union
 
 from . import errors
-from ._assembly import Assembly
+from ._arguments import count_of, dict_of, json_of
+from ._assembly import Assembly, required_tier
 from ._dtypes import loaded
 from ._guard import Guard, save_capsule
 from ._hooks import UpdateCounter
@@ -49,24 +50,13 @@ class Stopped(SystemExit):
         return f"stopped by a signal after step {self.step}, saved as {self.snapshot_hash}"
 
 
-def named(what: str, value: Any) -> Dict[str, Any]:
-    """One object under its kind's name, a list under indices, a dict under its keys."""
-    if value is None:
-        return {}
-    if isinstance(value, Mapping):
-        return {str(key): item for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return {str(index): item for index, item in enumerate(value)}
-    return {what: value}
-
-
 class Run:
     """A run folder and the objects that train in it.
 
     dir          the folder, made when it is not there; one process at a time
     model, optimizer, scheduler, scaler, ema
                  the objects: one, a list, or a dict by name. Anything with state_dict() will do
-    loader       a torch DataLoader, or any iterable that can be gone through again
+    loader       a torch DataLoader, a TrackedLoader, or any iterable that can be gone through again
     values       a dict of plain values, tensors and arrays that decide the next step; changed in
                  place by a restore
     streams      more generators by name (random.Random, numpy Generator, torch.Generator); those
@@ -100,10 +90,13 @@ class Run:
                  read_back: bool = True) -> None:
         if nonfinite not in ("stop", "record"):
             raise errors.InvalidError(f'nonfinite {nonfinite!r}: it is "stop" or "record"')
+        every, state_every = count_of("every", every), count_of("state_every", state_every)
+        user = json_of("training", training)
+        required_tier(require, "none")  # one that there is not is told now
         self._import_numpy()
-        self.models = named("model", model)
+        self.models = collection.named("model", model)
         self.cautions: List[Violation] = []  # what may break the profile; also in events.jsonl
-        self.optimizers = named("optimizer", optimizer)
+        self.optimizers = collection.named("optimizer", optimizer)
         self.profile = self._choose_profile(profile)
         self._require = require
         self._nonfinite = nonfinite
@@ -113,10 +106,11 @@ class Run:
         self._objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
                          "scaler": scaler, "ema": ema, "values": values}
         self._gradients = gradients
-        self._given_streams = dict(streams or {})
-        self._data = dict(data or {})
+        self._given_streams = dict_of("streams", streams, "generators")
+        self._data = dict_of("data", data, "paths")
         self.receipt: Optional[Receipt] = None
         self._restored = self._in_step = False
+        self._called = True  # step(), since steps() gave a number
         self._steps = 0
         self._captured_step: Optional[int] = None
         self._stopped_with: Optional[str] = None  # a snapshot that answered a request to stop
@@ -124,13 +118,13 @@ class Run:
         self._handle = RunHandle(
             profile=self.profile, binding=self._binding(), state_every=state_every, every=every,
             training={"batch_bytes": batch_bytes, "state_every": state_every,
-                      "user": dict(training or {})},
+                      "user": user},
             read_back=read_back, **self._where(os.fspath(dir), archive))
         self._counter = UpdateCounter()
         self._counter.before_update = self._before_update
         for one in self.optimizers.values():
             self._counter.watch(one)
-        for one in named("scaler", scaler).values():
+        for one in collection.named("scaler", scaler).values():
             self._counter.watch_scaler(one)
         self._signals = Signals(self._request)
         self._assembly: Assembly  # made by restore(), which comes before each use
@@ -226,8 +220,16 @@ class Run:
         return self._loop(lambda: self._loading.next_batch(epochs), steps)
 
     def steps(self, count: Optional[int] = None) -> Iterator[int]:
-        """For loops without a loader: the number of each step, up to `count`."""
-        return self._loop(lambda: self._steps + 1, count)
+        """For loops without a loader: the number of each step, up to `count`. InvalidError when the
+        body of the loop did not call step(): it would be given the same number for ever."""
+        return self._loop(self._next_step, count)
+
+    def _next_step(self) -> int:
+        if not self._called:
+            raise errors.InvalidError(f"step {self._steps + 1}: step() was not called in the body "
+                                      f"of the loop: call it there each time")
+        self._called = False
+        return self._steps + 1
 
     def _loop(self, take: Callable[[], Any], steps: Optional[int]) -> Iterator[Any]:
         self.restore()
@@ -287,7 +289,9 @@ class Run:
         recorded one step late, without waiting for it. DiffersError: the line is not the one that
         this step made before. NonfiniteError: the loss is NaN or infinite; no line is written."""
         if not self._in_step:
-            raise errors.InvalidError("step: record: begin() was not called; batches() does it")
+            raise errors.InvalidError("step: record: none is under way: call it once for each "
+                                      "batch that batches() gave, or behind begin()")
+        self._called = True
         self._line.add_loss({**({} if loss is None else {"loss": loss}), **scalars})
         if self.optimizers and not self._counter.updates and not self._counter.skipped:
             return False
@@ -343,8 +347,13 @@ class Run:
             raise Stopped(self._steps, self._stopped_with)
 
     def _save_due(self) -> None:
-        """A save is asked for."""
-        self.save()
+        """A save is asked for. It is made while the training goes on, unless that is to stop."""
+        if self._handle.wanted() == Wanted.SAVE_AND_STOP:
+            self.save()
+        else:
+            self._assembly.set_trees(self._handle)
+            self._handle.capture_behind(self._steps)
+            self._captured_step = self._steps
 
     def save(self) -> str:
         """A snapshot of the state after the last step, now; the snapshot hash, when it is
@@ -361,10 +370,16 @@ class Run:
             self._stopped_with = snapshot_hash
         return snapshot_hash
 
+    def wait(self) -> None:
+        """Until the snapshot under way, if there is one, is durable. An error of it comes here."""
+        self._handle.wait()
+
     def finish(self) -> None:
-        """The last snapshot, unless there is one of this step."""
-        if self._replay is None and self._captured_step != self._steps and self._steps > 0:
-            self.save()
+        """The last snapshot, unless there is one of this step; it is durable after."""
+        if self._replay is None and self._steps > 0:
+            self.wait()
+            if self._captured_step != self._steps:
+                self.save()
 
     def capsule(self, train: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap the function that makes a step (forward, backward, update): when its result or a

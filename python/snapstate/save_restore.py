@@ -11,6 +11,7 @@ import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import errors
+from ._arguments import bytes_of, count_of, dict_of, json_of
 from ._assembly import Assembly
 from ._dtypes import loaded
 from ._loading import RUN_ROOT, Ignored, Loading
@@ -28,7 +29,7 @@ def _assembly(objects: Mapping[str, Any], generators: Optional[Mapping[str, Any]
               gradients: str, loading: Loading) -> Assembly:
     parts = [*collection.collect(gradients=gradients, **objects), *loading.components()]
     found: Dict[str, Stream] = dict(all_streams())
-    for name, generator in (generators or {}).items():
+    for name, generator in dict_of("streams", generators, "generators").items():
         found[name] = loading.stream(name, generator)
     known = [*loading.known(), *(stream.generator for stream in found.values())]
     gaps: List[Tuple[str, str]] = [
@@ -43,8 +44,7 @@ def _binding(profile: str, model: Any) -> Dict[str, Any]:
     """What the profile depends on; UnsupportedError when something breaks it."""
     if profile != PROFILE:
         return {}
-    models = model if isinstance(model, Mapping) else {} if model is None else {"model": model}
-    found = violations(dict(models))
+    found = violations(collection.named("model", model))
     if found:
         raise errors.UnsupportedError(f"profile {PROFILE}: is broken here: " +
                                       "; ".join(map(str, found)))
@@ -69,15 +69,18 @@ def save(path: Path, *, step: int = 0, model: Any = None, optimizer: Any = None,
 
     CaptureError names what has no safe form. What was seen and could not be captured is in the
     archive's coverage statement."""
+    attached = bytes_of("extra", extra)
     loading = Loading.of_tracker(loader)
-    handle = RunHandle(profile=profile, binding=_binding(profile, model), first_step=step,
-                       training=training, read_back=read_back)
+    handle = RunHandle(profile=profile, binding=_binding(profile, model),
+                       first_step=count_of("step", step),
+                       training=None if training is None else json_of("training", training),
+                       read_back=read_back)
     try:
         objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
                    "scaler": scaler, "ema": ema, "values": values}
         assembly = _assembly(objects, streams, "values" if gradients else "presence", loading)
         assembly.register(handle)
-        for name, data in (extra or {}).items():
+        for name, data in attached.items():
             handle.add_value(name, data, in_state=False)
         handle.set_position(loading.epoch, loading.samples)
         return handle.save_as(os.fspath(path))

@@ -22,7 +22,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Union
 from . import errors
 from ._assembly import first_difference
 from ._library import call, path_bytes
-from ._run_handle import Digest, tensor_digest
+from ._run_handle import Digest, make_folder, tensor_digest
 from ._structs import Wanted
 from .archive import Archive
 from .run import Run
@@ -107,8 +107,8 @@ class Sidecar(Run):
 
     def __init__(self, checkpoint_dir: Path, *,
                  write: Optional[Callable[[int], Iterable[Path]]] = None, **options: Any) -> None:
-        self.checkpoint_dir = os.fspath(checkpoint_dir)
-        os.makedirs(self.checkpoint_dir, exist_ok=True)
+        self.checkpoint_dir = os.path.abspath(os.fspath(checkpoint_dir))
+        make_folder(self.checkpoint_dir, f"{self.checkpoint_dir}: make the checkpoint folder")
         self._write = write
         self._files = Files()
         super().__init__(os.path.join(self.checkpoint_dir, FOLDER), **options)
@@ -144,23 +144,35 @@ class Sidecar(Run):
         """A save is asked for, by `every` or by a signal."""
         return self._handle.wanted() != Wanted.NOTHING
 
-    def save(self, files: Optional[Iterable[Path]] = None) -> str:
-        """A snapshot beside these files, which must be whole; the snapshot hash, when it is
-        durable. Without `files` they are what `write` writes."""
+    def save(self, files: Union[Path, Iterable[Path], None] = None) -> str:
+        """A snapshot beside these files, or this one, which must be whole; the snapshot hash, when
+        it is durable. Without `files` they are what `write` writes."""
         if files is None:
             if self._write is None:
                 raise errors.InvalidError("sidecar: save: which files? give them, or `write`")
             files = self._write(self.steps_done)
         facts = {}
-        for file in files:
+        for file in self._listed(files):
             path = os.fspath(file)
             name = os.path.relpath(path, self.checkpoint_dir)
-            if name.startswith(os.pardir):
+            if name.split(os.sep)[0] == os.pardir:
                 raise errors.InvalidError(f"{path}: sidecar: save: it is not in "
                                           f"{self.checkpoint_dir}")
             facts[name] = file_facts(path)
         self._files.facts = facts
         return super().save()
+
+    @staticmethod
+    def _listed(files: Any) -> List[Path]:
+        """One path is a list of one."""
+        if isinstance(files, (str, os.PathLike)):
+            return [files]
+        try:
+            return list(files)
+        except TypeError:
+            raise errors.InvalidError(f"sidecar: save: a {type(files).__name__} is no list of "
+                                      f"files: `write` is to give back those that it "
+                                      f"wrote") from None
 
     def _save_due(self) -> None:
         if self._write is not None:

@@ -77,6 +77,13 @@ enum snap_status snap_buffer_appendf(struct snap_buffer *buffer, struct snap_err
     return SNAP_OK;
 }
 
+void snap_buffer_drop(struct snap_buffer *buffer, size_t size_bytes)
+{
+    buffer->size -= size_bytes;
+    if (buffer->size > 0)
+        memmove(buffer->data, buffer->data + size_bytes, buffer->size);
+}
+
 void snap_buffer_clear(struct snap_buffer *buffer)
 {
     buffer->size = 0;

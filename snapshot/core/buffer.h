@@ -28,6 +28,8 @@ enum snap_status snap_buffer_append_text(struct snap_buffer *buffer, const char 
 enum snap_status snap_buffer_appendf(struct snap_buffer *buffer, struct snap_error *err,
                                      const char *format, ...) SNAP_PRINTF(3, 4);
 
+/* Take the first `size_bytes` out of the content, which has no fewer. */
+void snap_buffer_drop(struct snap_buffer *buffer, size_t size_bytes);
 /* Forget the content, keep the memory. */
 void snap_buffer_clear(struct snap_buffer *buffer);
 /* Give the memory away, to be freed with free(); the buffer is empty after. NULL when nothing was

@@ -242,7 +242,7 @@ static enum snap_status take_known(struct file *file, const char **format, const
         return snap_foreign_take_npy(file->state, &file->input, file->name,
                                      file->request->name != NULL, file->request->as, layout, err);
     }
-    if (snap_safetensors_is(file->head, file->head_size, file->input.size)) {
+    if (snap_safetensors_is(file->head, file->head_size)) {
         *format = "safetensors";
         *layout = "state-dict";
         return snap_foreign_take_safetensors(file->state, &file->input, file->name, err);
@@ -315,8 +315,11 @@ enum snap_status snap_foreign_file_take(struct snap_foreign_state *state,
     enum snap_status status = snap_foreign_input_open(request->path, &file.input, err);
     if (status != SNAP_OK)
         return status;
+    if (file.input.size == 0)
+        status = snap_error_set(err, SNAP_CORRUPT, "%s: it is empty", request->path);
     file.head_size = file.input.size < HEAD_BYTES ? (size_t)file.input.size : HEAD_BYTES;
-    status = snap_foreign_input_read(&file.input, 0, file.head, file.head_size, err);
+    if (status == SNAP_OK)
+        status = snap_foreign_input_read(&file.input, 0, file.head, file.head_size, err);
     if (status == SNAP_OK)
         status = take_file(&file, format, layout, err);
     snap_foreign_input_close(&file.input);

@@ -23,6 +23,8 @@ enum snap_status snap_foreign_input_open(const char *path, struct snap_foreign_i
         return status;
     if (fstat(fd, &info) != 0)
         status = snap_error_set_os(err, SNAP_IO, errno, "%s: looking at it", path);
+    else if (S_ISDIR(info.st_mode))
+        status = snap_error_set(err, SNAP_IO, "%s: is a folder: name the files in it", path);
     else if (!S_ISREG(info.st_mode))
         status = snap_error_set(err, SNAP_IO, "%s: is not a regular file", path);
     if (status != SNAP_OK) {

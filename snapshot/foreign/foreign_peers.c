@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/limits.h"
 #include "format/member_name.h"
 #include "foreign/foreign_limits.h"
 #include "foreign/foreign_peers.h"
@@ -92,8 +93,22 @@ static bool root_is_there(const struct snap_foreign_source *source, const char *
     return false;
 }
 
+/* What a part is called: `wanted`; where another has that, behind the name that the caller gave the
+ * file, or `other`. */
+static const char *part_root(const struct snap_foreign_source *source, const char *wanted,
+                             const char *other, const char *file_name,
+                             char own[SNAP_MAX_ROOT_NAME_BYTES + 1])
+{
+    if (!root_is_there(source, wanted))
+        return wanted;
+    if (file_name == NULL)
+        return other;
+    int length = snprintf(own, SNAP_MAX_ROOT_NAME_BYTES + 1, "%s.%s", file_name, wanted);
+    return length <= SNAP_MAX_ROOT_NAME_BYTES ? own : other;
+}
+
 static enum snap_status take_parts(struct snap_foreign_source *source,
-                                   const struct snap_pickle_value *dict,
+                                   const struct snap_pickle_value *dict, const char *file_name,
                                    struct snap_foreign_taken *taken, struct snap_error *err)
 {
     enum snap_status status = SNAP_OK;
@@ -101,7 +116,8 @@ static enum snap_status take_parts(struct snap_foreign_source *source,
         const struct snap_pickle_value *part = snap_pickle_get(dict, parts[i].key);
         if (!is_part(part))
             continue;
-        const char *root = root_is_there(source, parts[i].root) ? parts[i].key : parts[i].root;
+        char own[SNAP_MAX_ROOT_NAME_BYTES + 1];
+        const char *root = part_root(source, parts[i].root, parts[i].key, file_name, own);
         status = snap_foreign_tree_add(source, root, part, NULL, err);
         snap_foreign_take_key(taken, parts[i].key);
     }
@@ -110,17 +126,20 @@ static enum snap_status take_parts(struct snap_foreign_source *source,
 
 /* The random states behind a key of a checkpoint. */
 static enum snap_status take_kept_rng(struct snap_foreign_source *source,
-                                      const struct snap_pickle_value *dict, const char **layout,
+                                      const struct snap_pickle_value *dict,
+                                      const char *file_name, const char **layout,
                                       struct snap_foreign_taken *taken, struct snap_error *err)
 {
+    /* Where a file before it has streams, its own stand behind the name that it was given. */
+    const char *prefix = file_name != NULL && source->streams_before > 0 ? file_name : "";
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < RNG_KEYS; i++) {
         const struct snap_pickle_value *kept = snap_pickle_get(dict, rng_keys[i]);
         struct snap_foreign_taken inner = SNAP_FOREIGN_TAKEN_INIT;
         if (snap_foreign_is_rng_list(kept, layout)) {
-            status = snap_foreign_take_rng_list(source, kept, err);
+            status = snap_foreign_take_rng_list(source, kept, prefix, err);
         } else if (snap_foreign_is_rng(kept, layout)) {
-            status = snap_foreign_take_rng(source, kept, "", &inner, err);
+            status = snap_foreign_take_rng(source, kept, prefix, &inner, err);
             if (status == SNAP_OK)
                 status = snap_foreign_tell_rest(source, kept, &inner, err);
         } else {
@@ -162,14 +181,14 @@ static bool has_rest(const struct snap_pickle_value *dict, const struct snap_for
 /* A dict of parts; what is in none of them is the root `name`. */
 static enum snap_status take_checkpoint(struct snap_foreign_source *source,
                                         const struct snap_pickle_value *dict, const char *name,
-                                        const char **layout, struct snap_foreign_taken *taken,
-                                        struct snap_error *err)
+                                        bool named, const char **layout,
+                                        struct snap_foreign_taken *taken, struct snap_error *err)
 {
     enum snap_status status = take_place(source, dict, err);
     if (status == SNAP_OK)
-        status = take_kept_rng(source, dict, layout, taken, err);
+        status = take_kept_rng(source, dict, named ? name : NULL, layout, taken, err);
     if (status == SNAP_OK)
-        status = take_parts(source, dict, taken, err);
+        status = take_parts(source, dict, named ? name : NULL, taken, err);
     if (status == SNAP_OK && has_rest(dict, taken))
         status = snap_foreign_tree_add(source, root_is_there(source, name) ? CHECKPOINT : name,
                                        dict, taken->keys, err);
@@ -186,18 +205,22 @@ static bool is_composer(const struct snap_pickle_value *value)
 
 static enum snap_status take_composer(struct snap_foreign_source *source,
                                       const struct snap_pickle_value *value, const char *name,
-                                      struct snap_error *err)
+                                      bool named, struct snap_error *err)
 {
     struct snap_foreign_taken taken = SNAP_FOREIGN_TAKEN_INIT;
     struct snap_foreign_taken outer = SNAP_FOREIGN_TAKEN_INIT;
+    char own[SNAP_MAX_ROOT_NAME_BYTES + 1];
     const char *ignored = NULL;
-    enum snap_status status = take_kept_rng(source, value, &ignored, &outer, err);
+    enum snap_status status =
+        take_kept_rng(source, value, named ? name : NULL, &ignored, &outer, err);
     snap_foreign_take_key(&outer, "state");
     if (status == SNAP_OK)
-        status =
-            take_checkpoint(source, snap_pickle_get(value, "state"), name, &ignored, &taken, err);
+        status = take_checkpoint(source, snap_pickle_get(value, "state"), name, named, &ignored,
+                                 &taken, err);
     if (status == SNAP_OK && has_rest(value, &outer))
-        status = snap_foreign_tree_add(source, "composer", value, outer.keys, err);
+        status = snap_foreign_tree_add(
+            source, part_root(source, COMPOSER, COMPOSER, named ? name : NULL, own), value,
+            outer.keys, err);
     return status;
 }
 
@@ -248,10 +271,10 @@ static enum snap_status take(struct snap_foreign_source *source,
         return take_stream(source, value, name, named, kind, err);
     }
     if (snap_foreign_is_rng_list(value, layout))
-        return snap_foreign_take_rng_list(source, value, err);
+        return snap_foreign_take_rng_list(source, value, named ? name : "", err);
     if (is_composer(value)) {
         *layout = COMPOSER;
-        return take_composer(source, value, name, err);
+        return take_composer(source, value, name, named, err);
     }
     if (snap_foreign_is_rng(value, layout)) {
         enum snap_status status =
@@ -260,14 +283,14 @@ static enum snap_status take(struct snap_foreign_source *source,
             return status;
         if (!has_parts(value))
             return snap_foreign_tell_rest(source, value, &taken, err);
-        return take_checkpoint(source, value, name, layout, &taken, err);
+        return take_checkpoint(source, value, name, named, layout, &taken, err);
     }
     if (snap_pickle_get(value, "pytorch-lightning_version") != NULL)
         *layout = SNAP_LAYOUT_LIGHTNING;
     if (is_state_dict(value))
         *layout = STATE_DICT;
     if (snap_pickle_is(value, SNAP_PICKLE_DICT) && has_parts(value))
-        return take_checkpoint(source, value, name, layout, &taken, err);
+        return take_checkpoint(source, value, name, named, layout, &taken, err);
     enum snap_status status = take_place(source, value, err);
     return status == SNAP_OK ? snap_foreign_tree_add(source, name, value, NULL, err) : status;
 }

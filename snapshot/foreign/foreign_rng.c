@@ -123,14 +123,19 @@ void snap_foreign_key_place(const struct snap_foreign_source *source, const char
 
 /* Each state of a list, or of a dict, or the one. */
 static enum snap_status take_devices(struct snap_foreign_source *source, const struct key *key,
-                                     const struct snap_pickle_value *value, struct snap_error *err)
+                                     const struct snap_pickle_value *value, const char *prefix,
+                                     struct snap_error *err)
 {
+    const char *dot = prefix[0] != '\0' ? "." : "";
     char place[300];
     char text[200];
+    char full[300];
     char name[SNAP_FOREIGN_STREAM_NAME_BYTES];
     enum snap_status status = SNAP_OK;
-    bool one = snap_foreign_is_tensor(value) || snap_pickle_is(value, SNAP_PICKLE_BYTES);
-    size_t count = one ? 1 : value->count;
+    bool many = snap_pickle_is(value, SNAP_PICKLE_LIST) ||
+                snap_pickle_is(value, SNAP_PICKLE_TUPLE) || snap_pickle_is(value, SNAP_PICKLE_DICT);
+    bool one = !many; /* None is what a library has where there is no device */
+    size_t count = one ? !snap_pickle_is(value, SNAP_PICKLE_NONE) : value->count;
     size_t step = value->type == SNAP_PICKLE_DICT && !one ? 2 : 1;
     for (size_t i = 0; status == SNAP_OK && i < count; i += step) {
         const struct snap_pickle_value *state = value;
@@ -143,7 +148,8 @@ static enum snap_status take_devices(struct snap_foreign_source *source, const s
             snprintf(text, sizeof text, "%s.%s", key->stream, own);
         }
         snap_foreign_key_place(source, text, place, sizeof place);
-        snap_foreign_stream_name(text, name);
+        snprintf(full, sizeof full, "%s%s%s", prefix, dot, text);
+        snap_foreign_stream_name(full, name);
         status = snap_foreign_streams_add(source, name, key->kind, state, place, err);
     }
     return status;
@@ -161,7 +167,7 @@ static enum snap_status take_state(struct snap_foreign_source *source, const str
     switch (key->form) {
     case DEVICES:
     case NAMED:
-        return take_devices(source, key, value, err);
+        return take_devices(source, key, value, prefix, err);
     case UNKNOWN:
         snprintf(reason, sizeof reason,
                  "the state of a generator of %s, for which no kind of stream is known",
@@ -229,7 +235,7 @@ bool snap_foreign_is_rng_list(const struct snap_pickle_value *value, const char 
 
 enum snap_status snap_foreign_take_rng_list(struct snap_foreign_source *source,
                                             const struct snap_pickle_value *list,
-                                            struct snap_error *err)
+                                            const char *prefix, struct snap_error *err)
 {
     enum snap_status status = SNAP_OK;
     int rank = source->rank;
@@ -241,7 +247,7 @@ enum snap_status snap_foreign_take_rng_list(struct snap_foreign_source *source,
         struct snap_foreign_taken taken = SNAP_FOREIGN_TAKEN_INIT;
         if (count > 1)
             source->rank = (int)i;
-        status = snap_foreign_take_rng(source, snap_pickle_item(list, i), "", &taken, err);
+        status = snap_foreign_take_rng(source, snap_pickle_item(list, i), prefix, &taken, err);
         if (status == SNAP_OK)
             status = snap_foreign_tell_rest(source, snap_pickle_item(list, i), &taken, err);
     }

@@ -49,7 +49,7 @@ enum snap_status snap_foreign_tell_rest(struct snap_foreign_source *source,
 /* Both, of each dict of a list. */
 enum snap_status snap_foreign_take_rng_list(struct snap_foreign_source *source,
                                             const struct snap_pickle_value *list,
-                                            struct snap_error *err);
+                                            const char *prefix, struct snap_error *err);
 /* "FILE: KEY", how states that were not taken are named. */
 void snap_foreign_key_place(const struct snap_foreign_source *source, const char *key, char *text,
                             size_t size);

@@ -20,7 +20,12 @@ enum snap_status snap_foreign_source_init(struct snap_foreign_source *source, co
                                           struct snap_foreign_state *state, struct snap_error *err)
 {
     *source = (struct snap_foreign_source) {
-        .name = name, .torch = torch, .state = state, .blocks = json_object(), .rank = -1
+        .name = name,
+        .torch = torch,
+        .state = state,
+        .blocks = json_object(),
+        .streams_before = state->stream_count,
+        .rank = -1
     };
     if (source->blocks == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", name);

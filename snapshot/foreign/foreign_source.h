@@ -22,6 +22,7 @@ struct snap_foreign_source {
     struct snap_foreign_state *state;
     json_t *blocks; /* what is in memory already: of a storage its key, of an array its place */
     size_t storages; /* of these, how many storages */
+    size_t streams_before; /* of files before this one, in the state */
     int rank;       /* whose streams are in it; -1: not known */
     bool must_be_stream; /* the caller says that it is one: a state that is refused is no gap */
 };

@@ -2,9 +2,9 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/array.h"
 #include "core/text.h"
@@ -35,6 +35,7 @@ void snap_foreign_state_release(struct snap_foreign_state *state)
     }
     for (size_t i = 0; i < state->block_count; i++)
         free(state->blocks[i]);
+    json_decref(state->stream_names);
     free(state->roots);
     free(state->streams);
     free(state->gaps);
@@ -76,6 +77,59 @@ enum snap_status snap_foreign_state_add_root(struct snap_foreign_state *state, c
     return status;
 }
 
+#define STREAM_KEY_BYTES (SNAP_MAX_WORD_BYTES + 16)
+
+/* Members may stand in a file system that does not tell capitals. */
+static void stream_key(const char *name, int rank, char key[STREAM_KEY_BYTES])
+{
+    snprintf(key, STREAM_KEY_BYTES, "%d/%s", rank, name);
+    for (char *at = key; *at != '\0'; at++)
+        if (*at >= 'A' && *at <= 'Z')
+            *at = (char)(*at - 'A' + 'a');
+}
+
+static bool has_stream(const struct snap_foreign_state *state, const char *name, int rank)
+{
+    char key[STREAM_KEY_BYTES];
+    stream_key(name, rank, key);
+    return json_object_get(state->stream_names, key) != NULL;
+}
+
+/* `next` is the number that another of this name is tried with. */
+static enum snap_status note_stream(struct snap_foreign_state *state, const char *name, int rank,
+                                    unsigned next, struct snap_error *err)
+{
+    char key[STREAM_KEY_BYTES];
+    stream_key(name, rank, key);
+    if (state->stream_names == NULL)
+        state->stream_names = json_object();
+    return json_object_set_new(state->stream_names, key, json_integer(next)) == 0 ? SNAP_OK
+                                                                                  : no_memory(err);
+}
+
+enum snap_status snap_foreign_state_number_stream(struct snap_foreign_state *state, int rank,
+                                                  char name[SNAP_MAX_WORD_BYTES + 1],
+                                                  struct snap_error *err)
+{
+    char first[SNAP_MAX_WORD_BYTES + 1];
+    char key[STREAM_KEY_BYTES];
+    char number[24];
+    size_t length = strlen(name);
+    stream_key(name, rank, key);
+    const json_t *next = json_object_get(state->stream_names, key);
+    unsigned n = (unsigned)json_integer_value(next);
+    if (next == NULL)
+        return SNAP_OK;
+    memcpy(first, name, length + 1);
+    do {
+        int digits = snprintf(number, sizeof number, "_%u", n++);
+        if (length + (size_t)digits > SNAP_MAX_WORD_BYTES)
+            length = SNAP_MAX_WORD_BYTES - (size_t)digits;
+        memcpy(name + length, number, (size_t)digits + 1);
+    } while (has_stream(state, name, rank));
+    return note_stream(state, first, rank, n, err);
+}
+
 enum snap_status snap_foreign_state_add_stream(struct snap_foreign_state *state, const char *name,
                                                const char *kind, int rank, void *bytes,
                                                size_t size_bytes, struct snap_error *err)
@@ -86,11 +140,10 @@ enum snap_status snap_foreign_state_add_stream(struct snap_foreign_state *state,
         status =
             snap_error_set(err, SNAP_INVALID, "stream %.100s: it is no word of at most %d bytes",
                            name, SNAP_MAX_WORD_BYTES);
-    for (size_t i = 0; status == SNAP_OK && i < state->stream_count; i++)
-        if (state->streams[i].rank == rank && strcasecmp(state->streams[i].name, name) == 0)
-            status = snap_error_set(err, SNAP_INVALID,
-                                    "stream %s: two files give it: name one of them, as NAME=FILE",
-                                    name);
+    if (status == SNAP_OK && has_stream(state, name, rank))
+        status = snap_error_set(err, SNAP_INVALID,
+                                "stream %s: two files give it: name one of them, as NAME=FILE",
+                                name);
     if (status == SNAP_OK) {
         struct snap_foreign_stream *moved =
             snap_array_grow(state->streams, state->stream_count, sizeof *moved);
@@ -98,11 +151,13 @@ enum snap_status snap_foreign_state_add_stream(struct snap_foreign_state *state,
             state->streams = moved;
         stream.name = strdup(name);
         stream.kind = strdup(kind);
-        if (moved != NULL && stream.name != NULL && stream.kind != NULL) {
+        status = moved != NULL && stream.name != NULL && stream.kind != NULL
+                     ? note_stream(state, name, rank, 2, err)
+                     : no_memory(err);
+        if (status == SNAP_OK) {
             state->streams[state->stream_count++] = stream;
             return SNAP_OK;
         }
-        status = no_memory(err);
     }
     free(stream.name);
     free(stream.kind);
@@ -110,11 +165,19 @@ enum snap_status snap_foreign_state_add_stream(struct snap_foreign_state *state,
     return status;
 }
 
+const char *snap_foreign_text_behind(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(text, name, length) == 0 && strncmp(text + length, ": ", 2) == 0
+               ? text + length + 2
+               : text;
+}
+
 enum snap_status snap_foreign_state_add_gap(struct snap_foreign_state *state, const char *name,
                                             const char *reason, struct snap_error *err)
 {
     char clean[1000];
-    snap_text_clean(reason, clean, sizeof clean);
+    snap_text_clean(snap_foreign_text_behind(reason, name), clean, sizeof clean);
     struct snap_foreign_gap gap = { strdup(name), strdup(clean) };
     struct snap_foreign_gap *moved = snap_array_grow(state->gaps, state->gap_count, sizeof *moved);
     if (moved != NULL)

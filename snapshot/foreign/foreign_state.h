@@ -11,6 +11,8 @@
 
 #include <snapstate/status.h>
 
+#include "format/limits.h"
+
 /* A tree: a node as state.json has it, in which a tensor's `storage` is an index in `memory` and
  * its `offset` 0. */
 struct snap_foreign_root {
@@ -40,6 +42,7 @@ struct snap_foreign_state {
     size_t root_count;
     struct snap_foreign_stream *streams;
     size_t stream_count;
+    json_t *stream_names; /* for the functions here */
     struct snap_foreign_gap *gaps;
     size_t gap_count;
     unsigned char **blocks; /* memory of tensors */
@@ -62,10 +65,19 @@ enum snap_status snap_foreign_state_add_root(struct snap_foreign_state *state, c
 enum snap_status snap_foreign_state_add_stream(struct snap_foreign_state *state, const char *name,
                                                const char *kind, int rank, void *bytes,
                                                size_t size_bytes, struct snap_error *err);
+/* A reason that begins with the name, as messages do, is kept without it. */
 enum snap_status snap_foreign_state_add_gap(struct snap_foreign_state *state, const char *name,
                                             const char *reason, struct snap_error *err);
 enum snap_status snap_foreign_state_add_block(struct snap_foreign_state *state,
                                               unsigned char *block, struct snap_error *err);
+
+/* Where a stream has the name already, put a number behind it: "name_2". */
+enum snap_status snap_foreign_state_number_stream(struct snap_foreign_state *state, int rank,
+                                                  char name[SNAP_MAX_WORD_BYTES + 1],
+                                                  struct snap_error *err);
+
+/* What stands behind "NAME: " at the beginning of a message; all of it where it has no such. */
+const char *snap_foreign_text_behind(const char *text, const char *name);
 
 /* Two files may say the step; SNAP_INVALID when they differ. `what` is the second. */
 enum snap_status snap_foreign_state_set_step(struct snap_foreign_state *state, uint64_t step,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,7 +120,10 @@ static enum snap_status keep(struct snap_foreign_source *source, const char *nam
         return snap_foreign_state_add_gap(source->state, place, cause->text, err);
     if (status == SNAP_CORRUPT)
         status = SNAP_INVALID; /* the caller's word for it was wrong */
-    return snap_error_set(err, status, "%s: %s", source->name, cause->text);
+    const char *slash = strrchr(source->name, '/');
+    return snap_error_set(
+        err, status, "%s: %s", source->name,
+        snap_foreign_text_behind(cause->text, slash != NULL ? slash + 1 : source->name));
 }
 
 enum snap_status snap_foreign_streams_add(struct snap_foreign_source *source, const char *name,
@@ -146,6 +151,17 @@ static int role_of(const struct snap_pickle_value *value)
     return snap_pickle_is(value, SNAP_PICKLE_OBJECT) ? (int)value->as.object.callable->role : 0;
 }
 
+/* Is it the first time that this object of the file is seen? */
+static bool is_first_use(struct snap_foreign_source *source, const struct snap_pickle_value *object)
+{
+    char key[32];
+    snprintf(key, sizeof key, "generator %" PRIu32, object->at);
+    if (json_object_get(source->blocks, key) != NULL)
+        return false;
+    json_object_set_new(source->blocks, key, json_true()); /* without memory: it is taken twice */
+    return true;
+}
+
 /* RandomState and Generator hold a BitGenerator: NumPy 1 names it and gives its state to them,
  * NumPy 2 gives them the object, with its state and SeedSequence. */
 enum snap_status snap_foreign_streams_add_generator(struct snap_foreign_source *source,
@@ -158,6 +174,8 @@ enum snap_status snap_foreign_streams_add_generator(struct snap_foreign_source *
     struct snap_buffer text = SNAP_BUFFER_INIT;
     struct snap_error cause = SNAP_ERROR_INIT;
     char name[SNAP_FOREIGN_STREAM_NAME_BYTES];
+    if (!is_first_use(source, object))
+        return SNAP_OK; /* it is one generator, wherever it is used */
     if ((state == NULL || snap_pickle_is(state, SNAP_PICKLE_NONE)) &&
         role_of(inner) == SNAP_ROLE_BIT_GENERATOR)
         state = inner->as.object.state;
@@ -171,6 +189,10 @@ enum snap_status snap_foreign_streams_add_generator(struct snap_foreign_source *
                                           "a generator of NumPy of a kind that is not known", err);
     snap_foreign_stream_name(place, name);
     enum snap_status status =
+        snap_foreign_state_number_stream(source->state, source->rank, name, err);
+    if (status != SNAP_OK)
+        return status;
+    status =
         strcmp(kind, "numpy_random_state") == 0
             ? snap_foreign_put_numpy(source, state, place, &text, &cause)
             : snap_foreign_put_bit_generator(source, kind, state, sequence, place, &text, &cause);

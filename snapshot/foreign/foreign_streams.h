@@ -30,7 +30,7 @@ enum snap_status snap_foreign_streams_add_generator(struct snap_foreign_source *
                                                     const char *place, struct snap_error *err);
 
 /* A name that a stream can have, made of any text: other characters become '_'. */
-#define SNAP_FOREIGN_STREAM_NAME_BYTES 65
+#define SNAP_FOREIGN_STREAM_NAME_BYTES (SNAP_MAX_WORD_BYTES + 1)
 void snap_foreign_stream_name(const char *text, char name[SNAP_FOREIGN_STREAM_NAME_BYTES]);
 
 #endif

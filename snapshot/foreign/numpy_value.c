@@ -190,9 +190,16 @@ static enum snap_status read_shape(const struct snap_pickle_value *value, const 
     return SNAP_OK;
 }
 
+/* Bytes; or what Python 2 wrote as a str, which is text here when all of it is ASCII. */
 static bool is_raw(const struct snap_pickle_value *value)
 {
-    return snap_pickle_is(value, SNAP_PICKLE_BYTES) || snap_pickle_is(value, SNAP_PICKLE_BYTEARRAY);
+    if (!snap_pickle_is(value, SNAP_PICKLE_STR))
+        return snap_pickle_is(value, SNAP_PICKLE_BYTES) ||
+               snap_pickle_is(value, SNAP_PICKLE_BYTEARRAY);
+    for (size_t i = 0; i < value->as.bytes.size; i++)
+        if (value->as.bytes.data[i] >= 0x80)
+            return false;
+    return true;
 }
 
 /* The parts of an array. */

@@ -205,10 +205,14 @@ enum snap_status snap_pickle_derive(struct snap_pickle_machine *machine, size_t 
 
 /* ---- containers ---- */
 
-static enum snap_status append(const struct snap_pickle_machine *machine,
+static enum snap_status append(struct snap_pickle_machine *machine,
                                struct snap_pickle_value *container, struct snap_pickle_value *item,
                                struct snap_error *err)
 {
+    if (machine->items == SNAP_MAX_PICKLE_ITEMS)
+        return snap_pickle_fail(machine, SNAP_UNSUPPORTED, err,
+                                "its containers have more than %u items", SNAP_MAX_PICKLE_ITEMS);
+    machine->items++;
     return snap_pickle_append(container, item, NULL) == SNAP_OK ? SNAP_OK : no_memory(machine, err);
 }
 

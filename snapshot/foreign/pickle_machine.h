@@ -22,6 +22,7 @@ struct snap_pickle_machine {
     size_t stack_capacity;
     size_t marks[SNAP_MAX_PICKLE_MARKS]; /* depths at which MARK stood */
     size_t mark_count;
+    size_t items; /* of all containers, dropped ones too */
     struct snap_pickle_value **memo; /* NULL where nothing was put */
     size_t memo_size;
     size_t memo_next; /* of MEMOIZE */

@@ -106,7 +106,7 @@ static enum snap_status push_float_line(struct snap_pickle_machine *machine,
     memcpy(text, line, size);
     text[size] = '\0';
     const char *number = text + (text[0] == '-');
-    if (strspn(number, "0123456789.e+-") != strlen(number) && strcmp(number, "inf") != 0 &&
+    if (strspn(number, "0123456789.eE+-") != strlen(number) && strcmp(number, "inf") != 0 &&
         strcmp(number, "nan") != 0)
         return corrupt(machine, "its line is no float", err);
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
@@ -230,7 +230,10 @@ static enum snap_status push_unicode_line(struct snap_pickle_machine *machine,
         return status;
     for (size_t at = 0; at < size;) {
         uint32_t character = line[at++];
-        if (character == '\\' && at < size && (line[at] == 'u' || line[at] == 'U')) {
+        if (character == '\\' && at < size && line[at] == '\\') { /* two stand for themselves */
+            made[used++] = '\\';
+            at++;
+        } else if (character == '\\' && at < size && (line[at] == 'u' || line[at] == 'U')) {
             size_t digits = line[at] == 'u' ? 4 : 8;
             if (!read_hex(line + at + 1, size - at - 1, digits, &character) || character > 0x10ffff)
                 return corrupt(machine, "an escape in its line is no character", err);

@@ -42,6 +42,7 @@ struct snap_pickle_value {
     uint32_t nodes;       /* values in it, itself too, each counted where it is used */
     uint32_t count;       /* of items; of a dict: twice its entries */
     uint32_t capacity;
+    uint64_t text_bytes; /* of all text and bytes in it, each counted where it is used */
     union {
         bool boolean;
         int64_t integer;

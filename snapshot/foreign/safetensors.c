@@ -45,10 +45,10 @@ static enum snap_status no_memory(const char *what, struct snap_error *err)
     return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", what);
 }
 
-bool snap_safetensors_is(const unsigned char *data, size_t size_bytes, uint64_t file_size)
+bool snap_safetensors_is(const unsigned char *data, size_t size_bytes)
 {
-    return size_bytes >= 9 && data[8] == '{' && snap_get_u64(data) <= file_size - 8 &&
-           snap_get_u64(data) > 1;
+    return size_bytes >= 9 && data[8] == '{' && snap_get_u64(data) > 1 &&
+           snap_get_u64(data) <= SNAP_MAX_SAFETENSORS_HEADER_BYTES;
 }
 
 void snap_safetensors_release(struct snap_safetensors *file)
@@ -225,6 +225,11 @@ enum snap_status snap_safetensors_read(const struct snap_foreign_input *input,
         return snap_error_set(err, SNAP_CORRUPT,
                               "%s: a header of %" PRIu64 " bytes: the format allows %u",
                               input->name, length, SNAP_MAX_SAFETENSORS_HEADER_BYTES);
+    if (length > input->size - sizeof before)
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: a header of %" PRIu64 " bytes, and the file has %" PRIu64
+                              " more: it is cut off",
+                              input->name, length, input->size - sizeof before);
     status = snap_foreign_input_load(input, sizeof before, length, &text, err);
     if (status != SNAP_OK)
         return status;

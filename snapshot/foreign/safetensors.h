@@ -33,8 +33,8 @@ struct snap_safetensors {
         NULL, 0, NULL, NULL, 0                                                                     \
     }
 
-/* Does a file begin like one? `data` is its first `size_bytes` bytes, at least nine. */
-bool snap_safetensors_is(const unsigned char *data, size_t size_bytes, uint64_t file_size);
+/* Does a file begin like one, which may be cut off? `data` is its first `size_bytes` bytes. */
+bool snap_safetensors_is(const unsigned char *data, size_t size_bytes);
 /* Read the header. *file must be empty; it is filled on success only. */
 enum snap_status snap_safetensors_read(const struct snap_foreign_input *input,
                                        struct snap_safetensors *file, struct snap_error *err);

@@ -146,6 +146,17 @@ static enum snap_status read_from_numpy(const struct snap_pickle_value *argument
     return SNAP_OK;
 }
 
+/* Has a tensor attributes of a program's own? torch.nn.Buffer has two, for its module alone. */
+static bool has_attributes(const struct snap_pickle_value *attributes)
+{
+    size_t count = snap_pickle_is(attributes, SNAP_PICKLE_DICT) ? attributes->count : 0;
+    for (size_t i = 0; i < count; i += 2)
+        if (!snap_pickle_is_text(attributes->as.children.items[i], "persistent") &&
+            !snap_pickle_is_text(attributes->as.children.items[i], "_is_buffer"))
+            return true;
+    return false;
+}
+
 /* Go through what stands around a tensor: Parameter(tensor, requires_grad), and a class and
  * attributes. *grad is set when a Parameter says it. */
 static enum snap_status unwrap(const struct snap_pickle_value **value, int *role,
@@ -171,7 +182,7 @@ static enum snap_status unwrap(const struct snap_pickle_value **value, int *role
                 class_name->as.name->role != SNAP_ROLE_TENSOR_CLASS)
                 return snap_error_set(err, SNAP_UNSUPPORTED, "%s: a tensor of a class of its own",
                                       what);
-            if (snap_pickle_is(attributes, SNAP_PICKLE_DICT) && attributes->count > 0)
+            if (has_attributes(attributes))
                 return snap_error_set(err, SNAP_UNSUPPORTED,
                                       "%s: a tensor with attributes of its own", what);
             *role = (int)function->as.name->role;

@@ -3,6 +3,7 @@
 #ifndef SNAP_LEDGER_LEDGER_LINE_H
 #define SNAP_LEDGER_LEDGER_LINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,7 +49,9 @@ struct snap_ledger_file {
     uint64_t size;     /* bytes of whole lines in it */
     const char *label; /* names it in messages; borrowed */
     bool past;         /* there may be bytes after those lines: they are cut off before the next */
-    bool broken;       /* an fsync has failed: lines may be lost, and no more are taken */
+    /* An fsync has failed, of this thread or of one that saves: lines may be lost, and no more are
+     * taken. */
+    atomic_bool broken;
 };
 #define SNAP_LEDGER_FILE_INIT                                                                      \
     {                                                                                              \
@@ -67,6 +70,8 @@ enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const vo
                                          size_t size_bytes, struct snap_error *err);
 /* Make all lines durable. A failure is for good: every later append and sync answers SNAP_IO. */
 enum snap_status snap_ledger_file_sync(struct snap_ledger_file *file, struct snap_error *err);
+/* The same where nothing is past the lines, or they are being added by another thread. */
+enum snap_status snap_ledger_file_flush(struct snap_ledger_file *file, struct snap_error *err);
 enum snap_status snap_ledger_file_close(struct snap_ledger_file *file, struct snap_error *err);
 
 /* ---- grammar (ledger_grammar.c) ---- */

@@ -128,7 +128,7 @@ enum snap_status snap_ledger_file_open(struct snap_ledger_file *file, int dirfd,
     file->size = size;
     file->label = label;
     file->past = (uint64_t)end > size;
-    file->broken = false;
+    atomic_store(&file->broken, false);
     return SNAP_OK;
 }
 
@@ -145,7 +145,7 @@ enum snap_status snap_ledger_file_cut(struct snap_ledger_file *file, struct snap
 static enum snap_status check_whole(const struct snap_ledger_file *file, const char *action,
                                     struct snap_error *err)
 {
-    if (!file->broken)
+    if (!atomic_load(&file->broken))
         return SNAP_OK;
     return snap_error_set(err, SNAP_IO,
                           "%s: %s: an fsync of it failed before, and lines may be lost: open the "
@@ -183,15 +183,24 @@ enum snap_status snap_ledger_file_append(struct snap_ledger_file *file, const vo
     return snap_error_set_os(err, SNAP_IO, os_error, "%s: add a line", file->label);
 }
 
+enum snap_status snap_ledger_file_flush(struct snap_ledger_file *file, struct snap_error *err)
+{
+    enum snap_status status = check_whole(file, "make it durable", err);
+    if (status != SNAP_OK)
+        return status;
+    status = snap_file_sync(file->fd, file->label, err);
+    if (status != SNAP_OK)
+        atomic_store(&file->broken, true);
+    return status;
+}
+
 enum snap_status snap_ledger_file_sync(struct snap_ledger_file *file, struct snap_error *err)
 {
     enum snap_status status = check_whole(file, "make it durable", err);
     if (status == SNAP_OK)
         status = snap_ledger_file_cut(file, err);
-    if (status != SNAP_OK)
-        return status;
-    status = snap_file_sync(file->fd, file->label, err);
-    file->broken = status != SNAP_OK;
+    if (status == SNAP_OK)
+        status = snap_ledger_file_flush(file, err);
     return status;
 }
 

@@ -4,6 +4,7 @@
 
 #include "stream/numpy_bit_generator.h"
 #include "stream/stream_family.h"
+#include "stream/uniform_lanes.h"
 
 #define KIND "numpy_pcg64"
 #define WHAT "stream " KIND
@@ -18,8 +19,10 @@ static inline uint64_t output(snap_uint128 state)
     return x >> turn | x << (-turn & 63);
 }
 
-/* A step waits for the one before it. Four states that leap over each other do not. */
-static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
+/* n words, or doubles; the other array is NULL. A step waits for the one before it. Four states
+ * that leap over each other do not. */
+static inline __attribute__((always_inline)) void fill(struct snap_bit_generator *g,
+                                                       uint64_t *words, double *doubles, size_t n)
 {
     const snap_uint128 multiplier = snap_pcg128_multiplier();
     const snap_uint128 inc = g->pcg.inc;
@@ -35,10 +38,10 @@ static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
 
         snap_pcg128_leap(multiplier, inc, 4, &factor, &term);
         for (; i + 4 <= n; i += 4) {
-            out[i] = output(a);
-            out[i + 1] = output(b);
-            out[i + 2] = output(c);
-            out[i + 3] = output(d);
+            snap_put_word(words, doubles, i, output(a));
+            snap_put_word(words, doubles, i + 1, output(b));
+            snap_put_word(words, doubles, i + 2, output(c));
+            snap_put_word(words, doubles, i + 3, output(d));
             state = d;
             a = a * factor + term;
             b = b * factor + term;
@@ -48,9 +51,19 @@ static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
     }
     for (; i < n; i++) {
         state = state * multiplier + inc;
-        out[i] = output(state);
+        snap_put_word(words, doubles, i, output(state));
     }
     g->pcg.state = state;
+}
+
+static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
+{
+    fill(g, out, NULL, n);
+}
+
+static void fill_f64(struct snap_bit_generator *g, double *out, size_t n)
+{
+    fill(g, NULL, out, n);
 }
 
 static void seed(struct snap_bit_generator *g, const uint32_t *words)
@@ -96,6 +109,7 @@ static const struct snap_bit_generator_ops ops = {
     .seed_words = 8,
     .seed = seed,
     .fill_u64 = fill_u64,
+    .fill_f64 = fill_f64,
     .advance = advance,
     .jump = jump,
     .put_state = put_state,

@@ -5,6 +5,7 @@
 
 #include "stream/numpy_bit_generator.h"
 #include "stream/stream_family.h"
+#include "stream/uniform_lanes.h"
 
 #define KIND "numpy_pcg64dxsm"
 #define WHAT "stream " KIND
@@ -23,9 +24,10 @@ static inline uint64_t output(snap_uint128 state)
     return high * ((uint64_t)state | 1);
 }
 
-/* A step waits for the one before it; so every fourth state is leapt to from the fourth before, and
- * the three between come of cheap steps beside it. */
-static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
+/* n words, or doubles; the other array is NULL. A step waits for the one before it; so every fourth
+ * state is leapt to from the fourth before, and the three between come of cheap steps beside it. */
+static inline __attribute__((always_inline)) void fill(struct snap_bit_generator *g,
+                                                       uint64_t *words, double *doubles, size_t n)
 {
     const snap_uint128 inc = g->pcg.inc;
     snap_uint128 state = g->pcg.state;
@@ -35,22 +37,33 @@ static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
     if (n >= LEAST_FOR_LEAPS) {
         snap_pcg128_leap(MULTIPLIER, inc, 4, &factor, &term);
         for (; i + 4 <= n; i += 4) {
-            snap_uint128 b = state * MULTIPLIER + inc;
+            snap_uint128 a = state;
+            snap_uint128 b = a * MULTIPLIER + inc;
             snap_uint128 c = b * MULTIPLIER + inc;
             snap_uint128 d = c * MULTIPLIER + inc;
 
-            out[i] = output(state);
-            out[i + 1] = output(b);
-            out[i + 2] = output(c);
-            out[i + 3] = output(d);
             state = state * factor + term;
+            snap_put_word(words, doubles, i, output(a));
+            snap_put_word(words, doubles, i + 1, output(b));
+            snap_put_word(words, doubles, i + 2, output(c));
+            snap_put_word(words, doubles, i + 3, output(d));
         }
     }
     for (; i < n; i++) {
-        out[i] = output(state);
+        snap_put_word(words, doubles, i, output(state));
         state = state * MULTIPLIER + inc;
     }
     g->pcg.state = state;
+}
+
+static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
+{
+    fill(g, out, NULL, n);
+}
+
+static void fill_f64(struct snap_bit_generator *g, double *out, size_t n)
+{
+    fill(g, NULL, out, n);
 }
 
 static void seed(struct snap_bit_generator *g, const uint32_t *words)
@@ -96,6 +109,7 @@ static const struct snap_bit_generator_ops ops = {
     .seed_words = 8,
     .seed = seed,
     .fill_u64 = fill_u64,
+    .fill_f64 = fill_f64,
     .advance = advance,
     .jump = jump,
     .put_state = put_state,

@@ -54,15 +54,16 @@ static void fill_u64(struct snap_bit_generator *g, uint64_t *out, size_t n)
     for (; i < n && p->buffer_pos < BLOCK; i++) {
         out[i] = p->buffer[p->buffer_pos++];
     }
-    /* The last block that is begun stays in the buffer, used up or not. */
-    if (n - i > 3 * BLOCK) {
-        size_t triples = (n - i - 1) / (3 * BLOCK);
+    /* The last block that was begun stays in the buffer, used up or not. */
+    if (n - i >= BLOCK) {
+        size_t blocks = (n - i) / BLOCK;
 
-        if (p->counter[0] < UINT64_MAX - 3 * triples) {
+        if (p->counter[0] < UINT64_MAX - blocks) {
             p->counter[0]++;
-            snap_philox4x64_blocks(p->key, p->counter, out + i, triples);
-            p->counter[0] += 3 * triples - 1;
-            i += 3 * BLOCK * triples;
+            snap_philox4x64_blocks(p->key, p->counter, out + i, blocks);
+            p->counter[0] += blocks - 1;
+            i += BLOCK * blocks;
+            memcpy(p->buffer, out + i - BLOCK, sizeof p->buffer);
         }
     }
     while (i < n) {

@@ -3,19 +3,13 @@
 
 #include "stream/philox.h"
 
-#include <string.h>
-
 #define MULTIPLIER_2X32 0xd256d193u
 #define MULTIPLIER_4X32_0 0xd2511f53u
 #define MULTIPLIER_4X32_1 0xcd9e8d57u
 #define MULTIPLIER_2X64 0xd2b74407b1ce6e93u
-#define MULTIPLIER_4X64_0 0xd2e7470ee14c6c93u
-#define MULTIPLIER_4X64_1 0xca5a826395121157u
 /* Key bumps: the golden ratio and sqrt(3) - 1. */
 #define BUMP_32_0 0x9e3779b9u
 #define BUMP_32_1 0xbb67ae85u
-#define BUMP_64_0 0x9e3779b97f4a7c15u
-#define BUMP_64_1 0xbb67ae8584caa73bu
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -74,20 +68,8 @@ void snap_philox2x64(unsigned rounds, uint64_t key, uint64_t w[2])
 
         w[0] = high ^ key ^ w[1];
         w[1] = low;
-        key += BUMP_64_0;
+        key += SNAP_PHILOX_BUMP_64_0;
     }
-}
-
-static inline void round_4x64(uint64_t k0, uint64_t k1, uint64_t w[4])
-{
-    uint64_t high0, high1;
-    uint64_t low0 = multiply_64(MULTIPLIER_4X64_0, w[0], &high0);
-    uint64_t low1 = multiply_64(MULTIPLIER_4X64_1, w[2], &high1);
-
-    w[0] = high1 ^ w[1] ^ k0;
-    w[1] = low1;
-    w[2] = high0 ^ w[3] ^ k1;
-    w[3] = low0;
 }
 
 void snap_philox4x64(unsigned rounds, const uint64_t key[2], uint64_t w[4])
@@ -96,38 +78,16 @@ void snap_philox4x64(unsigned rounds, const uint64_t key[2], uint64_t w[4])
     uint64_t k1 = key[1];
 
     for (; rounds > 0; rounds--) {
-        round_4x64(k0, k1, w);
-        k0 += BUMP_64_0;
-        k1 += BUMP_64_1;
-    }
-}
+        uint64_t high0, high1;
+        uint64_t low0 = multiply_64(SNAP_PHILOX_MULTIPLIER_4X64_0, w[0], &high0);
+        uint64_t low1 = multiply_64(SNAP_PHILOX_MULTIPLIER_4X64_1, w[2], &high1);
 
-/* Three blocks side by side: each waits for its own multiplications only. */
-void snap_philox4x64_blocks(const uint64_t key[2], const uint64_t counter[4], uint64_t *out,
-                            size_t triples)
-{
-    const uint64_t c1 = counter[1];
-    const uint64_t c2 = counter[2];
-    const uint64_t c3 = counter[3];
-    uint64_t c0 = counter[0];
-
-    for (; triples > 0; triples--, c0 += 3, out += 12) {
-        uint64_t a[4] = { c0, c1, c2, c3 };
-        uint64_t b[4] = { c0 + 1, c1, c2, c3 };
-        uint64_t c[4] = { c0 + 2, c1, c2, c3 };
-        uint64_t k0 = key[0];
-        uint64_t k1 = key[1];
-
-        for (unsigned round = 0; round < SNAP_PHILOX_ROUNDS; round++) {
-            round_4x64(k0, k1, a);
-            round_4x64(k0, k1, b);
-            round_4x64(k0, k1, c);
-            k0 += BUMP_64_0;
-            k1 += BUMP_64_1;
-        }
-        memcpy(out, a, sizeof a);
-        memcpy(out + 4, b, sizeof b);
-        memcpy(out + 8, c, sizeof c);
+        w[0] = high1 ^ w[1] ^ k0;
+        w[1] = low1;
+        w[2] = high0 ^ w[3] ^ k1;
+        w[3] = low0;
+        k0 += SNAP_PHILOX_BUMP_64_0;
+        k1 += SNAP_PHILOX_BUMP_64_1;
     }
 }
 

@@ -131,6 +131,14 @@ enum snap_status snap_torch_normal_tensors(struct snap_torch_cpu *t, const float
 
 /* ---- permutations and samplers: torch_sampler.c ---- */
 
+/* word % range, range > 0, by a division of doubles, which takes less than one of integers. It is
+ * exact: a quotient that is no integer is at least 1/range below the next one, and doubles there
+ * are less than 2^-20/range apart, so it is never rounded up to that. */
+static inline uint32_t snap_torch_remainder(uint32_t word, uint32_t range)
+{
+    return word - (uint32_t)((double)word / (double)range) * range;
+}
+
 /* randperm(n). */
 void snap_torch_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n);
 /* What it does from 2.0 on when n is 214748364 or more. */

@@ -33,23 +33,15 @@ static enum snap_status draw_i64(void *state, void *out, size_t n, struct snap_e
 
 static enum snap_status draw_u32(void *state, void *out, size_t n, struct snap_error *err)
 {
-    uint32_t *numbers = out;
-
     (void)err; /* cannot fail */
-    for (size_t i = 0; i < n; i++) {
-        numbers[i] = snap_torch_u32(state);
-    }
+    snap_torch_words(state, out, n);
     return SNAP_OK;
 }
 
 static enum snap_status draw_u64(void *state, void *out, size_t n, struct snap_error *err)
 {
-    uint64_t *numbers = out;
-
     (void)err; /* cannot fail */
-    for (size_t i = 0; i < n; i++) {
-        numbers[i] = snap_torch_u64(state);
-    }
+    snap_torch_wide_words(state, out, n);
     return SNAP_OK;
 }
 

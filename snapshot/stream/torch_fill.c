@@ -31,7 +31,6 @@ static enum snap_status refuse(enum snap_dtype dtype, const char *fill, struct s
 enum snap_status snap_torch_random(struct snap_torch_cpu *t, enum snap_dtype dtype, void *out,
                                    size_t n, struct snap_error *err)
 {
-    bool wide = dtype == SNAP_I64 || dtype == SNAP_F64;
     uint64_t range; /* number of values */
     int64_t least, most;
 
@@ -44,8 +43,17 @@ enum snap_status snap_torch_random(struct snap_torch_cpu *t, enum snap_dtype dty
         snap_torch_int_limits(dtype, &least, &most);
         range = (uint64_t)most + 1;
     }
+    if (dtype == SNAP_I64) {
+        uint64_t *words = out;
+
+        snap_torch_wide_words(t, words, n);
+        for (size_t i = 0; i < n; i++) {
+            words[i] &= INT64_MAX; /* modulo 2^63 */
+        }
+        return SNAP_OK;
+    }
     for (size_t i = 0; i < n; i++) {
-        uint64_t word = wide ? snap_torch_u64(t) : snap_torch_u32(t);
+        uint64_t word = dtype == SNAP_F64 ? snap_torch_u64(t) : snap_torch_u32(t);
 
         snap_torch_store_int(dtype, out, i, (int64_t)(word % range));
     }

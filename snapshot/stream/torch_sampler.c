@@ -14,6 +14,7 @@
 #define OBJECT "stream torch_cpu: "
 /* Permutations this long are drawn from 64-bit words, since 2.0. */
 #define LONG_PERMUTATION (UINT32_MAX / 20)
+#define BLOCK 512u /* words on the stack at once */
 
 void snap_torch_randperm_long(struct snap_torch_cpu *t, uint64_t *out, size_t n)
 {
@@ -35,12 +36,20 @@ void snap_torch_randperm(struct snap_torch_cpu *t, uint64_t *out, size_t n)
     for (size_t i = 0; i < n; i++) {
         out[i] = i;
     }
-    for (size_t i = 0; i + 1 < n; i++) {
-        size_t z = i + (size_t)(snap_torch_u32(t) % (n - i));
-        uint64_t item = out[i];
+    for (size_t i = 0; i + 1 < n;) {
+        uint32_t words[BLOCK];
+        size_t count = n - 1 - i < BLOCK ? n - 1 - i : BLOCK;
 
-        out[i] = out[z];
-        out[z] = item;
+        snap_torch_words(t, words, count);
+        for (size_t w = 0; w < count; w++, i++) {
+            size_t left = n - i;
+            size_t z = i + (left <= UINT32_MAX ? snap_torch_remainder(words[w], (uint32_t)left)
+                                               : words[w]);
+            uint64_t item = out[i];
+
+            out[i] = out[z];
+            out[z] = item;
+        }
     }
 }
 

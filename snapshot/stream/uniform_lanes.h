@@ -30,6 +30,19 @@ static inline double snap_word_to_f64(uint64_t x)
     return (double)(int64_t)x * 0x1p-53;
 }
 
+/* A word, or the double of it, as element i of the array that is not NULL: so one loop makes
+ * either. */
+static inline __attribute__((always_inline)) void snap_put_word(uint64_t *words,
+                                                                double *doubles, size_t i,
+                                                                uint64_t word)
+{
+    if (doubles != NULL) {
+        doubles[i] = snap_word_to_f64(word >> 11);
+    } else {
+        words[i] = word;
+    }
+}
+
 /* The high 53 bits of each word. */
 static inline void snap_words_to_f64(const uint64_t *words, double *out, size_t n)
 {

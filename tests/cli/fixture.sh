@@ -108,6 +108,14 @@ fails() { # STATUS NAME PATTERN COMMAND...
     fi
 }
 
+# Lines of steps in the order of the steps: a snapshot is told when it is durable, and the training
+# goes on meanwhile.
+by_step() {
+    awk -v order="sort -s -n -k2,2" '
+        /^step +[0-9]/ { fflush(); print | order; sorting = 1; next }
+        { if (sorting) close(order); sorting = 0; print }'
+}
+
 # One point: stdout, with what may change masked, is the text kept in tests/cli/expected.
 matches() { # NAME FILE
     sed -E -e "s#$work#WORK#g" -e "s#$top_srcdir#TOP#g" -e 's/[0-9a-f]{64}/HEX/g' \
@@ -115,7 +123,7 @@ matches() { # NAME FILE
         -e 's/loss [0-9.]+, [0-9]+ of 359 right \([0-9.]+ %\)/loss L, N of 359 right (P %)/' \
         -e 's/ +[0-9.]+ [KMGT]iB/  SIZE/g' \
         -e 's/^ *[0-9]+  (readme|manifest|state|data|stream|environment|ledger) /N  \1 /' \
-        "$work/out" >"$work/masked"
+        "$work/out" | by_step >"$work/masked"
     if problem=$(diff -u "$top_srcdir/tests/cli/expected/$2" "$work/masked" 2>&1); then
         ok "$1"
     else

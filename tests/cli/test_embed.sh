@@ -37,6 +37,30 @@ embed() {
 }
 try "it has fewer than 80 lines" test "$(wc -l <"$work/alone/embed.c")" -lt 80
 
+# ---- on a GPU: built where there is a compiler for it, and run where there is one ----
+
+nvcc=$(variable NVCC)
+cp "$top_srcdir/examples/embed.cu" "$work/alone/"
+try "embed.cu has fewer than 100 lines" test "$(wc -l <"$work/alone/embed.cu")" -lt 100
+if test -z "$nvcc"; then
+    note "embed.cu is not built: configure found no nvcc"
+elif test -n "${SANITIZER_FLAGS:-}"; then
+    note "embed.cu is not built: nvcc links no sanitizers"
+else
+    # pkg-config's options for the linker are not nvcc's.
+    # shellcheck disable=SC2086
+    try "embed.cu builds" env -C "$work/alone" "$nvcc" embed.cu $flags -o embed-cuda
+    if test -e /dev/nvidia0; then
+        exits 0 "and trains" env LD_LIBRARY_PATH="$work/installed$libdir" \
+            "$work/alone/embed-cuda" "$work/cuda" 150
+        exits 0 "its run is whole" "$SNAP" verify "$work/cuda"
+    else
+        exits 4 "without a GPU it exits with 4" \
+            env LD_LIBRARY_PATH="$work/installed$libdir" "$work/alone/embed-cuda" "$work/cuda" 150
+        like "and says so" "^embed: device cuda:0: this machine has none" "$(cat "$work/err")"
+    fi
+fi
+
 # ---- killed, twice, and resumed ----
 
 # Far more steps than it will make: it is always killed in the middle.

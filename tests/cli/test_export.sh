@@ -110,6 +110,15 @@ fails 3 "no such shard" "has no state of that form" \
     "$SNAP" export "$archive" --to accelerate --shard 3 -o x
 fails 4 "a kind that is no tuple" "stream device is of kind philox_dropout" \
     "$SNAP" export "$archive" --to pickle --stream device -o x
+mkfifo pipe
+ln -s model.pt link
+for there in pipe link .; do
+    fails 2 "$there in the place of the file" \
+        "$there: export: it is (there, and no regular|no name)" \
+        "$SNAP" export "$archive" --to pickle --stream python -o "$there"
+done
+try "the pipe is still one" test -p pipe
+try "the link too" test -L link
 fails 3 "a folder that is not there" "none: export: no such folder" \
     "$SNAP" export "$archive" --to pickle --stream python -o none/x
 exits 3 "a failure as JSON" "$SNAP" export "$work/nowhere" --to torch --tensors x -o x --json

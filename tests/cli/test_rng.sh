@@ -218,12 +218,21 @@ fails 2 "a stream of a file" "numpy\.json is a state, and no archive" \
     "$SNAP" rng draw numpy.json --stream numpy
 fails 3 "nothing" "no such file or folder" "$SNAP" rng draw nowhere
 printf 'abcde' >five.bytes
-fails 5 "a state of nothing" "a state of no kind that is known" "$SNAP" rng show five.bytes
+fails 5 "a state of nothing" "a state of no kind that is known.*'snap import'" \
+    "$SNAP" rng show five.bytes
 fails 5 "the reason" "5 bytes where 5056" "$SNAP" rng show five.bytes --kind torch_cpu
 "$SNAP" rng seed jax_key 5 --to key_data --out key.bin
 fails 2 "a state of several kinds" "may be a state of several kinds: .*jax_key.*--kind" \
     "$SNAP" rng show key.bin
 exits 0 "of which one is named" "$SNAP" rng show key.bin --kind jax_key
+mkfifo pipe
+ln -s numpy.json link
+for there in pipe link .; do
+    fails 2 "$there in the place of the file" "--out: $there is there, and no regular file" \
+        "$SNAP" rng seed torch_cpu 5 --out "$there"
+done
+try "the pipe is still one" test -p pipe
+try "the link too" test -L link
 fails 3 "a file that cannot be made" "nowhere/state: making it" \
     "$SNAP" rng seed torch_cpu 5 --out nowhere/state
 exits 2 "a failure as JSON" "$SNAP" rng seed dice 5 --json

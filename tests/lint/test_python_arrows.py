@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The arrows of the Python package: it reaches the library through the shared library alone, which
 one module loads; its rooms import themselves and what is listed for them below; and it can be
-imported where there is neither torch nor NumPy."""
+imported where there is neither torch nor NumPy. Each module of `integrations`, which nobody
+imports, imports the framework that it is named after."""
 
 import ast
 import re
@@ -31,6 +32,8 @@ ROOMS = {
     "loader": {"binding"},
     "state": {"binding", "values"},
     "runs": {"binding", "values", "reading", "facts", "generators", "loader", "state"},
+    "integrations": {"binding", "values", "reading", "facts", "generators", "loader", "state",
+                     "runs"},
 }
 FRAMEWORKS = {"numpy", "torch", "ml_dtypes"}
 
@@ -105,7 +108,8 @@ def wrong_import(node, path, modules, early):
                 yield f"importing it must not import {name}: do that in a function"
         elif name in PROGRAMS and path != RUNS_GIT:
             yield f"only {RUNS_GIT} runs a program"
-        elif name not in sys.stdlib_module_names:
+        elif name not in sys.stdlib_module_names and \
+                path != f"{PACKAGE}integrations/{name}.py":
             yield f"{name} is neither of the standard library nor imported as `from .`"
 
 
@@ -148,6 +152,7 @@ RIGHT = {
     "run.py": "from .state.planner import plan\nfrom .loader import Loop\nfrom ._trap import trap\n"
               "path = 'snapshots/step.snap.tar'\n",
     "_trap.py": "from . import archive\n",
+    "integrations/lightning.py": "from lightning import Trainer\nfrom ..run import Run\n",
 }
 PLANTED = {
     "errors.py": "from .tensors import describe\n",
@@ -165,6 +170,9 @@ PLANTED = {
     "_guard.py": "import subprocess\n",
     "run.py": "import ctypes\nctypes.cdll\n",
     "sidecar.py": "from ctypes import CDLL\n",
+    "integrations/accelerate.py": "import lightning\n",
+    "integrations/feed.py": "import torch\n",
+    "verify.py": "from .integrations.feed import Feed\n",
     "profile.py": "open('../trainer/config.c')\n",
 }
 

@@ -94,6 +94,32 @@ static void add(struct case_list *list, const char *kind, ...)
 
 #define Z(number) ((size_t)(number))
 
+/* Operators over sequences. */
+static void add_sequence_cases(struct case_list *list)
+{
+    static const size_t edges[] = { 1, 31, 32, 33, 511, 512, 513, 1023, 1024, 1025 };
+    static const size_t shapes[][4] = {
+        { 0, 4, 2, 3 },  { 3, 1, 1, 1 },   { 2, 1, 3, 5 },  { 2, 2, 2, 8 },   { 1, 7, 3, 4 },
+        { 2, 15, 1, 16 }, { 3, 16, 2, 17 }, { 1, 17, 3, 33 }, { 2, 64, 2, 15 }, { 1, 65, 1, 513 },
+    };
+    for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
+        add(list, "layernorm", Z(3), edges[i]);
+        add(list, "layernorm", edges[i], Z(7));
+        add(list, "embedding", edges[i], Z(5), Z(3), Z(1));
+        add(list, "embedding", edges[i], Z(32), Z(33), Z(0));
+        add(list, "attention", Z(1), edges[i], i < 4 ? 1 + i % 3 : Z(1), 1 + i % 2);
+    }
+    add(list, "layernorm", Z(0), Z(9));
+    add(list, "layernorm", Z(1), Z(1024 * 1024 + 1));
+    add(list, "embedding", Z(0), Z(4), Z(2), Z(1));
+    add(list, "embedding", Z(700), Z(256), Z(16), Z(1));
+    add(list, "embedding", Z(2049), Z(1), Z(5), Z(1));
+    add(list, "embedding", Z(1024 * 128 + 1), Z(1), Z(1), Z(0));
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        add(list, "attention", shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3]);
+    }
+}
+
 struct op_case *op_cases_new(size_t *count)
 {
     static const size_t edges[] = { 0, 1, 31, 32, 33, 511, 512, 513, 1023, 1024, 1025 };
@@ -154,6 +180,7 @@ struct op_case *op_cases_new(size_t *count)
         }
     }
     add(&list, "columns", Z(128 * 128 * 128 + 1), Z(1));
+    add_sequence_cases(&list);
     *count = list.count;
     return list.cases;
 }

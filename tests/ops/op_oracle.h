@@ -35,6 +35,15 @@ void oracle_norm(const struct trn_norm *n, const float *x, const float *mean, co
 void oracle_norm_backward(const struct trn_norm *n, const float *x, const float *mean,
                           const float *var, const float *gamma, const float *dy, float *dgamma,
                           float *dbeta, float *dx);
+void oracle_layernorm(const struct trn_norm *n, const float *x, const float *gamma,
+                      const float *beta, float *mean, float *rs, float *y);
+void oracle_layernorm_backward(const struct trn_norm *n, const float *x, const float *gamma,
+                               const float *dy, float *dgamma, float *dbeta, float *dx);
+void oracle_embedding(const struct trn_embedding *e, const float *w, const float *x, float *y);
+void oracle_embedding_backward(const struct trn_embedding *e, const float *dy, float *dw);
+void oracle_attention(const struct trn_attention *a, const float *qkv, float *weights, float *y);
+void oracle_attention_backward(const struct trn_attention *a, const float *qkv, const float *dy,
+                               float *dqkv);
 void oracle_cross_entropy(const struct trn_cross_entropy *args);
 void oracle_sgd(const struct trn_sgd *args);
 void oracle_adam(const struct trn_adam *args);

@@ -225,6 +225,100 @@ static void run_norm(const struct op_case *c, struct trn_backend *backend, struc
     free(dx);
 }
 
+static void run_layernorm(const struct op_case *c, struct trn_backend *backend,
+                          struct op_words *words)
+{
+    uint64_t state = c->seed;
+    const struct trn_norm norm = { c->d[0], c->d[1], 1e-5f };
+    const size_t count = norm.rows * norm.columns, k = norm.columns;
+    float *x = operand(count, &state, flavour(c)), *dy = operand(count, &state, OP_PLAIN);
+    float *gamma = operand(k, &state, OP_PLAIN), *beta = operand(k, &state, OP_PLAIN);
+    float *mean = blank(norm.rows), *rs = blank(norm.rows), *y = blank(count);
+    float *dgamma = blank(k), *dbeta = blank(k), *dx = blank(count);
+    if (backend) {
+        must(backend->ops->layernorm_forward(backend, &norm, x, gamma, beta, mean, rs, y, NULL));
+        must(backend->ops->layernorm_backward(backend, &norm, x, mean, rs, gamma, dy, dgamma,
+                                              dbeta, dx, NULL));
+    } else {
+        oracle_layernorm(&norm, x, gamma, beta, mean, rs, y);
+        oracle_layernorm_backward(&norm, x, gamma, dy, dgamma, dbeta, dx);
+    }
+    put(words, mean, norm.rows);
+    put(words, rs, norm.rows);
+    put(words, y, count);
+    put(words, dgamma, k);
+    put(words, dbeta, k);
+    put(words, dx, count);
+    free(x);
+    free(dy);
+    free(gamma);
+    free(beta);
+    free(mean);
+    free(rs);
+    free(y);
+    free(dgamma);
+    free(dbeta);
+    free(dx);
+}
+
+/* d: rows, vocabulary, width, and whether tokens are given or follow from the row. */
+static void run_embedding(const struct op_case *c, struct trn_backend *backend,
+                          struct op_words *words)
+{
+    uint64_t state = c->seed;
+    const size_t rows = c->d[0], vocabulary = c->d[1], width = c->d[2];
+    float *w = operand(vocabulary * width, &state, flavour(c));
+    float *x = operand(rows * width, &state, flavour(c));
+    float *dy = operand(rows * width, &state, flavour(c));
+    float *tokens = blank(rows), *y = blank(rows * width), *dw = blank(vocabulary * width);
+    const struct trn_embedding e = { rows, vocabulary, width, c->d[3] ? tokens : NULL };
+    for (size_t i = 0; i < rows; i++) {
+        tokens[i] = (float)(op_next_word(&state) % vocabulary);
+    }
+    if (backend) {
+        must(backend->ops->embedding_forward(backend, &e, w, c->d[3] ? NULL : x, y, NULL));
+        must(backend->ops->embedding_backward(backend, &e, dy, dw, NULL));
+    } else {
+        oracle_embedding(&e, w, c->d[3] ? NULL : x, y);
+        oracle_embedding_backward(&e, dy, dw);
+    }
+    put(words, y, rows * width);
+    put(words, dw, vocabulary * width);
+    free(w);
+    free(x);
+    free(dy);
+    free(tokens);
+    free(y);
+    free(dw);
+}
+
+/* d: samples, places, heads, width of a head. */
+static void run_attention(const struct op_case *c, struct trn_backend *backend,
+                          struct op_words *words)
+{
+    uint64_t state = c->seed;
+    const struct trn_attention a = { c->d[0], c->d[1], c->d[2], c->d[3], 0.35355338f };
+    const size_t out = a.samples * a.places * a.heads * a.width;
+    const size_t pairs = a.samples * a.heads * a.places * a.places;
+    float *qkv = operand(3 * out, &state, flavour(c)), *dy = operand(out, &state, flavour(c));
+    float *weights = blank(pairs), *y = blank(out), *dqkv = blank(3 * out);
+    if (backend) {
+        must(backend->ops->attention_forward(backend, &a, qkv, weights, y, NULL));
+        must(backend->ops->attention_backward(backend, &a, qkv, weights, dy, dqkv, NULL));
+    } else {
+        oracle_attention(&a, qkv, weights, y);
+        oracle_attention_backward(&a, qkv, dy, dqkv);
+    }
+    put(words, weights, pairs);
+    put(words, y, out);
+    put(words, dqkv, 3 * out);
+    free(qkv);
+    free(dy);
+    free(weights);
+    free(y);
+    free(dqkv);
+}
+
 static void run_activation(const struct op_case *c, struct trn_backend *backend,
                            struct op_words *words)
 {
@@ -358,6 +452,9 @@ static const struct op_kind kinds[] = {
     { "reduce", "n", run_reduce },
     { "columns", "rows columns", run_columns },
     { "norm", "rows columns", run_norm },
+    { "layernorm", "rows columns", run_layernorm },
+    { "embedding", "rows vocabulary width tokens", run_embedding },
+    { "attention", "samples places heads width", run_attention },
     { "activation", "n", run_activation },
     { "dropout", "n first counter", run_dropout },
     { "cross_entropy", "rows classes", run_cross_entropy },

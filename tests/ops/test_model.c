@@ -21,12 +21,13 @@
 #include "optim/schedule.h"
 
 /* The hash of RIG_STEPS steps: losses, norms, scalars, then all tensors and gradients. */
-static void train(const char *isa, unsigned threads, unsigned shards, int optimizer, char hex[65])
+static void train(enum rig_kind kind, const char *isa, unsigned threads, unsigned shards,
+                  int optimizer, char hex[65])
 {
     struct record *record = calloc(1, sizeof(*record));
     struct rig rig;
     assert_non_null(record);
-    rig_ready(&rig, isa, threads, shards, &rig_optimizers[optimizer]);
+    rig_ready_kind(&rig, kind, isa, threads, shards, &rig_optimizers[optimizer]);
     for (unsigned step = 0; step < RIG_STEPS; step++) {
         rig_train_step(&rig, step, record);
     }
@@ -36,32 +37,39 @@ static void train(const char *isa, unsigned threads, unsigned shards, int optimi
     free(record);
 }
 
-static void golden_name(unsigned shards, int optimizer, char name[80])
+static void golden_name(enum rig_kind kind, unsigned shards, int optimizer, char name[80])
 {
-    snprintf(name, 80, "every layer, %s, shards=%u", rig_optimizer_names[optimizer], shards);
+    snprintf(name, 80, "%s, %s, shards=%u", rig_kind_names[kind], rig_optimizer_names[optimizer],
+             shards);
 }
 
-static void steps_equal_goldens(void **state)
+static void kind_equals_goldens(enum rig_kind kind, const char *isa)
 {
     static const unsigned threads[] = { 1, 2, 3, 7 }, shards[] = { 1, 2, 4 };
-    const char *isa = *state;
-    if (!trn_ops_find(isa)) {
-        print_message("# SKIP %s: not in this build, or not on this CPU\n", isa);
-        skip();
-    }
     for (int o = 0; o < 4; o++) {
         for (size_t s = 0; s < 3; s++) {
             for (size_t t = 0; t < 4; t++) {
                 char name[80], hex[65], kept[65];
-                golden_name(shards[s], o, name);
+                golden_name(kind, shards[s], o, name);
                 golden_find("model_goldens.txt", name, kept);
-                train(isa, threads[t], shards[s], o, hex);
+                train(kind, isa, threads[t], shards[s], o, hex);
                 if (strcmp(hex, kept) != 0) {
                     fail_msg("%s, %s, %u threads: %s, kept %s", name, isa, threads[t], hex, kept);
                 }
             }
         }
     }
+}
+
+static void steps_equal_goldens(void **state)
+{
+    const char *isa = *state;
+    if (!trn_ops_find(isa)) {
+        print_message("# SKIP %s: not in this build, or not on this CPU\n", isa);
+        skip();
+    }
+    kind_equals_goldens(RIG_IMAGES, isa);
+    kind_equals_goldens(RIG_SEQUENCES, isa);
 }
 
 static void copy_tensors(const struct trn_tensor *to, const struct trn_tensor *from, size_t count)
@@ -76,19 +84,21 @@ static void copy_tensors(const struct trn_tensor *to, const struct trn_tensor *f
 static void listed_state_is_all_state(void **state)
 {
     (void)state;
-    for (int o = 0; o < 4; o++) {
+    for (int i = 0; i < 4 * RIG_KINDS; i++) {
+        const enum rig_kind kind = (enum rig_kind)(i / 4);
+        const int o = i % 4;
         struct record *whole = calloc(2, sizeof(*whole)), *resumed = whole + 1;
         struct rig old, next, straight;
         assert_non_null(whole);
-        rig_ready(&straight, NULL, 2, 2, &rig_optimizers[o]);
-        rig_ready(&old, NULL, 2, 2, &rig_optimizers[o]);
+        rig_ready_kind(&straight, kind, NULL, 2, 2, &rig_optimizers[o]);
+        rig_ready_kind(&old, kind, NULL, 2, 2, &rig_optimizers[o]);
         for (unsigned step = 0; step < RIG_STEPS; step++) {
             rig_train_step(&straight, step, whole);
             rig_train_step(&old, step, resumed);
             if (step + 1 == RIG_STEPS) {
                 break;
             }
-            rig_ready(&next, NULL, 1, 2, &rig_optimizers[o]);
+            rig_ready_kind(&next, kind, NULL, 1, 2, &rig_optimizers[o]);
             /* What it holds from a life of its own must not matter. */
             rig_train_step(&next, 17, &(struct record){ .size_bytes = 0 });
             copy_tensors(trn_model_tensors(next.model), trn_model_tensors(old.model),
@@ -262,22 +272,26 @@ static void wrong_models_are_refused(void **state)
         struct trn_layer_spec spec;
         const char *text;
     } wrong[] = {
-        { 9, { TRN_LAYER_LINEAR, "fc.1", 17, true, { 0 }, 0, 0, 0 }, "fc.1" },
-        { 9, { TRN_LAYER_LINEAR, "Conv1", 17, true, { 0 }, 0, 0, 0 }, "has it already" },
-        { 9, { TRN_LAYER_LINEAR, "fc1", 0, true, { 0 }, 0, 0, 0 }, "fc1" },
-        { 8, { TRN_LAYER_RELU, "relu2", 0, false, { 0 }, 0, 0, 0 }, "put a flatten layer" },
-        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(9, 0, 0), 0, 0, 0 }, "larger" },
-        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(2, 0, 2), 0, 0, 0 }, "padding" },
-        { 3, { TRN_LAYER_AVGPOOL, "pool1", 0, false, { 0 }, 0, 0, 0 }, "kernel" },
-        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 0.0, 0.1, 0 }, "eps" },
-        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 1.5, 0 }, "momentum" },
-        { 4, { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 1.0 }, "probability" },
-        { 12, { TRN_LAYER_LINEAR, "fc2", 6, true, { 0 }, 0, 0, 0 }, "expected a vector of 5" },
+        { 9, { TRN_LAYER_LINEAR, "fc-1", 17, true, { 0 }, 0, 0, 0, 0, NULL }, "fc-1" },
+        { 9, { TRN_LAYER_LINEAR, "Conv1", 17, true, { 0 }, 0, 0, 0, 0, NULL }, "has it already" },
+        { 9, { TRN_LAYER_LINEAR, "fc1", 0, true, { 0 }, 0, 0, 0, 0, NULL }, "fc1" },
+        { 8, { TRN_LAYER_RELU, "relu2", 0, false, { 0 }, 0, 0, 0, 0, NULL },
+          "put a flatten layer" },
+        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(9, 0, 0), 0, 0, 0, 0, NULL },
+          "larger" },
+        { 3, { TRN_LAYER_MAXPOOL, "pool1", 0, false, RIG_WINDOW(2, 0, 2), 0, 0, 0, 0, NULL },
+          "padding" },
+        { 3, { TRN_LAYER_AVGPOOL, "pool1", 0, false, { 0 }, 0, 0, 0, 0, NULL }, "kernel" },
+        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 0.0, 0.1, 0, 0, NULL }, "eps" },
+        { 1, { TRN_LAYER_BATCHNORM, "bn1", 0, false, { 0 }, 1e-5, 1.5, 0, 0, NULL }, "momentum" },
+        { 4, { TRN_LAYER_DROPOUT, "drop1", 0, false, { 0 }, 0, 0, 1.0, 0, NULL }, "probability" },
+        { 12, { TRN_LAYER_LINEAR, "fc2", 6, true, { 0 }, 0, 0, 0, 0, NULL },
+          "expected a vector of 5" },
     };
     struct snap_pool *pool = NULL;
     struct trn_backend *backend = NULL;
     struct trn_layer_spec specs[sizeof(rig_layers) / sizeof(rig_layers[0])];
-    struct trn_model_options options = rig_options(1);
+    struct trn_model_options options = rig_options(RIG_IMAGES, 1);
     (void)state;
     assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
     assert_int_equal(trn_backend_open(NULL, pool, &backend, NULL), SNAP_OK);
@@ -388,10 +402,11 @@ static int write_goldens(const char *path)
         perror(path);
         return 3;
     }
-    for (int o = 0; o < 4; o++) {
+    for (int i = 0; i < 4 * RIG_KINDS; i++) {
+        const enum rig_kind kind = (enum rig_kind)(i / 4);
         for (size_t s = 0; s < 3; s++) {
-            golden_name(shards[s], o, name);
-            train("scalar", 1, shards[s], o, hex);
+            golden_name(kind, shards[s], i % 4, name);
+            train(kind, "scalar", 1, shards[s], i % 4, hex);
             fprintf(file, "%s %s\n", hex, name);
         }
     }

@@ -158,3 +158,22 @@ class Wide(torch.optim.Optimizer):
                     slots["master"] -= group["lr"] * slots["momentum"]
                     parameter.copy_(slots["master"])
         return loss
+
+
+class Annealed(nn.Module):
+    """A rate and a temperature that steps change, a count of calls, one that comes with the first
+    step, and one that is not a number each time."""
+
+    def __init__(self, **more):
+        super().__init__()
+        self.layer, self.dropout = nn.Linear(4, 2), nn.Dropout(0.1)
+        self.calls, self.temperature, self.last = 0, 1.0, None
+        vars(self).update(more)
+
+    def forward(self, batch):
+        self.calls += 1
+        self.temperature *= 0.9
+        self.dropout.p = min(0.5, 0.1 * self.calls)
+        self.was_called = True
+        self.last = None if self.calls % 2 else self.calls
+        return self.dropout(self.layer(batch)) / self.temperature + (self.last or 0)

@@ -16,7 +16,8 @@ BUILD = Path(os.environ.get("top_builddir", TOP))
 for room in ("tests/support", "tests/schema", "bench"):
     sys.path.insert(0, str(TOP / room))
 
-from figure import Figure, Goal, Measurement, Result  # noqa: E402
+import streams  # noqa: E402
+from figure import Differs, Figure, Goal, Measurement, Result  # noqa: E402
 from tap import Tap  # noqa: E402
 
 
@@ -47,6 +48,47 @@ def check_judge(tap):
            "a figure that could not be had says why")
 
 
+class Parrot:
+    """A bench of two sides that answer each request with what was put down for them."""
+
+    runs = 2
+
+    def __init__(self, ours, peer):
+        self.answers = {"ours": ours, "peer": peer}
+
+    def program(self, name):
+        return "ours"
+
+    def python(self, module):
+        return "peer"
+
+    def worker(self, side, *unused):
+        return Side(self.answers[side])
+
+
+class Side:
+    def __init__(self, answers):
+        self.answers = iter(answers)
+
+    def ask(self, request):
+        return next(self.answers)
+
+
+def check_same_numbers(tap):
+    """A stream's figure is one only when both sides made the same numbers in every run."""
+    measure = streams.FIGURES[0].measure
+    ours = [["9", "aa"], ["1", "bb"], ["2", "cc"]]
+    share = 1e9 / streams.COUNT
+    made = measure(Parrot(ours, [["9", "aa"], ["3", "bb"], ["4", "cc"]]))
+    tap.ok((made.ours, made.peer) == ([share, 2 * share], [3 * share, 4 * share]),
+           "equal numbers are measured, the first run not counted")
+    try:
+        measure(Parrot(ours, [["9", "aa"], ["3", "bb"], ["4", "cd"]]))
+        tap.ok(False, "other numbers are no figure")
+    except Differs as problem:
+        tap.ok(str(streams.SEED + 2) in str(problem), "other numbers are no figure", str(problem))
+
+
 def check_document(tap, document, output):
     listed = run("--list").stdout.splitlines()
     figures = document["figures"]
@@ -58,6 +100,8 @@ def check_document(tap, document, output):
                f"{title}: is the one of the table")
         tap.ok(figure["status"] != "not measured" or figure["reason"],
                f"{title}: is measured, or it is said why not")
+        tap.ok(figure["status"] != "differs", f"{title}: both sides made the same",
+               figure["reason"] or "")
         tap.ok(f"{figure['area']:<9}{figure['name']}" in output, f"{title}: has its line")
     ours = [figure for figure in figures if figure["area"] == "storage"
             and figure["peer_name"] is not None and "OpenSSL" in figure["peer_name"]]
@@ -67,6 +111,7 @@ def check_document(tap, document, output):
 def main():
     tap = Tap()
     check_judge(tap)
+    check_same_numbers(tap)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
         done = run("--bytes", 1 << 20, "--tensors", 5, "--runs", 1, "--folder", folder,

@@ -54,7 +54,8 @@ def train(folder, workers, persistent, kill_at):
     with snapstate.Run(folder, model=model, optimizer=optimizer, scheduler=scheduler, loader=loader,
                        every=1, state_every=1, read_back=False) as run:
         for batch in run.batches(epochs=EPOCHS):
-            if run.steps_done == kill_at:  # its snapshot is durable, and this batch was handed out
+            if run.steps_done == kill_at:  # and this batch was handed out
+                run.wait()
                 os.kill(os.getpid(), signal.SIGKILL)
             optimizer.zero_grad()
             loss = model(batch).pow(2).mean()

@@ -17,7 +17,8 @@ sys.path[:0] = [str(TOP / "tests" / "support")]
 from tap import Tap  # noqa: E402
 
 PAGES = {"moving-from-torch-save.md": ["torch"], "moving-from-accelerate.md": ["accelerate"],
-         "moving-from-lightning.md": ["lightning"]}
+         "moving-from-lightning.md": ["lightning"],
+         "moving-from-transformers.md": ["transformers", "accelerate"]}
 
 
 def code_of(page):

@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -67,6 +68,39 @@ def check_cuts(tap, folder):
     (folder / "cut").unlink()
 
 
+def check_state_json(tap, folder):
+    """40 MB of bytes beside the weights: state.json has them as twice as much text."""
+    with open(folder / "large", "wb") as file:
+        file.write(b"\x80\x04}" + foreign_samples.text_opcode("tokenizer") +
+                   b"B" + struct.pack("<I", 40000000))
+        file.seek(40000000, os.SEEK_CUR)
+        file.write(b"s.")
+    status, text, _ = run(folder, "large")
+    tap.ok(status == 4 and text.count("\n") == 1 and
+           "root large would make state.json larger than its 67108864 bytes" in text,
+           "more beside the tensors than state.json takes: refused with the reason", status, text)
+    (folder / "large").unlink()
+
+
+def check_gaps(tap, folder):
+    """Twenty thousand values that have no form, under one key that is too long to be told."""
+    count = 20000
+    (folder / "gaps").write_bytes(
+        b"\x80\x04}" + foreign_samples.text_opcode("k" * 400) +
+        b"(ctorch.storage\nUntypedStorage\n\x94" + b"h\0" * (count - 1) + b"ls.")
+    done = subprocess.run([SNAP, "import", "gaps", "-o", "out.snap.tar"], cwd=folder,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    shown = subprocess.run([SNAP, "show", "out.snap.tar", "--json"], cwd=folder,
+                           stdout=subprocess.PIPE, text=True)
+    found = set(re.findall(r"gaps/k{200,}[^\"]*", shown.stdout))
+    tap.ok(done.returncode == 0 and len(found) == count and
+           any(name.endswith(f" ({count})") for name in found),
+           f"{count} gaps of one name: each has its own", done.stderr, len(found),
+           shown.stdout[:300])
+    (folder / "out.snap.tar").unlink(missing_ok=True)
+    (folder / "gaps").unlink()
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as name:
@@ -74,6 +108,8 @@ def main():
         for sample in foreign_samples.all_samples():
             check_sample(tap, folder, sample)
         check_cuts(tap, folder)
+        check_state_json(tap, folder)
+        check_gaps(tap, folder)
     return tap.done()
 
 

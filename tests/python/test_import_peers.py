@@ -184,6 +184,15 @@ def check_numpy_generators(tap, folder, numpy):
                         != expected.integers(0, 2**31, 9, dtype=numpy.int32).tolist():
                     wrong.append(f"protocol {protocol}: {found}")
         tap.empty(wrong, f"NumPy's Generator over {engine}, inside a dict: the same draws")
+    made = {"x" * 70: [numpy.random.default_rng(seed) for seed in (1, 2)],
+            "a b": numpy.random.default_rng(3), "a_b": numpy.random.default_rng(4)}
+    made["again"] = [made["a b"]] * 9  # one object is one stream
+    found = folder.take("s=" + folder.write("loader.pkl", pickle.dumps(made, 4)))
+    given = [pickle.loads(folder.give("pickle", "--stream", name)) for name in names(found)]
+    tap.ok(given == [each.bit_generator.state for each in (*made["x" * 70], made["a b"],
+                                                           made["a_b"])] and
+           names(found)[1:] == ["s_" + "x" * 60 + "_2", "s_a_b", "s_a_b_2"],
+           "Generators whose places are one name: each is kept", found)
     state = numpy.random.PCG64(3).state
     found = folder.take(folder.write("rng.json", json.dumps(state).encode()))
     tap.ok(kinds(found) == {"numpy_pcg64": "numpy_pcg64"} and
@@ -225,6 +234,20 @@ def check_arrays(tap, folder, numpy):
                f"arrays in a pickle of protocol {protocol}", list(again))
 
 
+def check_python_2(tap, folder, numpy):
+    """Arrays as NumPy under Python 2 pickled them: their bytes are a str."""
+    head = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\x01b\x87R(K\x01"
+    dtype = b"cnumpy\ndtype\nU\x02i2K\0K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xff" \
+            b"J\xff\xff\xff\xffK\0tb"
+    for what, raw in (("ASCII", b"\1\0\x7f\0"), ("any", b"\xff\xff\0\x80")):
+        data = b"\x80\x02" + head + b"K\x02\x85" + dtype + b"\x89U\x04" + raw + b"tb."
+        folder.take("a=" + folder.write("a.pkl", data))
+        folder.give("npy", "--tensors", "a")
+        tap.ok(equal_arrays(numpy, numpy.load(folder.path / "given"),
+                            pickle.loads(data, encoding="latin1")),
+               f"an array of Python 2, of {what} bytes")
+
+
 def again_bytes(values):
     return sum(value.nbytes for value in values.values())
 
@@ -244,7 +267,7 @@ def torch_bytes(torch, value, old=False):
 
 
 def torch_load(torch, data):
-    return torch.load(io.BytesIO(data))
+    return torch.load(io.BytesIO(data), weights_only=False)
 
 
 def torch_states(torch):
@@ -313,6 +336,33 @@ def check_tensors(tap, folder, torch):
                pointers["own"] != pointers["base"], f"{form}: what shared memory still does",
                pointers)
         tap.ok(found["not_captured"] == [], f"{form}: nothing was left out", found)
+
+
+class Rebuilt:
+    """Pickled as torch 2.5 and later pickle a tensor with attributes and flags."""
+
+    def __init__(self, torch, attributes, metadata):
+        arguments = (torch.ones(2).storage(), 0, (2,), (1,), False, collections.OrderedDict())
+        self.made = (torch._tensor._rebuild_from_type_v2,
+                     (torch._utils._rebuild_tensor_v2, torch.Tensor,
+                      arguments + ((metadata,) if metadata else ()), attributes))
+
+    def __reduce__(self):
+        return self.made
+
+
+def check_left_out_tensors(tap, folder, torch):
+    """A tensor that cannot be kept is told by its path, once; a Buffer's attributes are no more
+    than its module's."""
+    value = {"buffer": Rebuilt(torch, {"persistent": True, "_is_buffer": True}, {}),
+             "own": Rebuilt(torch, {"persistent": True, "colour": "red"}, {}),
+             "conjugate": Rebuilt(torch, {}, {"conj": True})}
+    found = folder.take(folder.write("value.pt", torch_bytes(torch, value)))
+    reasons = {gap["name"]: gap["reason"] for gap in found["not_captured"]}
+    tap.ok(found["roots"][0]["tensors"] == 1 and
+           reasons.get("value/own") == "a tensor with attributes of its own" and
+           reasons.get("value/conjugate", "").startswith("a tensor with metadata"),
+           "tensors with attributes: a Buffer is taken, others are told", found)
 
 
 def differences(torch, a, b, path=""):
@@ -406,6 +456,78 @@ def check_hf_trainer(tap, folder, numpy, torch):
                f"HF Trainer, {label}: its own file again", found)
 
 
+def give_states(folder, torch, form):
+    """Export all random states: the file's dict, and what was left out."""
+    said = json.loads(folder.snap("export", "taken.snap.tar", "--to", form, "-o", "given",
+                                  "--json"))["result"]["left_out"]
+    return torch_load(torch, (folder.path / "given").read_bytes()), said
+
+
+def check_left_out(tap, folder, numpy, torch):
+    """What a form has no place for is told: a device behind a gap, a second stream of a kind."""
+    devices = {index: cuda_state(torch, 40 + index) for index in (0, 1, 3)}
+    for missing in (2, 1, 0):
+        files = [f"torch_cuda.{index}=" + folder.write(f"{index}.bin", bytes(state.tolist()))
+                 for index, state in devices.items() if index != missing]
+        folder.take(*files, more=("--as", "torch_cuda"))
+        if missing == 0:
+            done = subprocess.run([SNAP, "export", "taken.snap.tar", "--to", "hf-trainer", "-o",
+                                   "x"], cwd=folder.path, stderr=subprocess.PIPE, text=True)
+            tap.ok("no state of that form" in done.stderr and not (folder.path / "x").exists(),
+                   "without device 0 there is nothing to write", done)
+            continue
+        for form, key in (("accelerate", "torch_cuda_manual_seed"), ("hf-trainer", "cuda")):
+            again, said = give_states(folder, torch, form)
+            found = again[key] if isinstance(again[key], list) else [again[key]]
+            tap.ok(len(found) == missing and
+                   all(torch.equal(state, devices[i]) for i, state in enumerate(found)) and
+                   any(line.startswith("torch_cuda.3: the form has the devices from 0 on")
+                       for line in said),
+                   f"{form}: the devices before {missing}, and the others are told", found, said)
+    python, legacy, cpu = states(numpy, torch, 4)
+    folder.write("rng_state.pth", torch_bytes(torch, {"python": python, "numpy": legacy,
+                                                      "cpu": cpu}))
+    folder.take("rng_state.pth", "augment=" + folder.write("augment.pkl", pickle.dumps(python)))
+    for form in ("accelerate", "hf-trainer"):
+        said = give_states(folder, torch, form)[1]
+        tap.ok("augment: the form has no key for it" in said,
+               f"{form}: a second stream of a kind is told", said)
+
+
+def check_two_files(tap, folder, numpy, torch):
+    """Two files of one layout: what they share in names stands behind the names given."""
+    value = {"model": {"w": torch.ones(2)}, "rng_state": [{
+        "random_rng_state": states(numpy, torch, 7)[0], "np_rng_state": states(numpy, torch, 7)[1],
+        "torch_rng_state": states(numpy, torch, 7)[2], "cuda_rng_state": cuda_state(torch, 7)}]}
+    own = ["python", "numpy", "torch", "torch_cuda.0"]
+    folder.write("one.pt", torch_bytes(torch, value))
+    found = folder.take("one.pt", "b=one.pt")
+    tap.ok([root["name"] for root in found["roots"]] == ["model", "b.model"] and
+           names(found) == own + ["b." + name for name in own],
+           "two checkpoints: parts and streams of the second", found)
+    rng = {"python": value["rng_state"][0]["random_rng_state"],
+           "numpy": value["rng_state"][0]["np_rng_state"],
+           "cpu": value["rng_state"][0]["torch_rng_state"], "cuda": [cuda_state(torch, 7)]}
+    folder.write("rng.pth", torch_bytes(torch, rng))
+    found = folder.take("rng.pth", "b=rng.pth")
+    tap.ok(names(found) == own + ["b." + name for name in own],
+           "two files of random states: the devices' too", found)
+    composer = {"state": {"model": {}, "rest": 1}, "rng": value["rng_state"], "more": 2}
+    folder.write("ba1.pt", torch_bytes(torch, composer))
+    found = folder.take("ba1.pt", "b=ba1.pt")
+    tap.ok([root["name"] for root in found["roots"]] ==
+           ["model", "ba1", "composer", "b.model", "b", "b.composer"] and
+           len(names(found)) == 8, "two of Composer's", found)
+    for cuda in ("cuda:0", 5):
+        folder.write("rng.pth", torch_bytes(torch, {**rng, "cuda": cuda}))
+        gaps = folder.take("rng.pth")["not_captured"]
+        tap.ok([gap["name"] for gap in gaps] == ["rng.pth: torch_cuda.0"],
+               f"a CUDA state that is {cuda!r} is told", gaps)
+    folder.write("rng.pth", torch_bytes(torch, {**rng, "cuda": None}))
+    found = folder.take("rng.pth")
+    tap.ok(names(found) == own[:3] and found["not_captured"] == [], "and None is none", found)
+
+
 def check_lists(tap, folder, numpy, torch):
     """composer/utils/reproducibility.py, get_rng_state, in a checkpoint; and
     megatron/training/checkpointing.py, get_rng_state."""
@@ -483,6 +605,7 @@ def main():
         check_numpy_legacy(tap, folder, numpy)
         check_numpy_generators(tap, folder, numpy)
         check_arrays(tap, folder, numpy)
+        check_python_2(tap, folder, numpy)
         try:
             import torch
         except ImportError as problem:
@@ -490,7 +613,9 @@ def main():
             return tap.done()
         check_torch_streams(tap, folder, torch)
         check_tensors(tap, folder, torch)
-        for check in (check_accelerate, check_hf_trainer, check_lists, check_lightning):
+        check_left_out_tensors(tap, folder, torch)
+        for check in (check_accelerate, check_hf_trainer, check_left_out, check_two_files,
+                      check_lists, check_lightning):
             check(tap, folder, numpy, torch)
     return tap.done()
 

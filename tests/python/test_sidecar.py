@@ -118,6 +118,7 @@ def main():
         fails(tap, snapstate.AbsentError, re.escape(newest.name), "a file that is gone",
               lambda: with_sidecar(work / "side", 24))
         fails(tap, snapstate.InvalidError, "it is not in", "a file elsewhere", outside, work)
+        paths(tap, work)
         own_writer(tap, work)
     return tap.done()
 
@@ -128,6 +129,31 @@ def outside(work):
         for batch in side.batches(steps=1):
             side.step(loss=training.step(batch))
             side.save([__file__])
+
+
+def paths(tap, work):
+    """A folder that was given by a relative path, one path in the place of a list, a name that
+    begins with dots; what is no list."""
+    before = os.getcwd()
+    try:
+        os.chdir(work)
+        training = Training()
+        with snapstate.Sidecar("relative", read_back=False, **training.objects) as side:
+            side.restore()
+            os.chdir("/")
+            file = work / "relative" / "..1.pt"
+            for batch in side.batches(steps=1):
+                side.step(loss=training.step(batch))
+                training.write(file)
+                side.save(str(file))
+            tap.ok([os.path.realpath(path) for path in side.latest()] == [os.path.realpath(file)],
+                   "a relative folder, one path, a name with dots", side.latest())
+            fails(tap, snapstate.InvalidError, "a NoneType is no list of files", "no list",
+                  snapstate.Sidecar._listed, None)
+    finally:
+        os.chdir(before)
+    fails(tap, snapstate.EnvironmentFailure, "checkpoint folder: there is a file of that name",
+          "a folder that is a file", snapstate.Sidecar, file)
 
 
 def own_writer(tap, work):

@@ -24,8 +24,9 @@ except ImportError:
 import snapstate  # noqa: E402
 
 if torch is not None:
-    from state_cases import Training, adam, begun, both, momentum, regression, seen
-    from state_models import TORCH, Buffers, Constant, Extra, Images, Names, Tied, Views, Wide
+    from state_cases import Training, adam, begun, both, journey, momentum, regression, seen
+    from state_models import TORCH, Annealed, Buffers, Constant, Extra, Images, Names
+    from state_models import Tied, Views, Wide
 
 
 def memory(tap, work):
@@ -98,6 +99,21 @@ def flags(tap, work):
           snapstate.restore, path, **other.objects)
 
 
+def attributes(tap, work):
+    """Numbers and flags that decide the next step."""
+    build = regression(momentum, Annealed)
+    both(tap, work, "attributes that steps change", build)
+    journey(tap, work / "odd.snap.tar", "one that is None in the archive", build, warm=2, steps=1)
+    path = work / "attributes.snap.tar"
+    first = begun(build, path)
+    other = Training(regression(momentum, lambda: Annealed(more=4, text="x")), seed=2)
+    receipt = snapstate.restore(path, **other.objects)
+    model = other.objects["model"]
+    tap.ok("modules.model.attributes['']" in str(receipt.reasons) and
+           "more: is 4 here, and the archive does not know it" in str(receipt.reasons) and
+           model.more == 4 and model.calls == first.objects["model"].calls and model.was_called,
+           "one that the archive does not know is noted, and stays", receipt.reasons)
+
 def several(tap, work):
     def build(kind):
         models = [nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2))]
@@ -124,6 +140,9 @@ def several(tap, work):
     fails(tap, snapstate.AbsentError, r"model\.D: in the archive and not given here",
           "one of two models is not given", snapstate.restore, path,
           model={"G": other.objects["model"]["G"]}, optimizer=other.objects["optimizer"])
+    turned = {kind: dict(reversed(items.items())) for kind, items in other.objects.items()}
+    fails(tap, snapstate.AbsentError, "model: G, D in the archive, and D, G here: give them in",
+          "in another order", snapstate.restore, path, **turned)
     fails(tap, snapstate.InvalidError, "1, '1'", "two names that are one as text", snapstate.save,
           path, model={1: nn.Linear(1, 1), "1": nn.Linear(1, 1)})
 
@@ -216,7 +235,7 @@ def main():
         return tap.done()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
-        for part in (memory, flags, several, part_of_a_model, parametrized, compiled):
+        for part in (memory, flags, attributes, several, part_of_a_model, parametrized, compiled):
             part(tap, Path(name))
     return tap.done()
 

@@ -107,6 +107,7 @@ def run(folder, seed, killed_in=None):
         for number in whole.steps(STEPS):
             loss = training.step()
             if number == killed_in:
+                whole.wait()
                 os.kill(os.getpid(), signal.SIGKILL)
             whole.run_hash()
             whole.step(loss=loss)

@@ -95,6 +95,21 @@ def kinds(tap, work):
     tap.ok(seen(live) == seen(kept), "a list of values", live)
 
 
+def alike(tap, work):
+    """Keys whose paths read alike: text beside an integer, and a dot in a key."""
+    path = work / "alike.snap.tar"
+    kept = {"number": {1: "a", "1": "b", -1: 2.0, "-1": 3}, "dot": {"a.b": 1, "a": {"b": 2}},
+            "tensor": {"c.d": 5, "c": {"d": torch.arange(3)}, 7: torch.ones(2), "7": None}}
+    snapstate.save(path, values=kept, read_back=False)
+    for live in ({}, {"number": {1: "b"}, "dot": {"a": {"b": 1}}, "tensor": {"c": {"d": 0}}}):
+        receipt = snapstate.restore(path, values=live)
+        tap.ok(receipt.complete and seen(live) == seen(kept), "keys whose paths read alike", live)
+    other = {**kept, "dot": {"a.b": 1, "a": {"b": 3}}}
+    snapstate.save(work / "other.snap.tar", values=other, read_back=False)
+    found = [entry.text for entry in snapstate.diff(path, work / "other.snap.tar")]
+    tap.ok(len(found) == 1 and "values/dot.a.b" in found[0], "and are told apart in a diff", found)
+
+
 def names(tap, work):
     path = work / "names.snap.tar"
     for kind, one, other, told in (
@@ -187,7 +202,7 @@ def main():
         return tap.done()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
-        for part in (kinds, names, shared, arrays):
+        for part in (kinds, alike, names, shared, arrays):
             part(tap, Path(name))
     return tap.done()
 

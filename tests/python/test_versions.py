@@ -22,12 +22,19 @@ PACKAGE = TOP / "python" / "snapstate"
 
 # Without torch and NumPy, which such an interpreter seldom has: a module that needs them for its
 # import would fail here.
+# An integration alone may need something, the framework that it is for.
 IMPORT_ALL = """
 import importlib, sys
+FRAMEWORKS = {("snapstate.integrations." + name, name)
+              for name in ("accelerate", "lightning", "transformers")}
 for name in ("numpy", "torch"):
     sys.modules[name] = None
 for name in sys.argv[1:]:
-    importlib.import_module(name)
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        if (name, missing.name) not in FRAMEWORKS:
+            raise
 import snapstate
 for name in snapstate.__all__:
     getattr(snapstate, name)

@@ -12,6 +12,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests" / "support"), str(TOP / "python")]
 
+from raises import fails  # noqa: E402
 from tap import Tap  # noqa: E402
 
 try:
@@ -68,6 +69,36 @@ def diff(left, right):
     return done.returncode, done.stdout
 
 
+class Turned(torch.nn.Module if torch else object):
+    """Gives a conjugate view, and has a sparse gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = torch.nn.Embedding(5, 3, sparse=True)
+
+    def forward(self, index):
+        return (self.rows(index) * 1j).conj()
+
+
+def views(tap, work):
+    """What is no plain view of memory is digested by its parts."""
+    hashes = []
+    for folder, index in (("left", [1, 2]), ("same", [1, 2]), ("right", [1, 3])):
+        torch.manual_seed(1)
+        model = Turned()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        with snapstate.watch([model], dir=work / folder, optimizer=optimizer) as watched:
+            model(torch.tensor(index)).imag.sum().backward()
+            optimizer.step()
+            hashes.append(watched.run_hash())
+        watched.close()
+        line = (work / folder / "ledger.jsonl").read_text().splitlines()[1]
+    tap.ok(hashes[0] == hashes[1] != hashes[2] and "rows.weight.indices" in line,
+           "a sparse gradient and a conjugate output", line)
+    fails(tap, snapstate.InvalidError, "watch: model: a int is no module", "no module",
+          snapstate.watch, 3, dir=work / "none")
+
+
 def main():
     tap = Tap()
     if torch is None:
@@ -90,6 +121,7 @@ def main():
         found = snapstate.diff(work / "a", work / "order")
         tap.ok(len(found) >= 1 and "output 2" in found[0].text, "from Python too",
                [entry.text for entry in found])
+        views(tap, work)
         train(work / "every", every=4)
         lines = (work / "every" / "ledger.jsonl").read_text().splitlines()[1:]
         tap.ok([index for index, line in enumerate(lines, 1) if '"tensors"' in line] == [4, 8, 12],

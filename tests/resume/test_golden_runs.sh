@@ -10,13 +10,15 @@ set -u
 : "${SNAP:?}"
 
 mnist="${SNAP_TEST_DATA:-}/data/mnist"
+text="${SNAP_TEST_DATA:-}/data/text"
 
-# The config, with MNIST where it is here.
+# The config, with MNIST and the text where they are here.
 place_config() { # NAME
     sed -e "s#\"\\.\\./data/#\"$top_srcdir/data/#" \
         -e "s#\"[^\"]*/\\(t10k-[^\"/]*\\)\"#\"$mnist/\\1\"#" \
         -e "s#\"[^\"]*/train-images-[^\"/]*\"#\"$mnist/t10k-images-idx3-ubyte.gz\"#" \
         -e "s#\"[^\"]*/train-labels-[^\"/]*\"#\"$mnist/t10k-labels-idx1-ubyte.gz\"#" \
+        -e "s#\"[^\"]*/tinyshakespeare.txt\"#\"$text/tinyshakespeare.txt\"#" \
         "$top_srcdir/examples/$1.json" >"$work/$1.json"
 }
 
@@ -34,6 +36,12 @@ while read -r name steps run_hash state_hash; do
     mnist-*)
         if ! [ -f "$mnist/t10k-images-idx3-ubyte.gz" ]; then
             skip "$name" "MNIST is not in SNAP_TEST_DATA"
+            continue
+        fi
+        ;;
+    shakespeare-*)
+        if ! [ -f "$text/tinyshakespeare.txt" ]; then
+            skip "$name" "tinyshakespeare is not in SNAP_TEST_DATA"
             continue
         fi
         ;;

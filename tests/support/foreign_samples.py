@@ -97,6 +97,28 @@ def hostile_pickles():
                  "with all that it refers to, it has more than")
     yield Sample("laughs_dup", "2^200 values by DUP", b"N" + b"2\x86" * 62 + b".", 4,
                  "with all that it refers to|inside each other")
+    yield Sample("laughs_small", "a million values by references, of 140 bytes", laughs(7), 4,
+                 "it has more than 262[0-9]+ values")
+    long = "x" * 500000
+    for what, opcode in (("text", text_opcode(long)),
+                         ("bytes", b"B" + struct.pack("<I", len(long)) + long.encode())):
+        yield Sample(f"repeated_{what}", f"{what} of half a megabyte, used a thousand times",
+                     b"\x80\x04(" + opcode + b"\x94" + b"h\0" * 1000 + b"l.", 4,
+                     "more than [0-9]+ bytes of text")
+    yield Sample("repeated_array", "the same half megabyte as three hundred arrays",
+                 b"\x80\x04B" + struct.pack("<I", len(long)) + long.encode() + b"\x940(" +
+                 (b"cnumpy\nndarray\n(J" + struct.pack("<I", len(long)) + b"t" +
+                  text_opcode("|u1") + b"h\0\x87R") * 300 + b"l.", 4,
+                 "more than [0-9]+ bytes of text")
+    yield Sample("repeated_key", "a key of half a megabyte in a thousand dicts",
+                 b"\x80\x04" + text_opcode(long) + b"\x940(" + b"}h\0Ns" * 1000 + b"l.", 4,
+                 "more than [0-9]+ bytes of text")
+    yield Sample("compared_keys", "two long keys that differ in the end, in a thousand dicts",
+                 b"\x80\x04" + text_opcode(long + "1") + b"\x940" + text_opcode(long + "2") +
+                 b"\x940(" + b"}(h\0Nh\1Nu" * 1000 + b"l.", 4, "more than [0-9]+ bytes of keys")
+    yield Sample("dropped", "lists of three million references, which are dropped again",
+                 b"\x80\x04(" + (b"](N" + b"2" * 3000000 + b"e0") * 3 + b"l.", 4,
+                 "containers have more than 8388608 items")
     yield Sample("deep", "a hundred thousand tuples inside each other",
                  b"\x80\x02N" + b"\x85" * 100000 + b".", 4, "inside each other")
     yield Sample("deep_lists", "a hundred thousand open marks", b"(" * 100000, 4,
@@ -185,12 +207,15 @@ def hostile_files():
                      "'shape': (4611686018427387904,)}"), 5, "do not agree")
     yield Sample("safetensors_large", "a header of exabytes", b"\xff" * 8 + b"{", 5,
                  "neither a file of torch.save")
+    yield Sample("safetensors_cut", "a header that ends with the file",
+                 safetensors('{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}', b"")[:40],
+                 5, "a header of 53 bytes, and the file has 32 more: it is cut off")
     yield Sample("safetensors_overlap", "two tensors over the same bytes", safetensors(
         '{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},'
         '"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}', b"123"), 5, "overlaps")
     yield Sample("json_deep", "a hundred thousand arrays inside each other", b"[" * 100000, 4,
                  "inside each other")
-    yield Sample("empty", "no bytes at all", b"", 5, "neither a file of torch.save")
+    yield Sample("empty", "no bytes at all", b"", 5, "it is empty")
     yield Sample("text", "a text", b"hello\n", 5, "neither a file of torch.save")
 
 
@@ -203,7 +228,9 @@ def safetensors(header, data):
 
 
 def all_samples():
-    return [*hostile_pickles(), *hostile_files()]
+    """One at a time: they are large together."""
+    yield from hostile_pickles()
+    yield from hostile_files()
 
 
 if __name__ == "__main__":

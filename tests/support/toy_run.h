@@ -47,6 +47,7 @@ struct toy {
     const char *training;
     uint64_t every;
     uint64_t state_every; /* 1 */
+    uint64_t staging_bytes;
     struct snap_pool *pool;
     bool read_back; /* snapshots are read back from the disk */
 };

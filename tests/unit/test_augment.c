@@ -32,7 +32,8 @@ static void check(const struct trn_augment *augment, const char *digest, int64_t
     char text[65];
     struct snap_stream *numpy;
     int64_t drawn;
-    struct trn_dataset dataset = { .samples = IMAGES, .image_size = IMAGE, .images = images };
+    struct trn_dataset dataset = { .samples = IMAGES, .image_size = IMAGE, .image_stride = IMAGE,
+                                   .images = images };
 
     for (size_t i = 0; i < sizeof(images); i++)
         images[i] = (uint8_t)(i * 37 % 256);

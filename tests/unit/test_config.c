@@ -98,7 +98,7 @@ static void examples(void **state)
     (void)state;
     each_example("schema/examples/valid", "config.", true, 4);
     each_example("schema/examples/invalid", "config.", false, 25);
-    each_example("examples", "", true, 3);
+    each_example("examples", "", true, 4);
 }
 
 static void errors_name_key_and_expectation(void **state)
@@ -119,7 +119,8 @@ static void errors_name_key_and_expectation(void **state)
     expect_refused("training/model/1/kind", "\"linaer\"",
                    "training.model[1].kind: expected \"linear\", ");
     expect_refused("training/model/1/name", "\"flatten\"",
-                   "training.model[1].name: expected a unique name: model[0] is \"flatten\"");
+                   "training.model[1].name: expected a unique name: there is a layer \"flatten\" "
+                   "already");
     expect_refused("training/data/shape", "[8,8,0]", "training.data.shape: expected [height, ");
     expect_refused("training/seed", "4294967296", "training.seed: expected an integer from 0 to "
                                                   "4294967295");
@@ -206,6 +207,127 @@ static void windows(void **state)
     trn_config_release(&config);
 }
 
+static void gpt_stands_for_layers(void **state)
+{
+    static const struct {
+        enum trn_layer_kind kind;
+        const char *name;
+        size_t number; /* features or heads */
+        const char *from;
+    } expected[] = {
+        { TRN_LAYER_EMBEDDING, "t.wte", 6, NULL },
+        { TRN_LAYER_POSITION, "t.wpe", 0, NULL },
+        { TRN_LAYER_DROPOUT, "t.drop", 0, NULL },
+        { TRN_LAYER_LAYERNORM, "t.h.0.ln_1", 0, NULL },
+        { TRN_LAYER_LINEAR, "t.h.0.attn.c_attn", 18, NULL },
+        { TRN_LAYER_ATTENTION, "t.h.0.attn", 3, NULL },
+        { TRN_LAYER_LINEAR, "t.h.0.attn.c_proj", 6, NULL },
+        { TRN_LAYER_DROPOUT, "t.h.0.attn.resid_dropout", 0, NULL },
+        { TRN_LAYER_RESIDUAL, "t.h.0.residual_1", 0, "t.drop" },
+        { TRN_LAYER_LAYERNORM, "t.h.0.ln_2", 0, NULL },
+        { TRN_LAYER_LINEAR, "t.h.0.mlp.c_fc", 24, NULL },
+        { TRN_LAYER_GELU, "t.h.0.mlp.gelu", 0, NULL },
+        { TRN_LAYER_LINEAR, "t.h.0.mlp.c_proj", 6, NULL },
+        { TRN_LAYER_DROPOUT, "t.h.0.mlp.dropout", 0, NULL },
+        { TRN_LAYER_RESIDUAL, "t.h.0.residual_2", 0, "t.h.0.residual_1" },
+        { TRN_LAYER_LAYERNORM, "t.ln_f", 0, NULL },
+    };
+    const size_t count = sizeof(expected) / sizeof(expected[0]);
+    struct trn_config config;
+    size_t seen = 0;
+    (void)state;
+    expect_taken("training/model/0", "{\"name\":\"t\",\"kind\":\"gpt\",\"layers\":1,\"heads\":3,"
+                                     "\"width\":6,\"dropout\":\"0.25\",\"eps\":\"1e-4\"}", &config);
+    assert_int_equal(config.layer_count, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const struct trn_layer_spec *layer = &config.layers[i];
+        assert_int_equal(layer->kind, expected[i].kind);
+        assert_string_equal(layer->name, expected[i].name);
+        assert_int_equal(layer->features + layer->heads, expected[i].number);
+        assert_true(layer->bias == (layer->kind == TRN_LAYER_LINEAR));
+        assert_string_equal(layer->from != NULL ? layer->from : "",
+                            expected[i].from != NULL ? expected[i].from : "");
+        assert_true(layer->kind != TRN_LAYER_DROPOUT || layer->probability == 0.25);
+        assert_true(layer->kind != TRN_LAYER_LAYERNORM || layer->eps == 1e-4);
+    }
+    assert_string_equal(config.layers[count].name, "fc1");
+    trn_config_release(&config);
+
+    expect_taken("training/model/0", "{\"name\":\"t\",\"kind\":\"gpt\",\"layers\":80,\"heads\":1,"
+                                     "\"width\":1}", &config);
+    assert_int_equal(config.layer_count, 2 + 80 * 10 + 1 + 1);
+    for (size_t i = 0; i < config.layer_count; i++)
+        seen += config.layers[i].kind == TRN_LAYER_DROPOUT;
+    assert_int_equal(seen, 0);
+    assert_string_equal(config.layers[6].from, "t.wpe");
+    trn_config_release(&config);
+}
+
+static void wrong_gpts_are_refused(void **state)
+{
+    static const char *const wrong[][2] = {
+        { "\"layers\":1,\"heads\":3,\"width\":8",
+          "training.model[0].heads: expected a divisor of the width, 8" },
+        { "\"layers\":81,\"heads\":1,\"width\":8", "training.model[0].layers: expected an int" },
+        { "\"layers\":1,\"heads\":0,\"width\":8", "training.model[0].heads: expected an integer" },
+        { "\"layers\":1,\"heads\":2", "training.model[0].width: expected an integer" },
+        { "\"layers\":1,\"heads\":2,\"width\":8,\"dropout\":\"1\"", "training.model[0].dropout: " },
+        { "\"layers\":1,\"heads\":2,\"width\":8,\"features\":8",
+          "training.model[0].features: unknown key" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char layer[200];
+        snprintf(layer, sizeof(layer), "{\"name\":\"t\",\"kind\":\"gpt\",%s}", wrong[i][0]);
+        expect_refused("training/model/0", layer, wrong[i][1]);
+    }
+    expect_refused("training/model/0",
+                   "{\"name\":\"a23456789012345678901234567890123\",\"kind\":\"gpt\",\"layers\":1,"
+                   "\"heads\":1,\"width\":8}",
+                   "training.model[0].name: expected a name of letters");
+    expect_refused("training/model",
+                   "[{\"name\":\"a\",\"kind\":\"gpt\",\"layers\":80,\"heads\":1,\"width\":8},"
+                   "{\"name\":\"b\",\"kind\":\"gpt\",\"layers\":80,\"heads\":1,\"width\":8}]",
+                   "training.model[1].kind: expected at most 1000 layers");
+    expect_refused("training/model/0", "{\"name\":\"r\",\"kind\":\"residual\"}",
+                   "training.model[0].from: expected the name of a layer");
+    expect_refused("training/model/0", "{\"name\":\"a\",\"kind\":\"attention\"}",
+                   "training.model[0].heads: expected an integer");
+}
+
+static void text_data(void **state)
+{
+    struct trn_config config;
+    (void)state;
+    expect_taken("training/data", "{\"format\":\"text\",\"context\":32}", &config);
+    assert_true(config.is_text);
+    assert_int_equal(config.text.context, 32);
+    assert_int_equal(config.text.stride, 32);
+    assert_true(config.text.held_out == 0.1);
+    assert_int_equal(config.shape.height, 32);
+    assert_int_equal(config.shape.classes, 256);
+    trn_config_release(&config);
+    char *plain = normal("training/data", "{\"format\":\"text\",\"context\":32}");
+    char *full = normal("training/data", "{\"format\":\"text\",\"context\":32,\"stride\":32,"
+                                         "\"held_out\":\"0.1\"}");
+    assert_string_equal(plain, full);
+    assert_null(strstr(plain, "augment"));
+    free(plain);
+    free(full);
+    expect_refused("training/data", "{\"format\":\"text\"}",
+                   "training.data.context: expected an integer from 1");
+    expect_refused("training/data", "{\"format\":\"text\",\"context\":8,\"shape\":[8,1,1]}",
+                   "training.data.shape: unknown key");
+    expect_refused("training/data", "{\"format\":\"text\",\"context\":8,\"held_out\":\"1\"}",
+                   "training.data.held_out: ");
+    expect_refused("training/data", "{\"context\":8}", "training.data.context: unknown key");
+    json_t *root = changed("training/data", "{\"format\":\"text\",\"context\":8}");
+    json_object_set_new(json_object_get(root, "training"), "augment", json_object());
+    struct snap_error err = SNAP_ERROR_INIT;
+    assert_int_equal(trn_config_decode(root, "/", &config, &err), SNAP_INVALID);
+    assert_non_null(strstr(err.text, "training.augment: expected no such key"));
+}
+
 static void decimals(void **state)
 {
     (void)state;
@@ -285,6 +407,9 @@ int main(void)
         cmocka_unit_test(defaults_are_written_out),
         cmocka_unit_test(seeds),
         cmocka_unit_test(windows),
+        cmocka_unit_test(gpt_stands_for_layers),
+        cmocka_unit_test(wrong_gpts_are_refused),
+        cmocka_unit_test(text_data),
         cmocka_unit_test(decimals),
         cmocka_unit_test(files),
     };

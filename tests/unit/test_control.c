@@ -95,6 +95,8 @@ static void saves_are_answered(void **state)
     start(&client, fixture);
     wait_for_request(control);
     assert_true(trn_control_poll(control)); /* it goes on waiting */
+    trn_control_saving(control);
+    assert_false(trn_control_poll(control));
     trn_control_saved(control, 123, "snap1:abc");
     pthread_join(client.thread, NULL);
     assert_int_equal(client.status, SNAP_OK);
@@ -104,6 +106,7 @@ static void saves_are_answered(void **state)
 
     start(&client, fixture);
     wait_for_request(control);
+    trn_control_saving(control);
     trn_control_failed(control, "no space: \"disk\" is full");
     pthread_join(client.thread, NULL);
     assert_int_equal(client.status, SNAP_IO);
@@ -198,6 +201,29 @@ static void bad_requests(void **state)
     trn_control_close(control);
 }
 
+/* Who asks while a save is under way wants the next one: the state of now is not in this one. */
+static void asked_during_a_save(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct trn_control *control = open_control(fixture);
+    struct client first;
+    struct client second;
+    start(&first, fixture);
+    wait_for_request(control);
+    trn_control_saving(control);
+    start(&second, fixture);
+    wait_for_request(control);
+    trn_control_saved(control, 1, "snap1:a");
+    pthread_join(first.thread, NULL);
+    assert_int_equal(first.saved.step, 1);
+    assert_true(trn_control_poll(control));
+    trn_control_saving(control);
+    trn_control_saved(control, 2, "snap1:b");
+    pthread_join(second.thread, NULL);
+    assert_int_equal(second.saved.step, 2);
+    trn_control_close(control);
+}
+
 /* Many who say nothing do not keep one from being heard; a request may come in pieces. */
 static void silent_clients(void **state)
 {
@@ -212,6 +238,7 @@ static void silent_clients(void **state)
     assert_false(trn_control_poll(control));
     assert_int_equal(send(fd, "\"save\"}\n", 8, 0), 8);
     assert_true(trn_control_poll(control));
+    trn_control_saving(control);
     trn_control_saved(control, 5, "snap1:x");
     char line[100];
     assert_int_equal(recv(fd, line, sizeof(line), 0), 28);
@@ -266,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(saves_are_answered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(asked_during_a_save, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_of_the_run_is_an_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(time_runs_out, set_up, tear_down),

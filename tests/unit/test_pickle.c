@@ -148,6 +148,7 @@ static const struct value_case value_cases[] = {
     VALUE("\x8b\x02\x00\x00\x00\x00\x01.", "256"),
     VALUE("F1.5\n.", "1.5"),
     VALUE("F-1e+20\n.", "-1e+20"),
+    VALUE("F1E5\n.", "100000"),
     VALUE("F-inf\n.", "-inf"),
     VALUE("G\x3f\xf8\x00\x00\x00\x00\x00\x00.", "1.5"),
     VALUE("N.", "None"),
@@ -155,6 +156,7 @@ static const struct value_case value_cases[] = {
     VALUE("\x80\x02\x89.", "False"),
     /* Text and bytes. */
     VALUE("Va\\u00e9\\U0001f600\xe9\n.", "'a\\xc3\\xa9\\xf0\\x9f\\x98\\x80\\xc3\\xa9'"),
+    VALUE("V\\\\u0041\\\\\\u0041\\x\\\n.", "'\\\\u0041\\\\A\\x\\'"),
     VALUE("X\x02\x00\x00\x00hi.", "'hi'"),
     VALUE("\x8c\x03\xed\xa0\x80.", "'\\xed\\xa0\\x80'"), /* a lone surrogate */
     VALUE("\x8d\x01\x00\x00\x00\x00\x00\x00\x00x.", "'x'"),

@@ -215,6 +215,54 @@ static void torch_uniforms(void **state)
     }
 }
 
+/* Around multiples of ranges of all sizes, where a quotient would be rounded wrongly first. */
+static void torch_remainders(void **state)
+{
+    uint32_t range = 1;
+
+    (void)state;
+    for (unsigned turn = 0; turn < 200000; turn++) {
+        const uint32_t most = UINT32_MAX / range * range; /* the largest multiple */
+        const uint32_t words[] = { 0, range - 1, range, range + 1, most - 1, most, most + 1,
+                                   most / 2, UINT32_MAX };
+
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+            assert_int_equal(snap_torch_remainder(words[i], range), words[i] % range);
+        }
+        range = turn < 70000 ? range + 1 : range * 1664525u + 1013904223u;
+        range = turn % 7 == 0 || range == 0 ? UINT32_MAX - turn : range;
+    }
+}
+
+/* From the first item on: swap it with one of those from it on. */
+static void torch_permutations(void **state)
+{
+    static uint64_t items[2][MOST];
+
+    (void)state;
+    for (size_t p = 0; p < POSITIONS; p++) {
+        for (size_t s = 0; s < SIZES; s++) {
+            struct snap_torch_cpu a = { .mt = at_position(positions[p]) };
+            struct snap_torch_cpu b = a;
+
+            snap_torch_randperm(&a, items[0], sizes[s]);
+            for (size_t i = 0; i < sizes[s]; i++) {
+                items[1][i] = i;
+            }
+            for (size_t i = 0; i + 1 < sizes[s]; i++) {
+                size_t j = i + snap_torch_u32(&b) % (sizes[s] - i);
+                uint64_t item = items[1][i];
+
+                items[1][i] = items[1][j];
+                items[1][j] = item;
+            }
+            expect_bits(items[0], items[1], sizes[s] * sizeof items[0][0]);
+            expect_twister(&a.mt, &b.mt);
+            assert_int_equal(a.used_up_next, b.used_up_next);
+        }
+    }
+}
+
 /* Every third of the 2^24 uniforms that there are, as a radius or as an angle. */
 static void torch_normals(void **state)
 {
@@ -241,7 +289,8 @@ int main(void)
         cmocka_unit_test(twister),        cmocka_unit_test(twist_by_definition),
         cmocka_unit_test(normals),        cmocka_unit_test(integers),
         cmocka_unit_test(shuffles),       cmocka_unit_test(torch_uniforms),
-        cmocka_unit_test(torch_normals),
+        cmocka_unit_test(torch_normals),    cmocka_unit_test(torch_remainders),
+        cmocka_unit_test(torch_permutations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,30 @@ static void published_answers(void **state)
     }
 }
 
+/* Blocks side by side, as this CPU can, against those one by one, and both against the block
+ * itself. */
+static void many_blocks(void **state)
+{
+    const uint64_t key[2] = { 0x0123456789abcdefu, 0xfedcba9876543210u };
+    const uint64_t counter[4] = { 0xfffffffffffffe00u, 0xffffffffffffffffu, 5,
+                                  0x8000000000000000u };
+    static uint64_t out[2][41 * 4];
+
+    (void)state;
+    for (size_t blocks = 0; blocks <= 40; blocks++) {
+        memset(out, 0x5a, sizeof out);
+        snap_philox4x64_blocks(key, counter, out[0], blocks);
+        snap_philox4x64_blocks_portable(key, counter, out[1], blocks);
+        assert_memory_equal(out[0], out[1], sizeof out[0]); /* and nothing behind them */
+        for (size_t i = 0; i < blocks; i++) {
+            uint64_t block[4] = { counter[0] + i, counter[1], counter[2], counter[3] };
+
+            snap_philox4x64(SNAP_PHILOX_ROUNDS, key, block);
+            assert_memory_equal(out[0] + 4 * i, block, sizeof block);
+        }
+    }
+}
+
 /* Which field of a dropout block goes where in key and counter. */
 static void dropout_block(void **state)
 {
@@ -128,7 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_answers), cmocka_unit_test(dropout_block),
         cmocka_unit_test(words_of_a_cuda_thread), cmocka_unit_test(counter_carries),
-        cmocka_unit_test(device_stream),
+        cmocka_unit_test(device_stream),     cmocka_unit_test(many_blocks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

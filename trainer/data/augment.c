@@ -72,7 +72,7 @@ enum snap_status trn_augment_batch(const struct trn_augment *augment,
 {
     size_t n = dataset->image_size;
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *image = dataset->images + (size_t)ids[i] * n;
+        const uint8_t *image = dataset->images + (size_t)ids[i] * dataset->image_stride;
         if (augment == NULL) {
             trn_input_scale(table, image, n, out + i * n);
             continue;

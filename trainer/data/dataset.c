@@ -76,8 +76,11 @@ enum snap_status trn_dataset_load(const char *images_path, const char *labels_pa
     if (status == SNAP_OK) {
         dataset->samples = images.dims[0];
         dataset->image_size = shape->height * shape->width * shape->channels;
-        dataset->images = images.elements;
-        dataset->labels = labels.elements;
+        dataset->image_stride = dataset->image_size;
+        dataset->labels_size = 1;
+        dataset->label_stride = 1;
+        dataset->images = dataset->owned[0] = images.elements;
+        dataset->labels = dataset->owned[1] = labels.elements;
         images.elements = NULL;
         labels.elements = NULL;
         memcpy(dataset->images_sha256, images.sha256, SNAP_DIGEST_BYTES);
@@ -90,9 +93,16 @@ enum snap_status trn_dataset_load(const char *images_path, const char *labels_pa
     return status;
 }
 
+void trn_dataset_labels(const struct trn_dataset *dataset, size_t id, int32_t *labels)
+{
+    const uint8_t *from = dataset->labels + id * dataset->label_stride;
+    for (size_t i = 0; i < dataset->labels_size; i++)
+        labels[i] = from[i];
+}
+
 void trn_dataset_release(struct trn_dataset *dataset)
 {
-    free(dataset->images);
-    free(dataset->labels);
+    free(dataset->owned[0]);
+    free(dataset->owned[1]);
     memset(dataset, 0, sizeof(*dataset));
 }

@@ -3,17 +3,15 @@
 
 #include "data/idx.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <snapstate/run.h>
+
+#include "data/data_bytes.h"
 
 enum { IDX_UNSIGNED_BYTES = 0x08, IDX_FIXED_HEADER = 4 };
 
@@ -204,61 +202,11 @@ out:
     return status;
 }
 
-/* Read a whole file into memory, so that its digest and its content are of the same bytes. */
-static enum snap_status read_file(const char *path, uint8_t **bytes, size_t *size_bytes,
-                                  struct snap_error *err)
-{
-    enum snap_status status = SNAP_OK;
-    uint8_t *buffer = NULL;
-    size_t have = 0;
-    struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return snap_error_set_os(err, SNAP_IO, errno, "data file %s: cannot be opened", path);
-    if (fstat(fd, &info) != 0) {
-        status = snap_error_set_os(err, SNAP_IO, errno, "data file %s: cannot be looked at", path);
-        goto out;
-    }
-    if (!S_ISREG(info.st_mode)) {
-        status = snap_error_set(err, SNAP_IO, "data file %s: not a file", path);
-        goto out;
-    }
-    size_t size = (size_t)info.st_size;
-    buffer = malloc(size > 0 ? size : 1);
-    if (buffer == NULL) {
-        status = snap_error_set(err, SNAP_NO_MEMORY, "data file %s: no memory for %zu bytes", path,
-                                size);
-        goto out;
-    }
-    while (have < size) {
-        ssize_t got = read(fd, buffer + have, size - have);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            status = snap_error_set_os(err, SNAP_IO, errno, "data file %s: cannot be read", path);
-            goto out;
-        }
-        if (got == 0) {
-            status = snap_error_set(err, SNAP_IO, "data file %s: became shorter while it was read",
-                                    path);
-            goto out;
-        }
-        have += (size_t)got;
-    }
-    *bytes = buffer;
-    *size_bytes = size;
-    buffer = NULL;
-out:
-    free(buffer);
-    close(fd); /* only read from: nothing to lose */
-    return status;
-}
-
 enum snap_status trn_idx_load(const char *path, struct trn_idx *idx, struct snap_error *err)
 {
     uint8_t *bytes = NULL;
     size_t size_bytes = 0;
-    enum snap_status status = read_file(path, &bytes, &size_bytes, err);
+    enum snap_status status = trn_data_bytes_read(path, &bytes, &size_bytes, err);
     if (status != SNAP_OK)
         return status;
     status = trn_idx_decode(path, bytes, size_bytes, idx, err);

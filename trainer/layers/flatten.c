@@ -7,7 +7,7 @@
 static enum snap_status plan(struct trn_layer *layer, struct snap_error *err)
 {
     (void)err;
-    layer->out = (struct trn_shape){ 1, 1, trn_shape_count(layer->in) };
+    layer->out = (struct trn_shape){ 1, 1, trn_shape_count(layer->in), 0 };
     return SNAP_OK;
 }
 

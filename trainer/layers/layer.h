@@ -8,9 +8,11 @@
 
 #define TRN_LAYER_MAX_TENSORS 5
 
-/* The shape of one sample between two layers. */
+/* The shape of one sample between two layers. A sequence has its places along the height, and
+ * width 1. */
 struct trn_shape {
     size_t height, width, channels;
+    size_t vocabulary; /* not 0: the elements are tokens, whole numbers below it */
 };
 
 static inline size_t trn_shape_count(struct trn_shape shape)
@@ -24,6 +26,13 @@ struct trn_layer {
     struct trn_layer_spec spec; /* its name points to `name` */
     uint32_t index;             /* in the model; the operator's id for the device stream */
     struct trn_shape in, out;
+
+    /* Of a residual: the earlier layer whose output is added, and that output in this pass. */
+    size_t source;
+    const float *skipped;
+    /* Of a layer that is such a source: the sum of what its residuals send back; model's. */
+    bool has_residual, skip_begun;
+    float *skip_gradient; /* (samples, out) */
 
     /* Filled by `plan` through trn_layer_add_tensor; data and gradients are the model's. */
     unsigned tensor_count;
@@ -87,6 +96,12 @@ enum snap_status trn_layer_slide(struct trn_layer *layer, bool pooling, struct s
 /* The convolution or pooling of `samples` samples, from the layer's shapes. */
 struct trn_conv trn_layer_conv(const struct trn_layer *layer, size_t samples);
 
+/* The vectors of `samples` samples: one for each place. */
+static inline size_t trn_layer_vectors(const struct trn_layer *layer, size_t samples)
+{
+    return samples * layer->in.height * layer->in.width;
+}
+
 /* Set the scalar to NAME.suffix with the bits of `value`. */
 void trn_layer_scalar(const struct trn_layer *layer, const char *suffix, uint32_t bits,
                       struct trn_scalar *scalar);
@@ -98,8 +113,16 @@ enum snap_status trn_torch_init(struct snap_stream *host, size_t fan_in, float *
                                 size_t count, float *bias, size_t bias_count,
                                 struct snap_error *err);
 
+/* Add the tensor "weight" (rows, width), and fill it as torch.nn.Embedding does when it is made:
+ * normal_(0, 1). */
+enum snap_status trn_layer_add_table(struct trn_layer *layer, size_t rows, size_t width,
+                                     struct snap_error *err);
+enum snap_status trn_layer_init_table(struct trn_layer *layer, struct trn_backend *backend,
+                                      struct snap_stream *host, struct snap_error *err);
+
 extern const struct trn_layer_type trn_linear_layer, trn_conv2d_layer, trn_batchnorm_layer,
     trn_maxpool_layer, trn_avgpool_layer, trn_relu_layer, trn_gelu_layer, trn_dropout_layer,
-    trn_flatten_layer;
+    trn_flatten_layer, trn_embedding_layer, trn_position_layer, trn_layernorm_layer,
+    trn_attention_layer, trn_residual_layer;
 
 #endif

@@ -12,7 +12,9 @@ static const struct trn_layer_type *const types[TRN_LAYER_KINDS] = {
     [TRN_LAYER_BATCHNORM] = &trn_batchnorm_layer, [TRN_LAYER_MAXPOOL] = &trn_maxpool_layer,
     [TRN_LAYER_AVGPOOL] = &trn_avgpool_layer,     [TRN_LAYER_RELU] = &trn_relu_layer,
     [TRN_LAYER_GELU] = &trn_gelu_layer,           [TRN_LAYER_DROPOUT] = &trn_dropout_layer,
-    [TRN_LAYER_FLATTEN] = &trn_flatten_layer,
+    [TRN_LAYER_FLATTEN] = &trn_flatten_layer,     [TRN_LAYER_EMBEDDING] = &trn_embedding_layer,
+    [TRN_LAYER_POSITION] = &trn_position_layer,   [TRN_LAYER_LAYERNORM] = &trn_layernorm_layer,
+    [TRN_LAYER_ATTENTION] = &trn_attention_layer, [TRN_LAYER_RESIDUAL] = &trn_residual_layer,
 };
 
 const struct trn_layer_type *trn_layer_type_of(enum trn_layer_kind kind)

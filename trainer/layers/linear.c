@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* y (samples, out) = x (samples, in) w^T + b, w (out, in). */
+/* y (vectors, out) = x (vectors, in) w^T + b, w (out, in); a sequence has a vector for each
+ * place. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -10,13 +11,14 @@ static enum snap_status plan(struct trn_layer *layer, struct snap_error *err)
 {
     const size_t shape[2] = { layer->spec.features, layer->in.channels };
     enum snap_status status;
-    if (layer->in.height != 1 || layer->in.width != 1) {
+    if (layer->in.width != 1) {
         return snap_error_set(err, SNAP_INVALID,
-                              "layer %s: linear takes a vector, its input is %zu x %zu x %zu: put "
+                              "layer %s: linear takes vectors, its input is %zu x %zu x %zu: put "
                               "a flatten layer before it",
                               layer->name, layer->in.height, layer->in.width, layer->in.channels);
     }
-    layer->out = (struct trn_shape){ 1, 1, layer->spec.features };
+    layer->out = layer->in;
+    layer->out.channels = layer->spec.features;
     status = trn_layer_add_tensor(layer, "weight", TRN_PARAMETER, TRN_F32, 2, shape, err);
     if (status == SNAP_OK && layer->spec.bias) {
         status = trn_layer_add_tensor(layer, "bias", TRN_PARAMETER, TRN_F32, 1, shape, err);
@@ -53,7 +55,7 @@ static enum snap_status forward(struct trn_layer *layer, const struct trn_pass *
 {
     const struct trn_matmul product = {
         .transpose = TRN_NT,
-        .m = pass->samples,
+        .m = trn_layer_vectors(layer, pass->samples),
         .n = layer->out.channels,
         .k = layer->in.channels,
         .a = x,
@@ -73,14 +75,14 @@ static enum snap_status backward(struct trn_layer *layer, const struct trn_pass 
         .transpose = TRN_TN,
         .m = layer->out.channels,
         .n = layer->in.channels,
-        .k = pass->samples,
+        .k = trn_layer_vectors(layer, pass->samples),
         .a = dy,
         .b = x,
         .out = layer->shard_gradient[0],
     };
     const struct trn_matmul for_input = {
         .transpose = TRN_NN,
-        .m = pass->samples,
+        .m = trn_layer_vectors(layer, pass->samples),
         .n = layer->in.channels,
         .k = layer->out.channels,
         .a = dy,
@@ -89,8 +91,8 @@ static enum snap_status backward(struct trn_layer *layer, const struct trn_pass 
     };
     enum snap_status status = ops->matmul(pass->backend, &for_weight, err);
     if (status == SNAP_OK && layer->spec.bias) {
-        status = ops->column_sum(pass->backend, dy, pass->samples, layer->out.channels,
-                                 layer->shard_gradient[1], err);
+        status = ops->column_sum(pass->backend, dy, trn_layer_vectors(layer, pass->samples),
+                                 layer->out.channels, layer->shard_gradient[1], err);
     }
     if (status == SNAP_OK && dx) {
         status = ops->matmul(pass->backend, &for_input, err);

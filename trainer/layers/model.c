@@ -67,11 +67,16 @@ static enum snap_status allocate_layer(struct trn_model *model, struct trn_layer
         status = allocate_floats(model, model->capacity * trn_shape_count(layer->out),
                                  &layer->output, err);
     }
+    if (status == SNAP_OK && layer->has_residual) {
+        status = allocate_floats(model, model->capacity * trn_shape_count(layer->out),
+                                 &layer->skip_gradient, err);
+    }
     return status;
 }
 
 static enum snap_status allocate_model(struct trn_model *model, struct snap_error *err)
 {
+    const size_t labels_count = model->capacity * model->places;
     size_t largest = 1, done = 0;
     enum snap_status status;
     void *labels = NULL, *best = NULL;
@@ -100,21 +105,21 @@ static enum snap_status allocate_model(struct trn_model *model, struct snap_erro
         status = allocate_floats(model, model->capacity * largest, &model->gradients[i], err);
     }
     if (status == SNAP_OK) {
-        status = allocate_floats(model, model->capacity * model->classes, &model->logits_gradient,
+        status = allocate_floats(model, labels_count * model->classes, &model->logits_gradient,
                                  err);
     }
     if (status == SNAP_OK) {
-        status = allocate_floats(model, model->capacity, &model->losses, err);
+        status = allocate_floats(model, labels_count, &model->losses, err);
     }
     if (status == SNAP_OK) {
         status = allocate_floats(model, 1, &model->scalar, err);
     }
     if (status == SNAP_OK) {
-        status = allocate(model, model->capacity, sizeof(int32_t), &labels, err);
+        status = allocate(model, labels_count, sizeof(int32_t), &labels, err);
         model->labels = labels;
     }
     if (status == SNAP_OK) {
-        status = allocate(model, model->capacity, sizeof(int32_t), &best, err);
+        status = allocate(model, labels_count, sizeof(int32_t), &best, err);
         model->best = best;
     }
     return status;
@@ -144,7 +149,9 @@ enum snap_status trn_model_new(const struct trn_model_options *options, struct t
     made->backend = backend;
     made->layers = calloc(options->layer_count, sizeof(*made->layers));
     made->layer_count = options->layer_count;
-    made->input = (struct trn_shape){ options->height, options->width, options->channels };
+    made->input = (struct trn_shape){ options->height, options->width, options->channels,
+                                      options->vocabulary };
+    made->places = options->places;
     made->classes = options->classes;
     made->max_batch = options->max_batch;
     made->shards = options->shards;
@@ -187,6 +194,7 @@ void trn_model_free(struct trn_model *model)
         }
         release(model->backend, layer->cache);
         release(model->backend, layer->output);
+        release(model->backend, layer->skip_gradient);
     }
     release(model->backend, model->inputs);
     release(model->backend, model->labels);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A model: a list of layers with softmax cross-entropy at its end. Activations are NHWC; the
- * weights of a convolution are (out, r, s, in), those of a linear layer (out, in). Which threads
- * or kernels do the work changes no bit. */
+ * weights of a convolution are (out, r, s, in), those of a linear layer (out, in). A sample is an
+ * image, a vector, or a sequence of places, of which each has a label. Which threads or kernels do
+ * the work changes no bit. */
 #ifndef TRN_MODEL_H
 #define TRN_MODEL_H
 
@@ -33,18 +34,27 @@ enum trn_layer_kind {
     TRN_LAYER_GELU,
     TRN_LAYER_DROPOUT,
     TRN_LAYER_FLATTEN,
+    TRN_LAYER_EMBEDDING,
+    TRN_LAYER_POSITION,
+    TRN_LAYER_LAYERNORM,
+    TRN_LAYER_ATTENTION,
+    TRN_LAYER_RESIDUAL,
     TRN_LAYER_KINDS /* how many there are */
 };
 
 struct trn_layer_spec {
     enum trn_layer_kind kind;
-    const char *name; /* letters, digits, '_'; unique; begins its tensors' names; copied */
-    size_t features;  /* linear: outputs; conv2d: output channels */
+    const char *name; /* letters, digits, '_', and '.' between them; unique; begins its tensors'
+                       * names; copied */
+    size_t features;  /* linear: outputs; conv2d: output channels; embedding: width */
     bool bias;        /* linear, conv2d */
     struct trn_window window; /* conv2d, maxpool, avgpool; a stride of 0 means the kernel's size
                                * for pooling and 1 for conv2d */
-    double eps, momentum;     /* batchnorm; torch has 1e-5 and 0.1 */
+    double eps, momentum;     /* batchnorm; torch has 1e-5 and 0.1; layernorm: eps */
     double probability;       /* dropout: 0 <= p < 1, the share that is dropped */
+    size_t heads;             /* attention */
+    const char *from;         /* residual: the name of an earlier layer; borrowed by
+                               * trn_model_new */
 };
 
 struct trn_model_options {
@@ -52,19 +62,22 @@ struct trn_model_options {
     const struct trn_layer_spec *layers;
     size_t layer_count;
     size_t height, width, channels; /* of one sample; a plain vector is 1 x 1 x channels */
-    size_t classes;                 /* what the last layer must put out */
+    size_t vocabulary;              /* not 0: inputs are tokens, whole numbers below it */
+    size_t places;                  /* labels of a sample: one for each place of a sequence */
+    size_t classes;                 /* what the last layer must put out for each of them */
     size_t max_batch;               /* most samples of a logical batch */
     unsigned shards;                /* L >= 1 */
 };
 
-#define TRN_MODEL_OPTIONS_INIT { sizeof(struct trn_model_options), NULL, 0, 0, 0, 0, 0, 0, 1 }
+#define TRN_MODEL_OPTIONS_INIT \
+    { .size_bytes = sizeof(struct trn_model_options), .places = 1, .shards = 1 }
 
 struct trn_model;
 
 /* One shard of a logical batch. */
 struct trn_shard {
     const float *inputs;   /* host, (samples, height, width, channels); borrowed for the call */
-    const int32_t *labels; /* host, (samples), 0 <= label < classes; borrowed for the call */
+    const int32_t *labels; /* host, (samples, places), 0 <= label < classes; borrowed likewise */
     size_t samples;        /* of this shard; may be 0 */
     size_t first;          /* index of its first sample in the logical batch */
     size_t batch;          /* samples of the whole logical batch */
@@ -100,8 +113,8 @@ void trn_model_free(struct trn_model *model); /* NULL is fine */
 size_t trn_model_tensor_count(const struct trn_model *model);
 const struct trn_tensor *trn_model_tensors(const struct trn_model *model);
 
-/* Draw the initial weights as torch.nn.Linear and torch.nn.Conv2d do, layer by layer, from
- * `host`, and set everything else as it is in a new torch module. */
+/* Draw the initial weights as torch.nn.Linear, torch.nn.Conv2d and torch.nn.Embedding do, layer by
+ * layer, from `host`, and set everything else as it is in a new torch module. */
 enum snap_status trn_model_init(struct trn_model *model, struct snap_stream *host,
                                 struct snap_error *err);
 
@@ -109,8 +122,9 @@ enum snap_status trn_model_init(struct trn_model *model, struct snap_stream *hos
  * floor(index * batch / shards) up to floor((index + 1) * batch / shards). */
 void trn_shard_range(size_t batch, unsigned shards, unsigned index, size_t *first, size_t *count);
 
-/* The most samples that one call may give. */
+/* The most samples that one call may give, and the labels of each. */
 size_t trn_model_capacity(const struct trn_model *model);
+size_t trn_model_places(const struct trn_model *model);
 
 /* Forward and backward pass of one shard, in training. Shards come in ascending order, each one
  * once, the empty ones too; shard 0 begins a new logical batch and drops the gradients and loss of
@@ -123,9 +137,9 @@ enum snap_status trn_model_forward_backward(struct trn_model *model, const struc
 float trn_model_loss(const struct trn_model *model);
 
 /* Forward pass without dropout and with running statistics; nothing in the state changes. Writes
- * each sample's loss into `losses` (host, `samples`) and adds the number of samples whose largest
- * logit (the first of equals) is the label to `*correct`. At most trn_model_capacity samples; how
- * a data set is cut into calls changes no loss. */
+ * the loss of each label into `losses` (host, (samples, places)) and adds the number of labels that
+ * are the largest logit (the first of equals) to `*correct`. At most trn_model_capacity samples;
+ * how a data set is cut into calls changes no loss. */
 enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs,
                                     const int32_t *labels, size_t samples, float *losses,
                                     size_t *correct, struct snap_error *err);

@@ -9,8 +9,9 @@ struct trn_model {
     struct trn_backend *backend;
     size_t layer_count;
     struct trn_layer *layers;
-    struct trn_shape input, last; /* last: what the last layer puts out, 1 x 1 x classes */
-    size_t classes, max_batch, capacity;
+    struct trn_shape input;
+    size_t places, classes; /* the last layer puts out places x 1 x classes */
+    size_t max_batch, capacity;
     unsigned shards;
 
     size_t tensor_count;
@@ -19,9 +20,9 @@ struct trn_model {
 
     /* Backend memory. */
     float *inputs;               /* (capacity, input) */
-    int32_t *labels, *best;      /* (capacity) */
-    float *losses;               /* (capacity) */
-    float *logits_gradient;      /* (capacity, classes) */
+    int32_t *labels, *best;      /* (capacity, places) */
+    float *losses;               /* (capacity, places) */
+    float *logits_gradient;      /* (capacity, places, classes) */
     float *gradients[2];         /* between layers backwards, in turn; as large as the largest */
     float *scalar;               /* one element */
     const float **layer_inputs;  /* host array: what each layer read in the last forward pass */

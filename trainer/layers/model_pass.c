@@ -19,28 +19,53 @@ size_t trn_model_capacity(const struct trn_model *model)
     return model->capacity;
 }
 
+size_t trn_model_places(const struct trn_model *model)
+{
+    return model->places;
+}
+
 float trn_model_loss(const struct trn_model *model)
 {
     return model->loss;
+}
+
+/* Tokens and labels are indices in what follows. */
+static enum snap_status check_indices(const struct trn_model *model, const float *inputs,
+                                      const int32_t *labels, size_t samples,
+                                      struct snap_error *err)
+{
+    const size_t vocabulary = model->input.vocabulary;
+    const size_t size = trn_shape_count(model->input);
+    for (size_t i = 0; i < samples * model->places; i++) {
+        if (labels[i] < 0 || (size_t)labels[i] >= model->classes) {
+            return snap_error_set(err, SNAP_INVALID,
+                                  "model: label %d of sample %zu: expected 0 to %zu",
+                                  (int)labels[i], i / model->places, model->classes - 1);
+        }
+    }
+    for (size_t i = 0; vocabulary != 0 && i < samples * size; i++) {
+        if (!(inputs[i] >= 0.0f && inputs[i] < (float)vocabulary)) {
+            return snap_error_set(err, SNAP_INVALID,
+                                  "model: token %g of sample %zu: expected 0 to %zu",
+                                  (double)inputs[i], i / size, vocabulary - 1);
+        }
+    }
+    return SNAP_OK;
 }
 
 static enum snap_status upload(struct trn_model *model, const float *inputs, const int32_t *labels,
                                size_t samples, struct snap_error *err)
 {
     struct trn_backend *backend = model->backend;
-    enum snap_status status;
-    for (size_t i = 0; i < samples; i++) {
-        if (labels[i] < 0 || (size_t)labels[i] >= model->classes) {
-            return snap_error_set(err, SNAP_INVALID,
-                                  "model: label %d of sample %zu: expected 0 to %zu",
-                                  (int)labels[i], i, model->classes - 1);
-        }
-    }
-    status = backend->ops->upload(backend, model->inputs, inputs,
-                                  samples * trn_shape_count(model->input) * sizeof(float), err);
+    enum snap_status status = check_indices(model, inputs, labels, samples, err);
     if (status == SNAP_OK) {
-        status = backend->ops->upload(backend, model->labels, labels, samples * sizeof(int32_t),
+        status = backend->ops->upload(backend, model->inputs, inputs,
+                                      samples * trn_shape_count(model->input) * sizeof(float),
                                       err);
+    }
+    if (status == SNAP_OK) {
+        status = backend->ops->upload(backend, model->labels, labels,
+                                      samples * model->places * sizeof(int32_t), err);
     }
     return status;
 }
@@ -53,6 +78,9 @@ static enum snap_status forward(struct trn_model *model, const struct trn_pass *
     for (size_t i = 0; i < model->layer_count; i++) {
         struct trn_layer *layer = &model->layers[i];
         model->layer_inputs[i] = x;
+        if (layer->spec.kind == TRN_LAYER_RESIDUAL) {
+            layer->skipped = model->layer_inputs[layer->source + 1];
+        }
         if (layer->type->forward && (pass->training || !layer->type->identity_in_evaluation)) {
             const enum snap_status status =
                 layer->type->forward(layer, pass, x, layer->output, err);
@@ -104,13 +132,46 @@ static enum snap_status backward_layer(struct trn_model *model, struct trn_layer
     return status;
 }
 
+/* The gradient dy of a layer's output: what residuals sent back to it is added; and a residual
+ * sends its own to its source, where that is wanted. */
+static enum snap_status pass_residuals(struct trn_model *model, struct trn_layer *layer,
+                                       size_t samples, float *dy, struct snap_error *err)
+{
+    const struct trn_ops *ops = model->backend->ops;
+    const size_t count = samples * trn_shape_count(layer->out);
+    enum snap_status status = SNAP_OK;
+    if (layer->skip_begun) {
+        status = ops->add(model->backend, count, layer->skip_gradient, dy, err);
+        layer->skip_begun = false;
+    }
+    if (status == SNAP_OK && layer->spec.kind == TRN_LAYER_RESIDUAL &&
+        layer->source >= model->first_trained) {
+        struct trn_layer *source = &model->layers[layer->source];
+        if (source->skip_begun) {
+            status = ops->add(model->backend, count, dy, source->skip_gradient, err);
+        } else {
+            status = ops->copy(model->backend, source->skip_gradient, dy, count * sizeof(float),
+                               err);
+        }
+        source->skip_begun = true;
+    }
+    return status;
+}
+
 static enum snap_status backward(struct trn_model *model, const struct trn_pass *pass,
                                  struct snap_error *err)
 {
-    const float *dy = model->logits_gradient;
+    float *dy = model->logits_gradient;
     unsigned turn = 0;
+    for (size_t i = 0; i < model->layer_count; i++) {
+        model->layers[i].skip_begun = false; /* a pass that failed may have left it */
+    }
     for (size_t i = model->layer_count; i-- > model->first_trained;) {
         struct trn_layer *layer = &model->layers[i];
+        const enum snap_status passed = pass_residuals(model, layer, pass->samples, dy, err);
+        if (passed != SNAP_OK) {
+            return passed;
+        }
         if (layer->type->backward) {
             float *dx = i > model->first_trained ? model->gradients[turn] : NULL;
             const enum snap_status status = backward_layer(model, layer, pass, dy, dx, err);
@@ -145,10 +206,10 @@ static enum snap_status run_shard(struct trn_model *model, const struct trn_shar
         .device_counter = shard->device_counter,
     };
     struct trn_cross_entropy loss = {
-        .rows = shard->samples,
+        .rows = shard->samples * model->places,
         .classes = model->classes,
         .labels = model->labels,
-        .inverse_batch = 1.0f / (float)shard->batch,
+        .inverse_batch = 1.0f / (float)(shard->batch * model->places),
         .losses = model->losses,
         .gradient = model->logits_gradient,
     };
@@ -162,7 +223,7 @@ static enum snap_status run_shard(struct trn_model *model, const struct trn_shar
         status = backend->ops->cross_entropy(backend, &loss, err);
     }
     if (status == SNAP_OK) {
-        status = backend->ops->reduce(backend, model->losses, shard->samples, model->scalar, err);
+        status = backend->ops->reduce(backend, model->losses, loss.rows, model->scalar, err);
     }
     if (status == SNAP_OK) {
         status = backend->ops->download(backend, &sum, model->scalar, sizeof(sum), err);
@@ -218,7 +279,7 @@ enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs
     struct trn_backend *backend = model->backend;
     const struct trn_pass pass = { .backend = backend, .samples = samples };
     struct trn_cross_entropy loss = {
-        .rows = samples,
+        .rows = samples * model->places,
         .classes = model->classes,
         .labels = model->labels,
         .losses = model->losses,
@@ -234,7 +295,7 @@ enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs
     if (samples == 0) {
         return SNAP_OK;
     }
-    best = malloc(samples * sizeof(*best));
+    best = malloc(loss.rows * sizeof(*best));
     if (!best) {
         return snap_error_set(err, SNAP_NO_MEMORY, "model: evaluation: out of memory");
     }
@@ -247,14 +308,14 @@ enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs
         status = backend->ops->cross_entropy(backend, &loss, err);
     }
     if (status == SNAP_OK) {
-        status = backend->ops->download(backend, best, model->best, samples * sizeof(*best), err);
+        status = backend->ops->download(backend, best, model->best, loss.rows * sizeof(*best), err);
     }
     if (status == SNAP_OK) {
-        status = backend->ops->download(backend, losses, model->losses, samples * sizeof(*losses),
-                                        err);
+        status = backend->ops->download(backend, losses, model->losses,
+                                        loss.rows * sizeof(*losses), err);
     }
     if (status == SNAP_OK) {
-        for (size_t i = 0; i < samples; i++) {
+        for (size_t i = 0; i < loss.rows; i++) {
             right += best[i] == labels[i];
         }
         *correct += right;

@@ -6,18 +6,35 @@
 
 #include "layers/model_internal.h"
 
+/* Words of letters, digits and '_' with one dot between two. */
+static bool legal_name(const char *name)
+{
+    static const char legal[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+    size_t word = 0;
+    for (; name; name += word + 1) {
+        word = strspn(name, legal);
+        if (word == 0 || name[word] == '\0') {
+            return word != 0;
+        }
+        if (name[word] != '.') {
+            return false;
+        }
+    }
+    return false;
+}
+
 /* The name in its place, or SNAP_INVALID: it begins the names of archive members. */
 static enum snap_status plan_name(struct trn_model *model, size_t index, const char *name,
                                   struct snap_error *err)
 {
-    static const char legal[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
     struct trn_layer *layer = &model->layers[index];
     const size_t length = name ? strlen(name) : 0;
-    if (length == 0 || length >= TRN_LAYER_NAME_SIZE || strspn(name, legal) != length) {
+    if (length >= TRN_LAYER_NAME_SIZE || !legal_name(name)) {
         return snap_error_set(err, SNAP_INVALID,
-                              "layer %zu: name \"%.80s\": expected 1 to %d letters, digits or _",
-                              index, name ? name : "", TRN_LAYER_NAME_SIZE - 1);
+                              "layer %zu: name \"%.80s\": expected 1 to %d letters, digits or _, "
+                              "and dots between them", index, name ? name : "",
+                              TRN_LAYER_NAME_SIZE - 1);
     }
     for (size_t i = 0; i < index; i++) {
         if (strcasecmp(model->layers[i].name, name) == 0) {
@@ -39,6 +56,25 @@ static bool too_large(struct trn_shape shape)
            shape.channels > TRN_MODEL_MAX_ELEMENTS / (shape.height * shape.width);
 }
 
+/* The layer that a residual comes from; its shape becomes the residual's, to be checked there. */
+static enum snap_status plan_source(struct trn_model *model, size_t index, struct snap_error *err)
+{
+    struct trn_layer *layer = &model->layers[index];
+    const char *from = layer->spec.from;
+    for (size_t i = 0; from && i < index; i++) {
+        if (strcmp(model->layers[i].name, from) == 0) {
+            layer->source = i;
+            layer->spec.from = model->layers[i].name;
+            layer->out = model->layers[i].out;
+            model->layers[i].has_residual = true;
+            return SNAP_OK;
+        }
+    }
+    return snap_error_set(err, SNAP_INVALID,
+                          "layer %s: from \"%.80s\": expected the name of a layer before it",
+                          layer->name, from ? from : "");
+}
+
 static enum snap_status plan_layer(struct trn_model *model, size_t index, struct trn_shape in,
                                    const struct trn_layer_spec *spec, struct snap_error *err)
 {
@@ -55,6 +91,17 @@ static enum snap_status plan_layer(struct trn_model *model, size_t index, struct
     if (!layer->type) {
         return snap_error_set(err, SNAP_INVALID, "layer %s: there is no kind %d", layer->name,
                               (int)spec->kind);
+    }
+    if (in.vocabulary != 0 && spec->kind != TRN_LAYER_EMBEDDING) {
+        return snap_error_set(err, SNAP_INVALID,
+                              "layer %s: %s takes numbers, its input is tokens: expected an "
+                              "embedding as the first layer", layer->name, layer->type->name);
+    }
+    if (spec->kind == TRN_LAYER_RESIDUAL) {
+        status = plan_source(model, index, err);
+        if (status != SNAP_OK) {
+            return status;
+        }
     }
     status = layer->type->plan(layer, err);
     if (status != SNAP_OK) {
@@ -90,12 +137,14 @@ enum snap_status trn_model_plan(struct trn_model *model, const struct trn_model_
             model->first_trained = i;
         }
     }
-    if (shape.height != 1 || shape.width != 1 || shape.channels != options->classes) {
+    if (shape.height != model->places || shape.width != 1 ||
+        shape.channels != options->classes) {
         return snap_error_set(err, SNAP_INVALID,
-                              "model: the last layer puts out %zu x %zu x %zu: expected a vector "
-                              "of %zu, one element for each class", shape.height, shape.width,
-                              shape.channels, options->classes);
+                              "model: the last layer puts out %zu x %zu x %zu: expected %s of %zu, "
+                              "one element for each class", shape.height, shape.width,
+                              shape.channels,
+                              model->places == 1 ? "a vector" : "for each place a vector",
+                              options->classes);
     }
-    model->last = shape;
     return SNAP_OK;
 }

@@ -157,6 +157,28 @@ enum snap_status TRN_NAME(norm_backward)(struct trn_backend *, const struct trn_
 enum snap_status TRN_NAME(norm_running)(struct trn_backend *, size_t columns, float momentum,
                                         const float *value, float *running, struct snap_error *);
 
+/* ---- cpu_layernorm.c, cpu_embedding.c, cpu_attention.c ---- */
+
+enum snap_status TRN_NAME(layernorm_forward)(struct trn_backend *, const struct trn_norm *,
+                                             const float *x, const float *gamma,
+                                             const float *beta, float *mean, float *rs, float *y,
+                                             struct snap_error *);
+enum snap_status TRN_NAME(layernorm_backward)(struct trn_backend *, const struct trn_norm *,
+                                              const float *x, const float *mean, const float *rs,
+                                              const float *gamma, const float *dy, float *dgamma,
+                                              float *dbeta, float *dx, struct snap_error *);
+enum snap_status TRN_NAME(embedding_forward)(struct trn_backend *, const struct trn_embedding *,
+                                             const float *w, const float *x, float *y,
+                                             struct snap_error *);
+enum snap_status TRN_NAME(embedding_backward)(struct trn_backend *, const struct trn_embedding *,
+                                              const float *dy, float *dw, struct snap_error *);
+enum snap_status TRN_NAME(attention_forward)(struct trn_backend *, const struct trn_attention *,
+                                             const float *qkv, float *weights, float *y,
+                                             struct snap_error *);
+enum snap_status TRN_NAME(attention_backward)(struct trn_backend *, const struct trn_attention *,
+                                              const float *qkv, const float *weights,
+                                              const float *dy, float *dqkv, struct snap_error *);
+
 /* ---- cpu_loss.c and cpu_update.c ---- */
 
 enum snap_status TRN_NAME(cross_entropy)(struct trn_backend *, const struct trn_cross_entropy *,

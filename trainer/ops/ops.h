@@ -47,7 +47,8 @@ struct trn_conv {
     struct trn_window window;
 };
 
-/* Rows and columns of a batch normalisation; rows = n * h * w of one shard. */
+/* Rows and columns of a batch normalisation, where rows = n * h * w of one shard and each column
+ * has its mean, or of a layer normalisation, where each row has. */
 struct trn_norm {
     size_t rows, columns;
     float eps;
@@ -61,6 +62,20 @@ struct trn_dropout {
     uint32_t op;        /* index of the layer in the model */
     uint32_t threshold; /* T: an element is kept iff its word >= T */
     float scale;        /* of what is kept */
+};
+
+/* Rows of a table (vocabulary, width), one for each row of the result. */
+struct trn_embedding {
+    size_t rows, vocabulary, width;
+    const float *tokens; /* (rows), whole numbers below `vocabulary`; NULL: row r has r mod it */
+};
+
+/* Causal self-attention: place i of a sample looks at the places up to i. Queries, keys and values
+ * lie beside each other in `qkv` (samples, places, 3, heads, width). */
+struct trn_attention {
+    size_t samples, places, heads;
+    size_t width; /* of one head */
+    float scale;  /* of the products of queries and keys */
 };
 
 struct trn_cross_entropy {
@@ -102,6 +117,10 @@ struct trn_ops {
                                struct snap_error *);
     enum snap_status (*download)(struct trn_backend *, void *host, const void *from,
                                  size_t size_bytes, struct snap_error *);
+
+    /* Within backend memory. */
+    enum snap_status (*copy)(struct trn_backend *, void *to, const void *from, size_t size_bytes,
+                             struct snap_error *);
 
     enum snap_status (*matmul)(struct trn_backend *, const struct trn_matmul *,
                                struct snap_error *);
@@ -168,6 +187,35 @@ struct trn_ops {
     /* running = fmaf(momentum, value - running, running), (columns). */
     enum snap_status (*norm_running)(struct trn_backend *, size_t columns, float momentum,
                                      const float *value, float *running, struct snap_error *);
+
+    /* Each row by its own mean and 1 / deviation, which go to `mean` and `rs` (rows); gamma and
+     * beta are (columns), columns >= 1. */
+    enum snap_status (*layernorm_forward)(struct trn_backend *, const struct trn_norm *,
+                                          const float *x, const float *gamma, const float *beta,
+                                          float *mean, float *rs, float *y, struct snap_error *);
+    /* dgamma, dbeta (columns); dx NULL: not wanted. */
+    enum snap_status (*layernorm_backward)(struct trn_backend *, const struct trn_norm *,
+                                           const float *x, const float *mean, const float *rs,
+                                           const float *gamma, const float *dy, float *dgamma,
+                                           float *dbeta, float *dx, struct snap_error *);
+
+    /* y (rows, width) = w[token], plus x (rows, width) unless that is NULL. */
+    enum snap_status (*embedding_forward)(struct trn_backend *, const struct trn_embedding *,
+                                          const float *w, const float *x, float *y,
+                                          struct snap_error *);
+    /* dw (vocabulary, width) */
+    enum snap_status (*embedding_backward)(struct trn_backend *, const struct trn_embedding *,
+                                           const float *dy, float *dw, struct snap_error *);
+
+    /* y (samples, places, heads, width); `weights` (samples, heads, places, places): what the
+     * softmax gave, +0 for later places, for the backward pass. */
+    enum snap_status (*attention_forward)(struct trn_backend *, const struct trn_attention *,
+                                          const float *qkv, float *weights, float *y,
+                                          struct snap_error *);
+    /* dqkv as qkv */
+    enum snap_status (*attention_backward)(struct trn_backend *, const struct trn_attention *,
+                                           const float *qkv, const float *weights,
+                                           const float *dy, float *dqkv, struct snap_error *);
 
     enum snap_status (*cross_entropy)(struct trn_backend *, const struct trn_cross_entropy *,
                                       struct snap_error *);

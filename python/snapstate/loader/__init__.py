@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The place in a torch DataLoader, saved and restored exactly, workers included."""
+"""The place in a torch DataLoader, workers included, or in another iterable: saved and restored."""
 
 from .tracked_loader import TrackedLoader
 

@@ -137,14 +137,14 @@ def _bits(generator: Any) -> Any:
     return getattr(generator, "bit_generator", generator)
 
 
-# ---- the three global generators of a process ----
+# ---- the global generators of a process ----
 
 
 def global_generators() -> Dict[str, Any]:
-    """Those that modules draw from: Python's, torch's for the CPU, NumPy's if it is there."""
-    import torch
-    found = {"python": random.getstate.__self__,  # type: ignore[attr-defined]
-             "torch": torch.default_generator}
+    """Those that modules draw from: Python's; torch's for the CPU and NumPy's if they are there."""
+    found = {"python": random.getstate.__self__}  # type: ignore[attr-defined]
+    if "torch" in sys.modules:
+        found["torch"] = sys.modules["torch"].default_generator
     if numpy() is not None:
         found["numpy"] = numpy().random.get_state.__self__
     return found
@@ -157,8 +157,8 @@ def read_globals() -> Dict[str, State]:
 
 def write_globals(states: Dict[str, State]) -> None:
     """Set those that `states` names."""
-    if "numpy" in states:
-        importlib.import_module("numpy")  # its generator is there from now on
+    for name in {"numpy", "torch"} & states.keys():
+        importlib.import_module(name)  # its generator is there from now on
     present = global_generators()
     for name, state in states.items():
         write(present[name], state)

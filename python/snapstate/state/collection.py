@@ -16,15 +16,20 @@ from .optimizer_state import OptimizerState, unwrap
 from .storages import Storages
 
 
-def named(value: Any) -> Dict[str, Any]:
-    """Several objects by name: those of a dict, or of a list by their index."""
+def named(what: str, value: Any) -> Dict[str, Any]:
+    """What is given, by name: one object under `what`, those of a dict under theirs, those of a
+    list or tuple under their index; of None nothing."""
+    if value is None:
+        return {}
     if isinstance(value, Mapping):
         names = [str(name) for name in value]
         if len(set(names)) < len(names):
             raise InvalidError(f"the names {', '.join(map(repr, value))}: two of them are the same "
                                f"as text")
         return dict(zip(names, value.values()))
-    return {str(index): item for index, item in enumerate(value)}
+    if isinstance(value, (list, tuple)):
+        return {str(index): item for index, item in enumerate(value)}
+    return {what: value}
 
 
 def _is_several(value: Any) -> bool:
@@ -44,7 +49,8 @@ def _part(root: str, value: Any, make: Callable[[str, Any], Component]) -> Compo
         return ValuesState(root, value)
     if not _is_several(value):
         return make(root, value)
-    return Group(root, {name: make(f"{root}.{name}", item) for name, item in named(value).items()})
+    return Group(root, {name: make(f"{root}.{name}", item)
+                        for name, item in named(root, value).items()})
 
 
 def _is_module(value: Any) -> bool:
@@ -54,8 +60,8 @@ def _is_module(value: Any) -> bool:
 
 def _modules(root: str, value: Any) -> Dict[str, Any]:
     """The modules of torch among what was given, by a name of their own."""
-    items = {f"{root}.{name}": item for name, item in named(value).items()} \
-        if _is_several(value) else {root: value}
+    items = {f"{root}.{name}" if _is_several(value) else name: item
+             for name, item in named(root, value).items()}
     return {name: item for name, item in items.items() if _is_module(item)}
 
 
@@ -81,8 +87,7 @@ def collect(*, gradients: str = PRESENCE, model: Any = None, optimizer: Any = No
     """The components of what a user gives: one object of a kind, or a dict or list of them. Roots:
     model, modules, optimizer, scheduler, scaler, ema, values, of those that are there."""
     parts: List[Component] = []
-    modules = {**({} if model is None else _modules("model", model)),
-               **({} if ema is None else _modules("ema", ema))}
+    modules = {**_modules("model", model), **_modules("ema", ema)}
     names: Dict[int, str] = {}
     for name, module in modules.items():
         for parameter_name, parameter in named_parameters(module):

@@ -125,6 +125,10 @@ class Group(Component):
             plan.notes += part.notes
             part.notes = plan.notes  # what it notes from now on
             parts.append(part)
+        was, now = [name for name in known if name in self.members], [*plan.value]
+        if was != [name for name in now if name in known]:
+            plan.problems.append(f"{self.root}: {', '.join(was)} in the archive, and "
+                                 f"{', '.join(now)} here: give them in that order")
         plan.problems += [f"{self.root}.{name}: in the archive and not given here"
                           for name in known if name not in self.members]
         plan.when_attached(lambda: self._attach(parts))

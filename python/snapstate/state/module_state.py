@@ -4,11 +4,15 @@ theirs."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+import functools
+import importlib
+import reprlib
+from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple
 
 from .component import Component, Plan, call_user
 from .gradients import PRESENCE, VALUES, gradient, plan_gradient, put_gradient
 from .planner import Planner, copy_containers, framework_of_value, join
+from .shape import shaped, skeleton
 from .storages import Storages
 
 COMPILED = "_orig_mod"  # where torch.compile() puts the module that it wraps
@@ -81,19 +85,46 @@ class ModuleState(Component):
         return planner.plan
 
 
+PLAIN = (bool, int, float, type(None))
+
+
+@functools.lru_cache(maxsize=None)
+def _common() -> FrozenSet[str]:
+    """The attributes that every module has."""
+    return frozenset(vars(importlib.import_module("torch").nn.Module()))
+
+
+def plain_attributes(part: Any) -> Dict[str, Any]:
+    """Numbers and flags that a module has as attributes of its own, by name: the rate of a dropout,
+    a temperature, a count of calls. Steps may change them, and use them."""
+    return {name: value for name, value in vars(part).items()
+            if type(value) in PLAIN and name not in _common()}
+
+
 class ModuleFlags(Component):
-    """What of a module is no tensor of its own: which parts train, which buffers are not
-    persistent, extra state, gradients."""
+    """What of a module is no tensor of its own: which parts train, numbers and flags in attributes,
+    which buffers are not persistent, extra state, gradients."""
 
     def __init__(self, root: str, module: Any, gradients: str) -> None:
         super().__init__(root)
         self.module = module
         self.gradients = gradients
-        self._archived_gradients: Optional[str] = None  # what the archive kept, in a restore
+        # In a restore: what the archive kept of gradients, and the attributes that it knows.
+        self._archived_gradients: Optional[str] = None
+        self._archived_names: Any = None
 
     def _parts(self) -> List[Tuple[str, Any]]:
         """Every part, also what torch.compile() wraps around one, which has that one's name."""
         return [(plain_name(name), part) for name, part in self.module.named_modules()]
+
+    def _unwrapped(self) -> List[Tuple[str, Any]]:
+        """The same without what torch.compile() wraps around them."""
+        return [(plain_name(name), part) for name, part in self.module.named_modules()
+                if COMPILED not in part._modules]
+
+    def _attributes(self) -> Dict[str, Dict[str, Any]]:
+        found = {name: plain_attributes(part) for name, part in self._unwrapped()}
+        return {name: attributes for name, attributes in found.items() if attributes}
 
     def _with_extra_state(self) -> List[Tuple[str, Any]]:
         torch_module: Any = next(kind for kind in type(self.module).__mro__
@@ -103,8 +134,12 @@ class ModuleFlags(Component):
 
     def tree(self) -> Dict[str, Any]:
         kept = self._archived_gradients or self.gradients
+        attributes, unknown = self._attributes(), []  # type: ignore[var-annotated]
+        if self._archived_names is not None:
+            attributes = shaped(attributes, self._archived_names, "", unknown)
         return {
             "training": {name: part.training for name, part in self._parts()},
+            "attributes": attributes,
             "non_persistent": [f"{name}.{buffer}" if name else buffer
                                for name, part in self._parts()
                                for buffer in sorted(part._non_persistent_buffers_set)],
@@ -125,7 +160,9 @@ class ModuleFlags(Component):
             planner.same_keys(archived[what], live[what], join(self.root, what), repr)
         if archived["non_persistent"] != live["non_persistent"]:
             planner.problem(self.root, "other buffers are persistent in the archive")
-        plan.value = {**live, "training": archived["training"], "gradients_kept": kept}
+        self._note_attributes(plan, archived["attributes"])
+        plan.value = {**live, "training": archived["training"], "gradients_kept": kept,
+                      "attributes": archived["attributes"]}
         # What get_extra_state() gives may be a copy: new memory is filled, and handed over.
         plan.value["extra_state"] = planner.value(
             live["extra_state"], archived["extra_state"], join(self.root, "extra_state"),
@@ -138,8 +175,18 @@ class ModuleFlags(Component):
         plan.when_attached(lambda: self._attach(plan.value))
         return plan
 
+    def _note_attributes(self, plan: Plan, archived: Mapping[str, Any]) -> None:
+        """What only this side knows: it is left as it is. What only the archive knows is set."""
+        unknown: List[Tuple[str, Any]] = []
+        shaped(self._attributes(), skeleton(archived), join(self.root, "attributes"), unknown)
+        plan.notes += [f"{path}: is {reprlib.repr(value)} here, and the archive does not know it"
+                       for path, value in unknown]
+
     def _attach(self, value: Mapping[str, Any]) -> None:
         self._archived_gradients = value["gradients_kept"]
+        self._archived_names = skeleton(value["attributes"])
+        for name, part in self._unwrapped():
+            vars(part).update(value["attributes"].get(name, {}))
         for name, part in self._with_extra_state():
             if name in value["extra_state"]:
                 call_user(join(join(self.root, "extra_state"), name), "set_extra_state()",
@@ -150,4 +197,4 @@ class ModuleFlags(Component):
             put_gradient(parameter, value["gradients"].get(name))
 
     def settled(self) -> None:
-        self._archived_gradients = None
+        self._archived_gradients = self._archived_names = None

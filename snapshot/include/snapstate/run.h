@@ -70,8 +70,8 @@ struct snap_run_options {
     uint64_t every;
     /* Threads for digests: borrowed until close; NULL: the run makes its own. */
     struct snap_pool *pool;
-    /* Bytes of staging memory at most; 0: as much as the state needs. Smaller than the state is
-     * SNAP_UNSUPPORTED in this version. */
+    /* Bytes of staging memory at most; 0: as much as the state needs. A state that does not fit, or
+     * for which the system has no memory, is saved before snap_run_capture returns. */
     uint64_t staging_bytes;
     /* Do not read a snapshot back from the disk before it is published. */
     bool no_read_back;
@@ -97,8 +97,8 @@ struct snap_run_tensor {
     size_t size_bytes;       /* sizeof(struct snap_run_tensor) */
     const char *root;        /* "model", "optimizer": [A-Za-z0-9_][A-Za-z0-9._-]* */
     const char *name;        /* UTF-8, unique in its root; copied */
-    void *data;              /* element 0; borrowed until close */
-    struct snap_device device;
+    void *data;              /* element 0, in the memory of `device`; borrowed until close */
+    struct snap_device device; /* as snap_device_parse gives it */
     enum snap_dtype dtype;
     size_t ndim;
     const uint64_t *shape;   /* ndim elements; copied */
@@ -198,7 +198,8 @@ enum snap_status snap_file_digest(const char *path, unsigned char sha256[SNAP_DI
  * nothing was changed. SNAP_CORRUPT: the archive, `latest` or the ledger is damaged. With this and
  * every other failure nothing was changed, unless the text says "unusable": then memory is not to
  * be trained on. *receipt (NULL: not wanted) is owned by the caller; also made with SNAP_ABSENT.
- * `stream` is a cudaStream_t, or NULL. */
+ * `stream` is a cudaStream_t, or NULL, the default one: tensors of a device are copied in its
+ * order. Calls without a stream use the one that was given last. */
 enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
                                   struct snap_receipt **receipt, struct snap_error *err);
 
@@ -261,7 +262,9 @@ enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *er
  * since stands in no line. SNAP_INVALID: none was begun, or before_update was called. */
 enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *err);
 
-/* The fence: weights, moments and other tensors may change after it returns. */
+/* The fence: weights, moments and other tensors may change after it returns; those of a device by
+ * what comes later in `stream` (a cudaStream_t; NULL: the default one), which waits until a save
+ * that was captured has copied them. */
 enum snap_status snap_run_before_update(struct snap_run *run, void *stream,
                                         struct snap_error *err);
 
@@ -340,13 +343,18 @@ void snap_run_request(struct snap_run *run, enum snap_wanted wanted);
  * `every`, or because the lines since the last snapshot have come to 512 MiB: they are kept in
  * memory until the next, and an archive can hold no more than 1 GiB of them. A request is
  * taken back by the capture that answers it; one whose save failed has answered nothing, and a
- * stronger request that came in between stays. */
+ * stronger request that came in between stays. A plain one that came while a save is under way is
+ * told when that has ended. */
 enum snap_wanted snap_run_wanted(struct snap_run *run);
 
 /* A save under way; owned by the run. */
 struct snap_ticket;
 
-/* Take the state after `step` (the last step done; 0 before the first) and save it as an archive.
+/* Take the state after `step` (the last step done; 0 before the first) and save it as an archive:
+ * it is copied into staging memory, and a thread of the run's own writes it from there while the
+ * training goes on. What lies in a device's memory is copied behind what is in `stream` now, and
+ * leaves the device while the next forward and backward pass go on, which must not change it but
+ * where changes_in_forward says so. A capture while another save is under way waits for that one.
  * On return the caller's memory may change as before_update says. A snapshot of this step that is
  * there already and intact, with the same state and chain, is success; a damaged one is replaced,
  * with an event; another state is SNAP_DIFFERS. How the save itself went is told by snap_run_wait,
@@ -354,9 +362,12 @@ struct snap_ticket;
  * is owned by the run. */
 enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *stream,
                                   struct snap_ticket **ticket, struct snap_error *err);
+/* Has the save ended, so that snap_run_wait answers at once? True also for no ticket. */
+bool snap_run_ended(struct snap_run *run, const struct snap_ticket *ticket);
 /* Wait until the snapshot is durable, read back and named by `latest` (which stays where it is when
- * it names a later one whose lines are expected again); its snapshot hash goes
- * into `hash` (NULL: not wanted). The ticket is used up, whatever the answer. */
+ * it names a later one whose lines are expected again); its snapshot hash goes into `hash` (NULL:
+ * not wanted). The ticket is used up, whatever the answer. NULL for a ticket: wait for a save under
+ * way, if there is one; its failure is the answer when nobody was told. */
 enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
                                char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
 

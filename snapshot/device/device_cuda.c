@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copies by the CUDA runtime. The device that the caller has made current stays so. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include <cuda_runtime_api.h>
+
+#include "device/device_ops.h"
+
+struct snap_device_copies {
+    int index;
+    cudaStream_t stream; /* of their own: nothing of the caller's waits for them unasked */
+    cudaEvent_t done;
+};
+
+static enum snap_status fail(int index, const char *action, cudaError_t code,
+                             struct snap_error *err)
+{
+    enum snap_status status = code == cudaErrorMemoryAllocation ? SNAP_NO_MEMORY : SNAP_IO;
+    (void)cudaGetLastError(); /* it is told here, and not again by the caller's next call */
+    return snap_error_set(err, status, "device cuda:%d: %s: %s", index, action,
+                          cudaGetErrorString(code));
+}
+
+/* Make the device current; *before is the one that was. */
+static enum snap_status enter(int index, int *before, struct snap_error *err)
+{
+    cudaError_t code = cudaGetDevice(before);
+    if (code == cudaSuccess && *before != index)
+        code = cudaSetDevice(index);
+    return code == cudaSuccess ? SNAP_OK : fail(index, "select it", code, err);
+}
+
+static void leave(int index, int before)
+{
+    if (before != index)
+        (void)cudaSetDevice(before); /* it was current a moment ago */
+}
+
+static enum snap_status cuda_check(int index, struct snap_error *err)
+{
+    int count = 0;
+    cudaError_t code = cudaGetDeviceCount(&count);
+    if (code != cudaSuccess) {
+        (void)cudaGetLastError();
+        return snap_error_set(err, SNAP_UNSUPPORTED, "device cuda:%d: this machine has none: %s",
+                              index, cudaGetErrorString(code));
+    }
+    if (index < 0 || index >= count)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "device cuda:%d: this machine has %d, numbered from 0", index, count);
+    return SNAP_OK;
+}
+
+static enum snap_status copy_now(int index, void *to, const void *from, size_t size_bytes,
+                                 enum cudaMemcpyKind kind, void *stream, struct snap_error *err)
+{
+    int before = 0;
+    enum snap_status status = enter(index, &before, err);
+    if (status != SNAP_OK)
+        return status;
+    cudaError_t code = cudaMemcpyAsync(to, from, size_bytes, kind, stream);
+    if (code == cudaSuccess)
+        code = cudaStreamSynchronize(stream);
+    leave(index, before);
+    return code == cudaSuccess ? SNAP_OK
+                               : fail(index,
+                                      kind == cudaMemcpyDeviceToHost ? "copy to the host"
+                                                                     : "copy to the device",
+                                      code, err);
+}
+
+static enum snap_status cuda_to_host(int index, void *host, const void *device, size_t size_bytes,
+                                     void *stream, struct snap_error *err)
+{
+    return copy_now(index, host, device, size_bytes, cudaMemcpyDeviceToHost, stream, err);
+}
+
+static enum snap_status cuda_to_device(int index, void *device, const void *host,
+                                       size_t size_bytes, void *stream, struct snap_error *err)
+{
+    return copy_now(index, device, host, size_bytes, cudaMemcpyHostToDevice, stream, err);
+}
+
+static void cuda_copies_free(struct snap_device_copies *copies)
+{
+    if (copies == NULL)
+        return;
+    if (copies->stream != NULL) {
+        (void)cudaStreamSynchronize(copies->stream); /* a failure was told by copies_wait */
+        (void)cudaStreamDestroy(copies->stream);
+    }
+    if (copies->done != NULL)
+        (void)cudaEventDestroy(copies->done);
+    free(copies);
+}
+
+static enum snap_status cuda_copies_new(int index, void *stream,
+                                        struct snap_device_copies **copies, struct snap_error *err)
+{
+    int before = 0;
+    struct snap_device_copies *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "device cuda:%d: copies: out of memory", index);
+    enum snap_status status = enter(index, &before, err);
+    if (status != SNAP_OK) {
+        free(made);
+        return status;
+    }
+    made->index = index;
+    cudaError_t code = cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking);
+    if (code == cudaSuccess)
+        code = cudaEventCreateWithFlags(&made->done, cudaEventDisableTiming);
+    /* One event serves twice: a wait is for what was recorded when it was asked for. */
+    if (code == cudaSuccess)
+        code = cudaEventRecord(made->done, stream);
+    if (code == cudaSuccess)
+        code = cudaStreamWaitEvent(made->stream, made->done, 0);
+    leave(index, before);
+    if (code != cudaSuccess) {
+        status = fail(index, "begin copies to the host", code, err);
+        cuda_copies_free(made);
+        return status;
+    }
+    *copies = made;
+    return SNAP_OK;
+}
+
+static enum snap_status cuda_copies_add(struct snap_device_copies *copies, void *host,
+                                        const void *device, size_t size_bytes,
+                                        struct snap_error *err)
+{
+    cudaError_t code =
+        cudaMemcpyAsync(host, device, size_bytes, cudaMemcpyDeviceToHost, copies->stream);
+    return code == cudaSuccess ? SNAP_OK : fail(copies->index, "copy to the host", code, err);
+}
+
+static enum snap_status cuda_copies_close(struct snap_device_copies *copies,
+                                          struct snap_error *err)
+{
+    cudaError_t code = cudaEventRecord(copies->done, copies->stream);
+    return code == cudaSuccess ? SNAP_OK : fail(copies->index, "end copies", code, err);
+}
+
+static enum snap_status cuda_copies_fence(struct snap_device_copies *copies, void *stream,
+                                          struct snap_error *err)
+{
+    int before = 0;
+    enum snap_status status = enter(copies->index, &before, err); /* whose default stream it is */
+    if (status != SNAP_OK)
+        return status;
+    cudaError_t code = cudaStreamWaitEvent(stream, copies->done, 0);
+    leave(copies->index, before);
+    return code == cudaSuccess ? SNAP_OK
+                               : fail(copies->index, "hold the update until the state is copied",
+                                      code, err);
+}
+
+static enum snap_status cuda_copies_wait(struct snap_device_copies *copies, struct snap_error *err)
+{
+    cudaError_t code = cudaEventSynchronize(copies->done);
+    return code == cudaSuccess ? SNAP_OK : fail(copies->index, "wait for copies", code, err);
+}
+
+static bool cuda_pin(void *host, size_t size_bytes)
+{
+    bool pinned =
+        cudaHostRegister(host, size_bytes, cudaHostRegisterPortable) == cudaSuccess;
+    if (!pinned)
+        (void)cudaGetLastError();
+    return pinned;
+}
+
+static void cuda_unpin(void *host)
+{
+    (void)cudaHostUnregister(host); /* it was registered */
+}
+
+const struct snap_device_ops *snap_device_cuda(void)
+{
+    static const struct snap_device_ops ops = {
+        .check = cuda_check,
+        .to_host = cuda_to_host,
+        .to_device = cuda_to_device,
+        .copies_new = cuda_copies_new,
+        .copies_add = cuda_copies_add,
+        .copies_close = cuda_copies_close,
+        .copies_fence = cuda_copies_fence,
+        .copies_wait = cuda_copies_wait,
+        .copies_free = cuda_copies_free,
+        .pin = cuda_pin,
+        .unpin = cuda_unpin,
+    };
+    return &ops;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a kind of device does for the run: copies between its memory and the host's. */
+#ifndef SNAP_DEVICE_DEVICE_OPS_H
+#define SNAP_DEVICE_DEVICE_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <snapstate/device.h>
+#include <snapstate/status.h>
+
+/* Copies to the host that go on by themselves. */
+struct snap_device_copies;
+
+/* `index` is a device's number, `stream` a stream of its runtime (a cudaStream_t), NULL the default
+ * one. A failure names the device and the runtime's reason; its status is SNAP_IO, or
+ * SNAP_NO_MEMORY. */
+struct snap_device_ops {
+    /* Is it there? SNAP_UNSUPPORTED: no. */
+    enum snap_status (*check)(int index, struct snap_error *err);
+    /* After what is in the stream; done on return. */
+    enum snap_status (*to_host)(int index, void *host, const void *device, size_t size_bytes,
+                                void *stream, struct snap_error *err);
+    enum snap_status (*to_device)(int index, void *device, const void *host, size_t size_bytes,
+                                  void *stream, struct snap_error *err);
+    /* Copies that begin after what is in the stream now, and do not hold up what comes later in it.
+     * Owned by the caller, who frees them after copies_wait. */
+    enum snap_status (*copies_new)(int index, void *stream, struct snap_device_copies **copies,
+                                   struct snap_error *err);
+    enum snap_status (*copies_add)(struct snap_device_copies *copies, void *host,
+                                   const void *device, size_t size_bytes, struct snap_error *err);
+    /* All of them are added. */
+    enum snap_status (*copies_close)(struct snap_device_copies *copies, struct snap_error *err);
+    /* What comes later in the stream begins after them. */
+    enum snap_status (*copies_fence)(struct snap_device_copies *copies, void *stream,
+                                     struct snap_error *err);
+    /* They are done on return. By any thread, and by two at once. */
+    enum snap_status (*copies_wait)(struct snap_device_copies *copies, struct snap_error *err);
+    void (*copies_free)(struct snap_device_copies *copies); /* waits; NULL is fine */
+    /* Make host memory one that copies go to at full speed. False: it stays as it is, and copies to
+     * it are right all the same. */
+    bool (*pin)(void *host, size_t size_bytes);
+    void (*unpin)(void *host);
+};
+
+/* CUDA's; NULL: it was not built in. */
+const struct snap_device_ops *snap_device_cuda(void);
+/* The operations of that device, which is there. SNAP_UNSUPPORTED: it is not, or was not built
+ * in. *ops NULL: it is the host. */
+enum snap_status snap_device_find(struct snap_device device, const struct snap_device_ops **ops,
+                                  struct snap_error *err);
+
+#endif
