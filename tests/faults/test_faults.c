@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every system call of the library fails in turn, and every allocation, while a run is begun, goes
- * on, saves; after each, the folder is judged. All points with the argument "all" (make
- * check-faults); without, in `make check`, one error for each call, and every 40th allocation. */
+/* Every system call of the library fails in turn, and every allocation, and the process is killed
+ * before every call, in each operation of fault_operations.c; after each, the folder is judged. All
+ * points with the argument "all" (make check-faults), of one operation when it is named next;
+ * without, in `make check`, EIO and a kill at every SHORT_CALLSth call, and every
+ * SHORT_ALLOCATIONSth allocation. */
 #include "config.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "failing_calls.h"
 #include "failing_memory.h"
@@ -15,10 +21,14 @@
 #include "toy_run.h"
 #include "unit_check.h"
 
+#define SHORT_CALLS 13
+#define SHORT_ALLOCATIONS 397
+
 static struct snap_error err = SNAP_ERROR_INIT;
 static bool all;
 static unsigned points;
 static unsigned wrongs;
+static uint64_t *reported; /* the step of the last save that was; shared with children */
 
 /* The point that is tried. */
 static struct {
@@ -32,6 +42,11 @@ static void begin_calls(void)
     failing_calls_start(point.call, point.fault);
 }
 
+static void note_report(uint64_t step)
+{
+    *reported = step;
+}
+
 static void begin_memory(void)
 {
     failing_memory_set(point.allocation);
@@ -41,9 +56,12 @@ static enum snap_status perform(const struct fault_operation *operation, const c
                                 void (*begins)(void))
 {
     err = (struct snap_error)SNAP_ERROR_INIT;
+    *reported = 0;
     fault_operation_begins = begins;
+    fault_operation_reports = note_report;
     enum snap_status status = operation->perform(dir, &err);
     fault_operation_begins = NULL;
+    fault_operation_reports = NULL;
     failing_calls_stop();
     failing_memory_set(0);
     return status;
@@ -107,7 +125,7 @@ static void try_call(const struct fault_operation *operation, const char *base,
             report(operation, number, what, where, "was believed");
         if (status != SNAP_OK && err.text[0] == '\0')
             report(operation, number, what, where, "fails without a text");
-        wrong = fault_judge(dir, reference);
+        wrong = fault_judge(operation, dir, reference, *reported);
         if (wrong != NULL)
             report(operation, number, what, where, wrong);
         free(wrong);
@@ -125,22 +143,59 @@ static void try_calls(const struct fault_operation *operation, const char *base,
     size_t kinds = all ? sizeof many / sizeof many[0] : sizeof few / sizeof few[0];
     for (size_t kind = 0; kind < kinds; kind++) {
         bool more = true;
-        for (unsigned number = 1; more; number++)
+        for (unsigned number = 1; more; number += all ? 1 : SHORT_CALLS)
             try_call(operation, base, reference, number, all ? many[kind] : few[kind], &more);
     }
+}
+
+/* Does a kill before call `number` leave old or new? *more: there are so many calls. */
+static void try_kill(const struct fault_operation *operation, const char *base,
+                     const char *reference, unsigned number, bool *more)
+{
+    char *dir = fresh(base);
+    int ended = 0;
+    point.call = number;
+    point.fault = FAULT_KILL;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        perform(operation, dir, begin_calls);
+        _exit(failing_calls_count() < number ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    *more = WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL;
+    if (*more) {
+        char *wrong = fault_judge(operation, dir, reference, *reported);
+        points++;
+        if (wrong != NULL)
+            report(operation, number, "killed", "", wrong);
+        free(wrong);
+    } else if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0) {
+        report(operation, number, "killed", "", "ended in another way");
+    }
+    drop(dir);
+}
+
+static void try_kills(const struct fault_operation *operation, const char *base,
+                      const char *reference)
+{
+    bool more = true;
+    for (unsigned number = 1; more; number += all ? 1 : SHORT_CALLS)
+        try_kill(operation, base, reference, number, &more);
 }
 
 static void try_allocations(const struct fault_operation *operation, const char *base,
                             const char *reference, bool with_jansson)
 {
-    unsigned step = all ? 1 : 40;
+    unsigned step = all ? 1 : SHORT_ALLOCATIONS;
     failing_memory_with_jansson(with_jansson);
     for (long number = 1;; number += step) {
         char *dir = fresh(base);
         point.allocation = number;
         enum snap_status status = perform(operation, dir, begin_memory);
         bool hit = failing_memory_hit();
-        char *wrong = hit ? fault_judge(dir, reference) : NULL;
+        char *wrong = hit ? fault_judge(operation, dir, reference, *reported) : NULL;
         points += hit;
         if (wrong != NULL)
             report(operation, (unsigned)number, "no memory", status == SNAP_OK ? "" : err.text,
@@ -164,11 +219,14 @@ static void test_operation(void **state)
     CHECK_OK(operation->prepare(base, &err));
     try_calls(operation, base, reference);
     unsigned of_calls = points;
+    try_kills(operation, base, reference);
+    unsigned of_kills = points - of_calls;
     try_allocations(operation, base, reference, false);
     if (all)
         try_allocations(operation, base, reference, true);
-    printf("# %s: %u points of calls, %u of allocations\n", operation->name, of_calls,
-           points - of_calls);
+    printf("# %s: %u points of calls that fail, %u of kills, %u of allocations\n", operation->name,
+           of_calls, of_kills, points - of_calls - of_kills);
+    fflush(stdout);
     drop(base);
     drop(reference);
     assert_int_equal(wrongs, 0);
@@ -179,10 +237,17 @@ int main(int argc, char **argv)
     struct CMUnitTest tests[16];
     size_t count = 0;
     all = argc > 1 && strcmp(argv[1], "all") == 0;
-    for (size_t i = 0; i < fault_operation_count; i++)
+    reported = mmap(NULL, sizeof *reported, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                    0);
+    if (reported == MAP_FAILED)
+        return 1;
+    for (size_t i = 0; i < fault_operation_count; i++) {
+        if (argc > 2 && strcmp(argv[2], fault_operations[i].name) != 0)
+            continue;
         tests[count++] =
             (struct CMUnitTest) {.name = fault_operations[i].name,
                                  .test_func = test_operation,
                                  .initial_state = (void *)(uintptr_t)&fault_operations[i]};
+    }
     return _cmocka_run_group_tests("faults", tests, count, NULL, NULL);
 }

@@ -48,6 +48,7 @@ struct toy {
     uint64_t every;
     uint64_t state_every; /* 1 */
     uint64_t staging_bytes;
+    uint64_t thin;
     struct snap_pool *pool;
     bool read_back; /* snapshots are read back from the disk */
 };
