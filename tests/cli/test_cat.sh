@@ -49,7 +49,8 @@ exits 0 "another member of the same file" "$SNAP" cat "$work/damaged.snap.tar" r
 # In a folder of its own: members that are withheld are read from the archives beside it.
 mkdir "$work/alone"
 cp "$archive" "$work/alone/thin.snap.tar"
-"$PYTHON" "$top_srcdir/tests/cli/forge.py" withhold "$work/alone/thin.snap.tar" tensors/model/fc1.weight
+"$PYTHON" "$top_srcdir/tests/cli/forge.py" withhold "$work/alone/thin.snap.tar" \
+    tensors/model/fc1.weight
 fails 6 "a withheld member" "tensors/model/fc1\.weight" \
     "$SNAP" cat "$work/alone/thin.snap.tar" tensors/model/fc1.weight
 

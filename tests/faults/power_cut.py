@@ -8,7 +8,7 @@ The disk is ext4 in a file, whose journal is written every 300 seconds and which
 of its own accord. The process is killed before a call, the file is copied at once as it is, and the
 copy is mounted: what was not synced is not there. Then each fsync is taken out (strace answers 0 in
 its place), to see which of them this disk needs; what it orders by itself, kill_points.py asks for.
-Snapshots are not read back, which would write them. As root with loop devices, else skipped.
+As root with loop devices, else skipped.
 """
 
 import os
@@ -22,6 +22,8 @@ sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "support"))
 from kill_points import BEGIN, REPORT, run, trace  # noqa: E402
 from tap import Tap  # noqa: E402
 
+# What these write is not read back; else reading past the page cache has it written.
+UNREAD = ("first", "save", "behind", "thin-save")
 CHANGING = ("write", "pwrite64", "fsync", "linkat", "renameat", "renameat2", "unlinkat",
             "ftruncate", "fallocate", "mkdirat")
 OPTIONS = "loop,commit=300,noauto_da_alloc"
@@ -96,8 +98,9 @@ def take_out_syncs(disk, program, operation, base, reference, chosen):
     """The fsyncs that were taken out and missed at one of the cuts after them; and all."""
     missed = set()
     syncs = [occurrence for name, occurrence, _ in chosen if name == "fsync"]
+    places = [point[:2] for point in chosen]
     for sync in syncs:
-        later = chosen[[point[:2] for point in chosen].index(("fsync", sync)) + 1:]
+        later = chosen[places.index(("fsync", sync)) + 1:]
         for name, occurrence, reported in reversed(later):
             if name == "fsync" or sync in missed:
                 continue
@@ -124,7 +127,7 @@ def try_operation(tap, disk, program, operation, every, work, reference):
             wrong.append(f"cut before {name} {occurrence}: {problem}")
     print(f"# {operation}: {len(chosen[::every]) + 1} power cuts", flush=True)
     tap.empty(wrong, f"{operation}: old or new after each power cut, and what was reported")
-    if every == 1:
+    if every == 1 and operation in UNREAD:
         missed, syncs = take_out_syncs(disk, program, operation, base, reference, chosen)
         print(f"# {operation}: {len(syncs)} fsyncs taken out in turn, {len(missed)} missed: "
               f"{sorted(missed)} of {syncs}", flush=True)
