@@ -287,10 +287,32 @@ static enum snap_status read_path(const struct trn_fields *data, const char *key
 }
 
 /* Which snapshots stay. */
+static enum snap_status read_kept_steps(const struct trn_fields *keep, struct trn_config *config,
+                                        struct snap_error *err)
+{
+    static const char what[] = "a list of steps, each above 0";
+    json_t *array = NULL;
+    if (json_object_get(keep->object, "steps") == NULL)
+        return SNAP_OK;
+    TRY(trn_fields_array(keep, "steps", what, &array, err));
+    size_t count = json_array_size(array);
+    uint64_t *steps = calloc(count, sizeof(*steps));
+    if (steps == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "running.keep.steps: out of memory");
+    config->keep.steps = steps;
+    for (size_t i = 0; i < count; i++) {
+        json_int_t step = json_integer_value(json_array_get(array, i)); /* 0: no integer */
+        if (step < 1)
+            return trn_fields_expected(keep, "steps", err, "%s", what);
+        steps[config->keep.step_count++] = (uint64_t)step;
+    }
+    return SNAP_OK;
+}
+
 static enum snap_status read_keep(const struct trn_fields *running, struct trn_config *config,
                                   struct snap_error *err)
 {
-    static const char *const known[] = { "last", "every", "best", "most", NULL };
+    static const char *const known[] = { "last", "every", "best", "most", "steps", NULL };
     struct trn_fields fields;
     const char *best = NULL;
     const char *most = NULL;
@@ -308,6 +330,7 @@ static enum snap_status read_keep(const struct trn_fields *running, struct trn_c
     if (best != NULL && most != NULL)
         return snap_error_set(err, SNAP_INVALID,
                               "running.keep: expected best or most, and not both");
+    TRY(read_kept_steps(&fields, config, err));
     config->keep.best = best != NULL ? best : most;
     config->keep.best_is_most = most != NULL;
     return SNAP_OK;
@@ -374,6 +397,7 @@ enum snap_status trn_config_decode(json_t *root, const char *folder, struct trn_
 void trn_config_release(struct trn_config *config)
 {
     free(config->layers);
+    free((void *)(uintptr_t)config->keep.steps); /* given as const to the library */
     json_decref(config->root);
     memset(config, 0, sizeof(*config));
 }

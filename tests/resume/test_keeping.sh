@@ -39,6 +39,11 @@ same "the last stays" 0 "$(withheld "$work/keep" 24)"
 exits 0 "the run is sound" "$SNAP" fsck "$work/keep"
 try "an event tells it" grep -q '"event":"pruned"' "$work/keep/events.jsonl"
 
+make_run "$work/named" 'running.keep={"steps": [6, 24]}' || note "$(cat "$work/make_run.log")"
+same "one that is named stays" 0 "$(withheld "$work/named" 6)"
+try "one that is not is a stub" test "$(withheld "$work/named" 12)" -gt 0
+exits 0 "it is gone on from" "$SNAP" replay "$(snapshot "$work/named" 6)"
+
 # A folder is where the second snapshot should be.
 mkdir -p "$work/stop/snapshots/step-0000000012.snap.tar" \
     "$work/on/snapshots/step-0000000012.snap.tar"
