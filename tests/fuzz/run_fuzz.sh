@@ -14,7 +14,7 @@ source_dir=$1
 build_dir=$2
 seconds=$3
 shift 3
-targets=${*:-pickle torch_file arrays json stream}
+targets=${*:-archive manifest state ledger config pickle torch_file arrays json stream}
 clang=${CLANG:-clang}
 python=${PYTHON:-python3}
 work=$build_dir/fuzz
@@ -43,12 +43,19 @@ if [ ! -e "$work/built" ] || [ -n "$(find "$source_dir/snapshot" -newer "$work/b
     done
     touch "$work/built"
 fi
+# Of the trainer, what reads a config; the rest is as it was built.
+for file in config_fields config_gpt config_layers training_config; do
+    "$clang" "$@" -I"$source_dir/trainer" -c "$source_dir/trainer/$file.c" \
+        -o "$work/trainer_$file.o"
+done
 
 status=0
 for target in $targets; do
+    trainer=
+    [ "$target" != config ] || trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
     # shellcheck disable=SC2086
-    "$clang" "$@" -fsanitize=fuzzer,address,undefined "$source_dir/tests/fuzz/fuzz_$target.c" \
-        "$work"/snapshot_*.o -o "$work/fuzz_$target" $libraries
+    "$clang" "$@" -I"$source_dir/trainer" -fsanitize=fuzzer,address,undefined "$source_dir/tests/fuzz/fuzz_$target.c" \
+        $trainer "$work"/snapshot_*.o -o "$work/fuzz_$target" $libraries
     mkdir -p "$work/$target"
     "$python" "$source_dir/tests/fuzz/inputs.py" unpack "$inputs/$target.txt" "$work/$target"
     if [ "$seconds" = keep ]; then
