@@ -26,7 +26,7 @@ inputs=$source_dir/tests/fuzz/inputs
 }
 mkdir -p "$work"
 
-# All of the library, with coverage and sanitizers; again where any of its files is newer.
+# All of the library but CUDA, with coverage and sanitizers; again where any of its files is newer.
 packages="libarchive libcrypto jansson zlib"
 # The words of pkg-config and of packages are arguments.
 # shellcheck disable=SC2046,SC2086
@@ -38,7 +38,7 @@ set -- -g -O1 -std=c11 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined
 libraries="$(pkg-config --libs $packages) -lm -lpthread"
 if [ ! -e "$work/built" ] || [ -n "$(find "$source_dir/snapshot" -newer "$work/built")" ]; then
     rm -f "$work"/snapshot_*.o
-    for file in $(cd "$source_dir" && find snapshot -name '*.c' | sort); do
+    for file in $(cd "$source_dir" && find snapshot -name '*.c' ! -name device_cuda.c | sort); do
         "$clang" "$@" -c "$source_dir/$file" -o "$work/$(echo "$file" | tr / _).o"
     done
     touch "$work/built"
@@ -54,7 +54,8 @@ for target in $targets; do
     trainer=
     [ "$target" != config ] || trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
     # shellcheck disable=SC2086
-    "$clang" "$@" -I"$source_dir/trainer" -fsanitize=fuzzer,address,undefined "$source_dir/tests/fuzz/fuzz_$target.c" \
+    "$clang" "$@" -I"$source_dir/trainer" -fsanitize=fuzzer,address,undefined \
+        "$source_dir/tests/fuzz/fuzz_$target.c" \
         $trainer "$work"/snapshot_*.o -o "$work/fuzz_$target" $libraries
     mkdir -p "$work/$target"
     "$python" "$source_dir/tests/fuzz/inputs.py" unpack "$inputs/$target.txt" "$work/$target"
