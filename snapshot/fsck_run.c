@@ -121,8 +121,9 @@ static enum snap_status check(struct snap_store *store, const char *dir,
                                      "that is whole");
         if (status == SNAP_OK)
             status = snap_verify_folder(store, dir, &checks, &findings, made, err);
+        /* Not past a snapshot that could not be read: it may be the newest that is intact. */
         bool mend = status == SNAP_OK && options->repair && !mended && findings.latest_is_broken &&
-                    findings.newest[0] != '\0';
+                    !findings.unreadable && findings.newest[0] != '\0';
         if (status == SNAP_OK && !mend)
             return snap_verdict_give(made, "run", dir, verdict, err);
         if (status == SNAP_OK)

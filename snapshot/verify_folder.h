@@ -13,6 +13,7 @@ struct snap_folder_findings {
     /* The newest snapshot that is intact, complete and on the ledger's chain; "": none is. */
     char newest[SNAP_SNAPSHOT_NAME_BYTES];
     char newest_hash[SNAP_HASH_TEXT_BYTES];
+    bool unreadable; /* one could not be read, so that whether it is intact is not known */
 };
 
 /* All checks of a run folder, into `verdict`. With `findings` (NULL: not wanted, as snap_verify_run

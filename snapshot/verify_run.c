@@ -224,6 +224,8 @@ static enum snap_status check_archive(struct folder *folder, const char *where, 
         snap_error_set(&cause, status, "%s: %s", name, cause.text);
     if (status == SNAP_OK)
         note_whole(folder, archive, name);
+    else if (folder->findings != NULL && !capsule && status != SNAP_CORRUPT)
+        folder->findings->unreadable = true;
     if (status == SNAP_OK)
         status = note_archive(folder, archive, name, lines, err);
     else

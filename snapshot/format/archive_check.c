@@ -137,6 +137,7 @@ enum snap_status snap_archive_read_into(const struct snap_archive *archive, cons
 struct second_reader {
     const struct snap_archive *archive;
     uint64_t offset;
+    int failure; /* errno of a read that failed; 0: none did */
     unsigned char piece[65536];
 };
 
@@ -149,6 +150,7 @@ static la_ssize_t read_piece(struct archive *reader, void *arg, const void **byt
                     (off_t)second->offset);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
+        second->failure = errno;
         archive_set_error(reader, errno, "reading failed");
         return ARCHIVE_FATAL;
     }
@@ -223,6 +225,7 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
     }
     second->archive = archive;
     second->offset = 0;
+    second->failure = 0;
     if (archive_read_support_format_tar(reader) != ARCHIVE_OK ||
         archive_read_set_callback_data(reader, second) != ARCHIVE_OK ||
         archive_read_set_read_callback(reader, read_piece) != ARCHIVE_OK ||
@@ -236,6 +239,9 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
     }
     status = compare_members(reader, archive, err);
 out:
+    /* That it cannot be read does not say that it is damaged. */
+    if (status == SNAP_CORRUPT && second->failure != 0)
+        status = snap_error_set_os(err, SNAP_IO, second->failure, "%s: reading", archive->label);
     if (reader != NULL)
         archive_read_free(reader);
     free(second);

@@ -19,8 +19,8 @@ struct snap_fsck_options {
     size_t size_bytes;      /* sizeof(struct snap_fsck_options) */
     /* Take the run's lock (SNAP_BUSY: somebody trains in it), remove temporaries that a killed
      * save left, and let `latest`, when it is missing or broken, name the newest snapshot that is
-     * intact, complete and on the ledger's chain. Nothing else is changed: a restore mends the
-     * ledger. */
+     * intact, complete and on the ledger's chain; unless one could not be read, which may be the
+     * newest. Nothing else is changed: a restore mends the ledger. */
     bool repair;
     struct snap_pool *pool; /* borrowed; NULL: one thread */
 };
