@@ -13,19 +13,6 @@ struct verify_arguments {
     bool allow_withheld;
 };
 
-static enum snap_status tell(const struct snap_verdict *verdict, enum snap_status status,
-                             struct cmd_report *report, struct snap_error *err)
-{
-    if (verdict && report->json) {
-        enum snap_status told = cmd_report_set(report, cmd_json_parse(snap_verdict_json(verdict)),
-                                               status == SNAP_OK ? err : NULL);
-        return status == SNAP_OK ? told : status;
-    }
-    if (verdict)
-        cmd_print_text(snap_verdict_text(verdict));
-    return status;
-}
-
 static enum snap_status verify(const void *arguments, struct cmd_report *report,
                                struct snap_error *err)
 {
@@ -48,7 +35,7 @@ static enum snap_status verify(const void *arguments, struct cmd_report *report,
     status = kind == CMD_TARGET_RUN
                  ? snap_verify_run(given->target, &options, &verdict, err)
                  : snap_verify_archive(given->target, &options, &verdict, err);
-    status = tell(verdict, status, report, err);
+    status = cmd_report_verdict(report, verdict, status, err);
     snap_verdict_free(verdict);
     snap_pool_free(pool);
     return status;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/archive_fill.h"
 #include "format/tree_codec.h"
 #include "ledger/json_differences.h"
 #include "restore.h"
@@ -75,7 +76,7 @@ static enum snap_status is_withheld(const struct snap_archive *archive, size_t s
     *withheld = false;
     enum snap_status status = snap_archive_storage_members(archive, storage, &first, &count, err);
     for (size_t i = 0; status == SNAP_OK && i < count; i++)
-        *withheld = *withheld || snap_archive_member(archive, first + i)->withheld;
+        *withheld = *withheld || snap_member_is_absent(snap_archive_member(archive, first + i));
     return status;
 }
 
@@ -279,7 +280,7 @@ static enum snap_status match_streams(struct snap_restore *restore, struct snap_
                                         "stream %s is of "
                                         "kind %s in the archive, and %s here",
                                         stream->name, kind, stream->kind);
-        else if (member->withheld)
+        else if (snap_member_is_absent(member))
             status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                         "stream %s is withheld from the archive", stream->name);
     }
@@ -325,7 +326,7 @@ static enum snap_status match_values(struct snap_restore *restore, struct snap_e
                 snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                    "value %s has %" PRIu64 " bytes in the archive, and %zu here",
                                    value->name, member->data_size, value->size);
-        else if (status == SNAP_OK && member->withheld)
+        else if (status == SNAP_OK && snap_member_is_absent(member))
             status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                         "value %s is withheld from the archive", value->name);
     }

@@ -71,6 +71,7 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
     run->every = options->every;
     run->staging_bytes = options->staging_bytes;
     run->no_read_back = options->no_read_back;
+    run->thin = options->thin;
     run->first_step = options->first_step;
     run->steps_done = options->first_step;
     enum snap_status status = parse_object(options->binding, "binding", &run->binding, err);
@@ -211,7 +212,7 @@ static enum snap_status sweep(struct snap_run *run, const char *folder, struct s
         return SNAP_OK;
     if (status != SNAP_OK)
         return status;
-    status = snap_publish_sweep(fd, err);
+    status = snap_publish_leftovers(fd, true, NULL, NULL, err);
     close(fd); /* only read */
     return status;
 }

@@ -159,6 +159,17 @@ enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *k
     return verdict->worst;
 }
 
+enum snap_status snap_verdict_give(struct snap_verdict *made, const char *kind, const char *target,
+                                   struct snap_verdict **verdict, struct snap_error *err)
+{
+    enum snap_status status = snap_verdict_finish(made, kind, target, err);
+    if (verdict != NULL && made->text.data != NULL && made->json.data != NULL)
+        *verdict = made;
+    else
+        snap_verdict_free(made);
+    return status;
+}
+
 const char *snap_verdict_json(const struct snap_verdict *verdict)
 {
     return (const char *)verdict->json.data;

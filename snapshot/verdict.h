@@ -40,6 +40,10 @@ enum snap_status snap_verdict_hashes(struct snap_verdict *verdict,
 enum snap_status snap_verdict_finish(struct snap_verdict *verdict, const char *kind,
                                      const char *target, struct snap_error *err);
 
+/* The same, and hand it over: *verdict (NULL: not wanted) is the caller's; `made` is consumed. */
+enum snap_status snap_verdict_give(struct snap_verdict *made, const char *kind, const char *target,
+                                   struct snap_verdict **verdict, struct snap_error *err);
+
 /* ---- what both kinds share (verify_archive.c) ---- */
 
 /* Every digest, the second reader, the ledger's chain and the state digest of an archive that was

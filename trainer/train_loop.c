@@ -133,7 +133,12 @@ static enum snap_status record(struct trn_training *t, const struct trn_step *st
     line.host_scalar_count = hosts;
     line.float_scalars = computed;
     line.float_scalar_count = floats;
-    return snap_run_step(t->run, &line, err);
+    enum snap_status status = snap_run_step(t->run, &line, err);
+    /* A save behind this step that failed is told here once, and the line is still to be written:
+     * where the training goes on without the snapshot, whoever asked for it says so. */
+    if (t->config.go_on && trn_save_can_fail(status))
+        status = snap_run_step(t->run, &line, err);
+    return status;
 }
 
 static enum snap_status evaluate_at_epoch_end(struct trn_training *t, struct trn_step *step,

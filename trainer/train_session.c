@@ -4,6 +4,7 @@
 #include "train_session.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct session {
     bool saved;                  /* at result->snapshot_step */
     struct snap_ticket *saving;  /* the save under way; NULL: none is */
     uint64_t saving_step;
+    uint64_t stale_step; /* of the last alarm that was told */
 };
 
 uint64_t trn_session_last_step(const struct trn_training *t, bool has_steps, uint64_t steps)
@@ -56,6 +58,52 @@ static void note(struct session *s, const char *event, json_t *fields)
     json_decref(fields);
     (void)snap_run_event(s->training->run, event, text, NULL);
     free(text);
+}
+
+/* Say it to whoever listens. */
+static void warn(struct session *s, const char *format, ...) SNAP_PRINTF(2, 3);
+static void warn(struct session *s, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    if (s->listener == NULL || s->listener->warned == NULL)
+        return;
+    trn_progress_end(&s->progress);
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    s->listener->warned(s->listener->arg, text);
+}
+
+/* What the disk or the memory did to a snapshot; every snapshot before is as it was. */
+static bool survives(const struct session *s, enum snap_status status)
+{
+    return s->training->config.go_on && trn_save_can_fail(status);
+}
+
+/* A snapshot is there and durable: say what there is to say, and let others go by the rules. */
+static enum snap_status after_save(struct session *s, struct snap_error *err)
+{
+    struct trn_training *t = s->training;
+    struct snap_error problem = SNAP_ERROR_INIT;
+    uint64_t stale = snap_run_stale_step(t->run);
+    if (stale != s->stale_step)
+        warn(s,
+             "snapshot of step %" PRIu64 ": weights, optimizer and streams are those of the one "
+             "before: nothing trains, or what trains is not what is saved",
+             stale);
+    s->stale_step = stale;
+    if (!t->config.has_keep)
+        return SNAP_OK;
+    enum snap_status status = snap_run_prune(t->run, &t->config.keep, NULL, &problem);
+    if (status != SNAP_OK && survives(s, status)) {
+        warn(s, "no snapshot was let go after step %" PRIu64 ", and the training goes on: %s",
+             s->saving_step, problem.text);
+        return SNAP_OK;
+    }
+    if (status != SNAP_OK && err != NULL)
+        *err = problem;
+    return status;
 }
 
 /* Wait for the save under way, and tell everybody who waits for it. */
@@ -89,7 +137,29 @@ static enum snap_status end_save(struct session *s, struct snap_error *err)
     if (s->listener != NULL && s->listener->saved != NULL)
         s->listener->saved(s->listener->arg, s->saving_step, result->snapshot_hash,
                            result->snapshot_path);
-    return SNAP_OK;
+    return after_save(s, err);
+}
+
+/* A save that failed: does the training go on? */
+static bool goes_on(struct session *s, enum snap_status status, const struct snap_error *problem)
+{
+    if (!survives(s, status))
+        return false;
+    warn(s, "NO SNAPSHOT after step %" PRIu64 ", and the training goes on without: %s",
+         s->saving_step, problem->text);
+    return true;
+}
+
+/* The same, where a failure may be one that the training survives. */
+static enum snap_status settle_save(struct session *s, struct snap_error *err)
+{
+    struct snap_error problem = SNAP_ERROR_INIT;
+    enum snap_status status = end_save(s, &problem);
+    if (status == SNAP_OK || goes_on(s, status, &problem))
+        return SNAP_OK;
+    if (err != NULL)
+        *err = problem;
+    return status;
 }
 
 /* Save the state after the last step, while the training goes on. */
@@ -97,7 +167,7 @@ static enum snap_status begin_save(struct session *s, struct snap_error *err)
 {
     struct snap_run *run = s->training->run;
     struct snap_error problem = SNAP_ERROR_INIT;
-    enum snap_status status = end_save(s, err);
+    enum snap_status status = settle_save(s, err);
     if (status != SNAP_OK)
         return status;
     if (s->control != NULL)
@@ -181,15 +251,21 @@ static enum snap_status train(struct session *s, struct snap_error *err)
             return status;
         take_step(s, &step);
         enum snap_wanted wanted = take_requests(s);
+        struct snap_error problem = SNAP_ERROR_INIT;
         if (wanted == SNAP_WANTED_SAVE_AND_STOP)
-            status = save(s, err);
+            status = save(s, &problem);
         else if (wanted == SNAP_WANTED_SAVE)
-            status = begin_save(s, err);
+            status = begin_save(s, &problem);
         else if (snap_run_ended(run, s->saving))
-            status = end_save(s, err);
-        if (status != SNAP_OK)
+            status = end_save(s, &problem);
+        bool failed = status != SNAP_OK;
+        if (failed && !goes_on(s, status, &problem)) {
+            if (err != NULL)
+                *err = problem;
             return status;
-        if (wanted == SNAP_WANTED_SAVE_AND_STOP && snap_run_steps_done(run) < s->last_step) {
+        }
+        if (!failed && wanted == SNAP_WANTED_SAVE_AND_STOP &&
+            snap_run_steps_done(run) < s->last_step) {
             s->result->stop = TRN_STOP_SIGNAL;
             return SNAP_OK;
         }
@@ -202,7 +278,7 @@ static enum snap_status finish(struct session *s, struct snap_error *err)
 {
     struct snap_run *run = s->training->run;
     struct trn_step step;
-    enum snap_status status = end_save(s, err);
+    enum snap_status status = settle_save(s, err);
     if (status == SNAP_OK && (!s->saved || s->result->snapshot_step != snap_run_steps_done(run)))
         status = save(s, err);
     if (status == SNAP_OK)

@@ -153,6 +153,7 @@ enum snap_status trn_training_open_run(struct trn_training *t,
     options.state_every = t->config.state_every;
     options.every = t->config.has_every ? t->config.every : trn_batch_order_steps(&t->order);
     options.pool = t->pool;
+    options.thin = t->config.thin;
     if (status == SNAP_OK)
         status = snap_run_open(&options, &t->run, err);
     free(training);

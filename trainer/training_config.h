@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include <snapstate/keep.h>
 #include <snapstate/status.h>
 
 #include "data/augment.h"
@@ -62,6 +63,10 @@ struct trn_config {
     uint64_t steps; /* stop after this step, if it comes before the end of the epochs */
     bool has_every;
     uint64_t every; /* a snapshot after every so many steps; absent: after every epoch */
+    uint64_t thin; /* thin snapshots after a whole one, at most; 0: none */
+    bool has_keep;
+    struct snap_keep keep; /* which snapshots stay after a save; its steps are owned */
+    bool go_on;            /* when a save fails, with a warning; else the training stops */
     bool progress;
     const char *paths[TRN_ROLES]; /* NULL: not given */
 };

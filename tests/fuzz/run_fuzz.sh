@@ -14,7 +14,7 @@ source_dir=$1
 build_dir=$2
 seconds=$3
 shift 3
-targets=${*:-pickle torch_file arrays json stream}
+targets=${*:-archive manifest state ledger config pickle torch_file arrays json stream}
 clang=${CLANG:-clang}
 python=${PYTHON:-python3}
 work=$build_dir/fuzz
@@ -26,7 +26,7 @@ inputs=$source_dir/tests/fuzz/inputs
 }
 mkdir -p "$work"
 
-# All of the library, with coverage and sanitizers; again where any of its files is newer.
+# All of the library but CUDA, with coverage and sanitizers; again where any of its files is newer.
 packages="libarchive libcrypto jansson zlib"
 # The words of pkg-config and of packages are arguments.
 # shellcheck disable=SC2046,SC2086
@@ -38,17 +38,25 @@ set -- -g -O1 -std=c11 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined
 libraries="$(pkg-config --libs $packages) -lm -lpthread"
 if [ ! -e "$work/built" ] || [ -n "$(find "$source_dir/snapshot" -newer "$work/built")" ]; then
     rm -f "$work"/snapshot_*.o
-    for file in $(cd "$source_dir" && find snapshot -name '*.c' | sort); do
+    for file in $(cd "$source_dir" && find snapshot -name '*.c' ! -name device_cuda.c | sort); do
         "$clang" "$@" -c "$source_dir/$file" -o "$work/$(echo "$file" | tr / _).o"
     done
     touch "$work/built"
 fi
+# Of the trainer, what reads a config; the rest is as it was built.
+for file in config_fields config_gpt config_layers training_config; do
+    "$clang" "$@" -I"$source_dir/trainer" -c "$source_dir/trainer/$file.c" \
+        -o "$work/trainer_$file.o"
+done
 
 status=0
 for target in $targets; do
+    trainer=
+    [ "$target" != config ] || trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
     # shellcheck disable=SC2086
-    "$clang" "$@" -fsanitize=fuzzer,address,undefined "$source_dir/tests/fuzz/fuzz_$target.c" \
-        "$work"/snapshot_*.o -o "$work/fuzz_$target" $libraries
+    "$clang" "$@" -I"$source_dir/trainer" -fsanitize=fuzzer,address,undefined \
+        "$source_dir/tests/fuzz/fuzz_$target.c" \
+        $trainer "$work"/snapshot_*.o -o "$work/fuzz_$target" $libraries
     mkdir -p "$work/$target"
     "$python" "$source_dir/tests/fuzz/inputs.py" unpack "$inputs/$target.txt" "$work/$target"
     if [ "$seconds" = keep ]; then

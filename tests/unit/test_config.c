@@ -124,6 +124,9 @@ static void errors_name_key_and_expectation(void **state)
     expect_refused("training/data/shape", "[8,8,0]", "training.data.shape: expected [height, ");
     expect_refused("training/seed", "4294967296", "training.seed: expected an integer from 0 to "
                                                   "4294967295");
+    expect_refused("running", "{\"keep\":{\"steps\":[]}}", "running.keep.steps: expected");
+    expect_refused("running", "{\"keep\":{\"steps\":[5,0]}}", "running.keep.steps: expected");
+    expect_refused("running", "{\"keep\":{\"steps\":[5,\"6\"]}}", "a list of steps");
     expect_refused("training/last_batch", "\"cut\"", "expected \"keep\" or \"drop\"");
     expect_refused("training/augment", "[]", "training.augment: expected an object");
     expect_refused("running", "{\"thread\":1}", "running.thread: unknown key: did you mean "
