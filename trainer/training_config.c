@@ -289,8 +289,8 @@ static enum snap_status read_path(const struct trn_fields *data, const char *key
 static enum snap_status read_running(const struct trn_fields *root, const char *folder,
                                      struct trn_config *config, struct snap_error *err)
 {
-    static const char *const known[] = { "threads",  "device", "steps", "every",
-                                         "progress", "data",   NULL };
+    static const char *const known[] = { "threads",  "device",      "steps", "every",
+                                         "progress", "tensorboard", "data",  NULL };
     struct trn_fields running;
     struct trn_fields data;
     size_t threads;
@@ -307,6 +307,7 @@ static enum snap_status read_running(const struct trn_fields *root, const char *
     if (config->has_every)
         TRY(read_count(&running, "every", 0, -1, &config->every, err));
     TRY(trn_fields_boolean(&running, "progress", true, &config->progress, err));
+    TRY(trn_fields_boolean(&running, "tensorboard", false, &config->tensorboard, err));
     TRY(trn_fields_enter(&running, "data", true, trn_role_names, &data, err));
     for (size_t i = 0; i < TRN_ROLES; i++)
         TRY(read_path(&data, trn_role_names[i], folder, &config->paths[i], err));

@@ -63,6 +63,7 @@ struct trn_config {
     bool has_every;
     uint64_t every; /* a snapshot after every so many steps; absent: after every epoch */
     bool progress;
+    bool tensorboard; /* event files in the run folder */
     const char *paths[TRN_ROLES]; /* NULL: not given */
 };
 
