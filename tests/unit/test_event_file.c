@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TensorBoard's event files: the checksum, the bytes of a record, and what fails. What is in them is
- * read back by tests/resume/test_event_files.py. */
+/* TensorBoard's event files: the checksum, the bytes of a record, and what fails. What is in them
+ * is read back by tests/resume/test_event_files.py. */
 #include "config.h"
 
 #include <setjmp.h>

@@ -192,8 +192,8 @@ static void begin_batch(struct trn_model *model, size_t batch)
     model->loss = 0.0f;
 }
 
-/* Add to *correct how many of `rows` labels (host) are the largest logit, after a cross-entropy that
- * was asked for it. */
+/* Add to *correct how many of `rows` labels (host) are the largest logit; the cross-entropy before
+ * was asked for `best`. */
 static enum snap_status count_correct(struct trn_model *model, const int32_t *labels, size_t rows,
                                       size_t *correct, struct snap_error *err)
 {
