@@ -61,6 +61,20 @@ bool trn_metrics_add(struct trn_metrics *metrics, const char *name, size_t name_
     return true;
 }
 
+enum snap_status trn_metrics_add_accuracy(struct trn_metrics *metrics, uint64_t held_out,
+                                          struct snap_error *err)
+{
+    static const char name[] = "eval_accuracy";
+    const struct trn_series *correct = trn_metrics_find(metrics, "eval_correct");
+    if (correct == NULL || held_out == 0)
+        return SNAP_OK;
+    for (size_t i = 0; i < correct->count; i++)
+        if (!trn_metrics_add(metrics, name, sizeof(name) - 1, correct->steps[i],
+                             correct->values[i] / (double)held_out))
+            return snap_error_set(err, SNAP_NO_MEMORY, "%s: no memory for its curve", name);
+    return SNAP_OK;
+}
+
 void trn_metrics_free(struct trn_metrics *metrics)
 {
     if (metrics == NULL)

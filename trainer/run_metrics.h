@@ -55,6 +55,11 @@ void trn_metrics_free(struct trn_metrics *metrics); /* NULL is fine */
 /* The series of that name; NULL: there is none. Borrowed. */
 const struct trn_series *trn_metrics_find(const struct trn_metrics *metrics, const char *name);
 
+/* Add `eval_accuracy`: `eval_correct` as a share of `held_out` labels (0: not known, nothing is
+ * added). */
+enum snap_status trn_metrics_add_accuracy(struct trn_metrics *metrics, uint64_t held_out,
+                                          struct snap_error *err);
+
 /* ---- between the files of this part ---- */
 
 /* Take a line, its newline left out, into `metrics`. False: it is none of a ledger, or memory is

@@ -152,8 +152,8 @@ static bool is(const char *key, size_t size, const char *text)
     return size == strlen(text) && memcmp(key, text, size) == 0;
 }
 
-/* Look through a part of a line whose brace was taken, to its end: where its scalars are (`at` NULL:
- * it has none), and its step. */
+/* Look through a part of a line whose brace was taken, to its end: where its scalars are (`at`
+ * NULL: it has none), and its step. */
 static bool take_part(struct cursor *c, struct cursor *scalars, bool *has_step, uint64_t *step)
 {
     const char *key;
