@@ -3,6 +3,7 @@
 
 import package
 import storage
+import story
 import streams
 
-FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES]
+FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES, *story.FIGURES]

@@ -14,7 +14,7 @@ like "it names the program" '^Usage: snap COMMAND' "$(cat "$work/out")"
 # Lines of commands: two blanks, a name.
 commands=$(sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' "$work/out")
 same "all commands, in their order" \
-    "run save restore replay verify hash show cat list diff check rng import export sweep" \
+    "run save restore replay verify hash show cat list diff check rng import export sweep report" \
     "$(echo "$commands" | tr '\n' ' ' | sed 's/ $//')"
 exits 0 "snap -h" "$SNAP" -h
 exits 0 "snap --version" "$SNAP" --version
@@ -38,8 +38,8 @@ for command in $commands; do
     fails 2 "snap $command with an unknown option" \
         "'--nonsense': no such option; see 'snap $command --help'" "$SNAP" "$command" --nonsense
     case $command in
-        import) # it takes any number
-            fails 2 "snap $command without --output" "--output ARCHIVE is missing" \
+        import | report) # they take any number
+            fails 2 "snap $command without --output" "--output [A-Z]+ is missing" \
                 "$SNAP" "$command" a b c
             ;;
         *)
