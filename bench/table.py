@@ -4,6 +4,8 @@
 import arithmetic
 import package
 import storage
+import story
 import streams
 
-FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES, *arithmetic.FIGURES]
+FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES, *arithmetic.FIGURES,
+           *story.FIGURES]

@@ -40,7 +40,8 @@ static enum snap_status augment(struct trn_training *t, struct snap_error *err)
 }
 
 /* Shard after shard; dropout by the device stream, whose counter moves once a step. */
-static enum snap_status forward_backward(struct trn_training *t, struct snap_error *err)
+static enum snap_status forward_backward(struct trn_training *t, struct trn_step *step,
+                                         struct snap_error *err)
 {
     uint64_t seed;
     uint32_t counter;
@@ -50,7 +51,8 @@ static enum snap_status forward_backward(struct trn_training *t, struct snap_err
         struct trn_shard shard = { .index = index,
                                    .batch = t->batch.count,
                                    .device_seed = seed,
-                                   .device_counter = counter };
+                                   .device_counter = counter,
+                                   .correct = t->config.tensorboard ? &step->correct : NULL };
         trn_shard_range(t->batch.count, t->config.shards, index, &shard.first, &shard.samples);
         shard.inputs = t->batch.images + shard.first * t->data.train.image_size;
         shard.labels = t->batch.labels + shard.first * t->data.train.labels_size;
@@ -181,7 +183,7 @@ enum snap_status trn_train_step(struct trn_training *t, struct trn_step *step,
     step->epoch = t->batch.epoch;
     step->samples = t->batch.count;
     TRY(augment(t, err));
-    TRY(forward_backward(t, err));
+    TRY(forward_backward(t, step, err));
     step->loss = trn_model_loss(t->model);
     TRY(trn_model_check_finite(t->model, &step->nonfinite, err));
     TRY(prepare_update(t, step, &norm, scalars, &scalar_count, err));

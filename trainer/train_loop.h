@@ -15,6 +15,7 @@ struct trn_step {
     uint64_t epoch; /* from 0 */
     size_t samples;
     float loss;
+    size_t correct; /* labels of the batch that were the largest logit; for TensorBoard alone */
     bool evaluated; /* the step ended an epoch after which held-out data were evaluated */
     float evaluation_loss;
     uint64_t evaluation_correct;

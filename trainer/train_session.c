@@ -16,6 +16,7 @@
 #include "progress.h"
 #include "run_paths.h"
 #include "signals.h"
+#include "tensorboard.h"
 #include "train_loop.h"
 
 struct session {
@@ -24,6 +25,7 @@ struct session {
     struct trn_result *result;
     struct trn_control *control; /* NULL: none could be made */
     struct trn_progress progress;
+    struct trn_tensorboard board;
     uint64_t last_step;
     bool saved;                  /* at result->snapshot_step */
     struct snap_ticket *saving;  /* the save under way; NULL: none is */
@@ -132,6 +134,8 @@ static enum snap_status end_save(struct session *s, struct snap_error *err)
     }
     result->snapshot_step = s->saving_step;
     s->saved = true;
+    trn_tensorboard_saved(&s->board, s->saving_step, result->snapshot_hash,
+                          result->snapshot_path);
     if (s->control != NULL)
         trn_control_saved(s->control, s->saving_step, result->snapshot_hash);
     if (s->listener != NULL && s->listener->saved != NULL)
@@ -207,13 +211,14 @@ static enum snap_wanted take_requests(struct session *s)
     return snap_run_wanted(run);
 }
 
-static void take_step(struct session *s, const struct trn_step *step)
+static void take_step(struct session *s, const struct trn_step *step, double seconds)
 {
     struct trn_result *result = s->result;
     const struct trn_listener *listener = s->listener;
     result->has_loss = true;
     result->loss = step->loss;
     trn_progress_step(&s->progress, step->step, step->epoch, step->loss, step->samples);
+    trn_tensorboard_step(&s->board, step, seconds);
     if (!step->evaluated)
         return;
     result->has_evaluation = true;
@@ -244,12 +249,13 @@ static enum snap_status train(struct session *s, struct snap_error *err)
     struct snap_run *run = s->training->run;
     struct trn_step step;
     while (snap_run_steps_done(run) < s->last_step) {
+        double began = trn_clock_seconds();
         enum snap_status status = trn_train_step(s->training, &step, err);
         if (status == SNAP_NONFINITE)
             return fail(s, &step, err);
         if (status != SNAP_OK)
             return status;
-        take_step(s, &step);
+        take_step(s, &step, trn_clock_seconds() - began);
         enum snap_wanted wanted = take_requests(s);
         struct snap_error problem = SNAP_ERROR_INIT;
         if (wanted == SNAP_WANTED_SAVE_AND_STOP)
@@ -296,11 +302,14 @@ static void begin(struct session *s)
     struct snap_error problem = SNAP_ERROR_INIT;
     uint64_t done = snap_run_steps_done(s->training->run);
     bool show = s->listener != NULL && s->training->config.progress;
-    note(s, "train", json_pack("{s:I,s:I}", "last_step", (json_int_t)s->last_step, "step",
-                               (json_int_t)done));
+    const struct trn_dataset *test = &s->training->data.test;
+    note(s, "train", json_pack("{s:I,s:I,s:I}", "held_out",
+                               (json_int_t)(test->samples * test->labels_size), "last_step",
+                               (json_int_t)s->last_step, "step", (json_int_t)done));
     /* A file system without sockets can still hold a run; `snap save` then finds nobody. */
     if (trn_control_open(snap_run_dir(s->training->run), &s->control, &problem) != SNAP_OK)
         note(s, "control", json_pack("{s:s}", "problem", problem.text));
+    trn_tensorboard_begin(&s->board, s->training);
     trn_progress_begin(&s->progress, show ? s->listener->progress : NULL, done, s->last_step);
 }
 
@@ -324,6 +333,7 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
     if (status == SNAP_OK)
         status = saved;
     trn_progress_end(&s.progress);
+    trn_tensorboard_end(&s.board);
     if (status == SNAP_OK && s.control != NULL && trn_control_poll(s.control)) {
         trn_control_saving(s.control); /* the state of the last step is saved */
         trn_control_saved(s.control, result->snapshot_step, result->snapshot_hash);

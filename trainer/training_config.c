@@ -339,9 +339,9 @@ static enum snap_status read_keep(const struct trn_fields *running, struct trn_c
 static enum snap_status read_running(const struct trn_fields *root, const char *folder,
                                      struct trn_config *config, struct snap_error *err)
 {
-    static const char *const known[] = { "threads",  "device", "steps", "every",
-                                         "progress", "data",   "thin",  "keep",
-                                         "on_save_failure", NULL };
+    static const char *const known[] = { "threads",  "device",      "steps", "every",
+                                         "progress", "tensorboard", "data",  "thin",
+                                         "keep",     "on_save_failure", NULL };
     static const char *const policies[] = { "stop", "continue", NULL };
     size_t policy;
     struct trn_fields running;
@@ -364,6 +364,7 @@ static enum snap_status read_running(const struct trn_fields *root, const char *
     TRY(trn_fields_word(&running, "on_save_failure", policies, "stop", &policy, err));
     config->go_on = policy == 1;
     TRY(trn_fields_boolean(&running, "progress", true, &config->progress, err));
+    TRY(trn_fields_boolean(&running, "tensorboard", false, &config->tensorboard, err));
     TRY(trn_fields_enter(&running, "data", true, trn_role_names, &data, err));
     for (size_t i = 0; i < TRN_ROLES; i++)
         TRY(read_path(&data, trn_role_names[i], folder, &config->paths[i], err));

@@ -68,6 +68,7 @@ struct trn_config {
     struct snap_keep keep; /* which snapshots stay after a save; its steps are owned */
     bool go_on;            /* when a save fails, with a warning; else the training stops */
     bool progress;
+    bool tensorboard; /* event files in the run folder */
     const char *paths[TRN_ROLES]; /* NULL: not given */
 };
 

@@ -241,7 +241,8 @@ static void wrong_calls_are_refused(void **state)
     struct rig rig;
     float inputs[RIG_BATCH * RIG_INPUT];
     int32_t labels[RIG_BATCH];
-    struct trn_shard shard = { inputs, labels, 6, 0, RIG_BATCH, 0, 1, 1 };
+    struct trn_shard shard = { .inputs = inputs, .labels = labels, .samples = 6,
+                               .batch = RIG_BATCH, .device_seed = 1, .device_counter = 1 };
     struct trn_scalar none;
     (void)state;
     rig_make_batch(0, inputs, labels);
