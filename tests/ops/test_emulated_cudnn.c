@@ -276,14 +276,14 @@ static const struct {
                        "here" },
     { other_runtime, "cuda_runtime is 13000 in the archive, and 13010 here" },
     { other_driver_cuda, "driver_cuda is 13000 in the archive, and 13010 here" },
-    { other_driver, "driver is \"580.65.06\" in the archive, and \"590.10\" here" },
-    { other_gpu, "gpu is \"Device of a CPU\" in the archive, and \"Another\" here" },
-    { other_capability, "compute_capability is \"9.0\" in the archive, and \"10.0\" here" },
+    { other_driver, "driver is 580.65.06 in the archive, and 590.10 here" },
+    { other_gpu, "gpu is Device of a CPU in the archive, and Another here" },
+    { other_capability, "compute_capability is 9.0 in the archive, and 10.0 here" },
     { other_processors, "multiprocessors is 4 in the archive, and 5 here" },
-    { other_tf32, "environment.NVIDIA_TF32_OVERRIDE is absent in the archive, and \"1\" here" },
+    { other_tf32, "environment.NVIDIA_TF32_OVERRIDE is absent in the archive, and 1 here" },
     { other_cublas_variable,
-      "environment.CUBLAS_WORKSPACE_CONFIG is absent in the archive, and \"1\" here" },
-    { other_cudnn_variable, "environment.CUDNN_SOMETHING is absent in the archive, and \"1\" here" },
+      "environment.CUBLAS_WORKSPACE_CONFIG is absent in the archive, and 1 here" },
+    { other_cudnn_variable, "environment.CUDNN_SOMETHING is absent in the archive, and 1 here" },
 };
 #define FACTS (sizeof(facts) / sizeof(facts[0]))
 
@@ -537,24 +537,24 @@ static void every_failure_is_told_and_nothing_is_held(void **state)
     for (int kind = 0; kind < 2; kind++) {
         long *calls = kind == 0 ? &cudnn_on_cpu.calls : &cuda_on_cpu.calls;
         long *fail_at = kind == 0 ? &cudnn_on_cpu.fail_at : &cuda_on_cpu.fail_at;
-        long last = 1;
-        for (long at = 1; at <= last; at += at < 120 ? 1 : 37) {
+        long last = 0;
+        for (long at = 0; at <= last; at += at < 70 ? 1 : 41) { /* 0: none fails */
             struct trn_result result = TRN_RESULT_INIT;
             assert_int_equal(system("rm -rf failing"), 0);
             *calls = 0;
             *fail_at = at;
             const enum snap_status status = try_run("cnn", "failing", 2, NULL, &result, &err);
             *fail_at = 0;
-            last = *calls > last ? *calls : last;
+            last = at == 0 ? *calls : last;
             assert_true(status == SNAP_OK || err.text[0] != '\0');
-            if (status == SNAP_OK && kind == 0) { /* only closing may fail unheard */
-                assert_true(at > last - 20);
+            if (status == SNAP_OK && kind == 0 && at != 0) { /* only closing may fail unheard */
+                assert_true(at > last - 5);
             }
             assert_int_equal(cudnn_on_cpu.held, 0);
             assert_int_equal(cuda_on_cpu.held, 0);
             trn_result_release(&result);
         }
-        assert_true(last > 200);
+        assert_true(last > 100);
     }
 }
 

@@ -39,6 +39,7 @@ enum snap_status trn_cudnn_seed_dropout(struct trn_backend *backend, uint64_t se
         }
     }
     if (status == SNAP_OK) {
+        l->states = states;
         l->states_bytes = bytes;
         l->seed = seed;
     }
@@ -127,10 +128,7 @@ const struct snap_stream_ops trn_cudnn_dropout_stream = {
 void trn_cudnn_dropout_free(struct trn_backend *backend)
 {
     struct trn_cudnn *l = trn_cudnn_of(backend);
-    void *states = NULL;
-    if (l->states_bytes != 0 && find_states(backend, &states, NULL) == SNAP_OK) {
-        trn_cuda_release(backend, states);
-    }
+    trn_cuda_release(backend, l->states);
     for (size_t i = 0; i < l->reserve_count; i++) {
         trn_cuda_release(backend, l->reserves[i].memory);
     }
@@ -177,7 +175,6 @@ static enum snap_status begin(struct trn_backend *backend, const struct trn_drop
                               struct snap_error *err)
 {
     struct trn_cudnn *l = trn_cudnn_of(backend);
-    void *states = NULL;
     enum snap_status status = trn_cudnn_enter(backend, "dropout", &n, 1, err);
     if (status == SNAP_OK) {
         status = trn_cudnn_check(
@@ -187,10 +184,7 @@ static enum snap_status begin(struct trn_backend *backend, const struct trn_drop
             "describe a dropout", err);
     }
     if (status == SNAP_OK) {
-        status = find_states(backend, &states, err);
-    }
-    if (status == SNAP_OK) {
-        status = bind_states(backend, states, dropout->probability, err);
+        status = bind_states(backend, l->states, dropout->probability, err);
     }
     if (status == SNAP_OK) {
         status = find_reserve(backend, dropout->op, reserve, bytes, err);

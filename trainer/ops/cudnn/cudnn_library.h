@@ -80,7 +80,8 @@ struct trn_cudnn {
     struct trn_cudnn_plan *plans, **last_plan;
     struct trn_cudnn_reserve *reserves;
     size_t reserve_count;
-    size_t states_bytes; /* of the generator; 0: there is none */
+    void *states;        /* of the dropout's generator; NULL: there is none */
+    size_t states_bytes; /* 0 likewise */
     unsigned long long seed;
     json_t *recorded; /* binding of the run that goes on; NULL: a new run */
 };
