@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "cuda_on_cpu.h"
+#include "cudnn_device_test.h"
 #include "cudnn_on_cpu.h"
 #include "train_loop.h"
 #include "trainer.h"
@@ -427,7 +428,14 @@ static void the_ledger_names_the_algorithms_too(void **state)
     trn_result_release(&whole);
 }
 
-/* ---- the generator ---- */
+/* ---- operators, and the generator ---- */
+
+static void operators_of_whole_numbers_are_exact(void **state)
+{
+    (void)state;
+    cudnn_test_operators();
+    assert_int_equal(cudnn_on_cpu.free_products, 0);
+}
 
 static struct trn_training *new_training(void)
 {
@@ -444,42 +452,8 @@ static struct trn_training *new_training(void)
 
 static void the_generator_goes_round(void **state)
 {
-    struct trn_training *t = new_training();
-    struct trn_backend *backend = t->backend;
-    const struct snap_stream_ops *stream = backend->ops->dropout_stream;
-    const struct trn_dropout dropout = { .op = 3, .probability = 0.5f };
-    float host[500], first[500], second[500];
-    void *memory = NULL, *before = NULL, *after = NULL;
-    size_t before_size = 0, after_size = 0;
     (void)state;
-    for (int i = 0; i < 500; i++) {
-        host[i] = 1.0f;
-    }
-    assert_int_equal(backend->ops->alloc(backend, sizeof(host), &memory, NULL), SNAP_OK);
-    assert_int_equal(backend->ops->upload(backend, memory, host, sizeof(host), NULL), SNAP_OK);
-    assert_int_equal(stream->get(backend, &before, &before_size, NULL), SNAP_OK);
-    assert_int_equal(before_size, libraries.states * 8);
-    for (int turn = 0; turn < 2; turn++) {
-        float *kept = turn == 0 ? first : second;
-        assert_int_equal(backend->ops->dropout_forward(backend, &dropout, 500, memory, memory,
-                                                       NULL, NULL), SNAP_OK);
-        assert_int_equal(backend->ops->download(backend, kept, memory, sizeof(host), NULL),
-                         SNAP_OK);
-        assert_int_equal(stream->get(backend, &after, &after_size, NULL), SNAP_OK);
-        assert_int_equal(after_size, before_size);
-        assert_memory_not_equal(after, before, before_size);
-        free(after);
-        assert_int_equal(stream->set(backend, before, before_size, NULL), SNAP_OK);
-        assert_int_equal(stream->get(backend, &after, &after_size, NULL), SNAP_OK);
-        assert_memory_equal(after, before, before_size);
-        free(after);
-        assert_int_equal(backend->ops->upload(backend, memory, host, sizeof(host), NULL), SNAP_OK);
-    }
-    assert_memory_equal(first, second, sizeof(first));
-    assert_int_equal(stream->set(backend, before, before_size - 8, NULL), SNAP_UNSUPPORTED);
-    free(before);
-    backend->ops->release(backend, memory);
-    assert_int_equal(trn_training_free(t, NULL), SNAP_OK);
+    cudnn_test_generator();
 }
 
 /* A restore whose generator is changed afterwards is found at the first step. */
@@ -571,6 +545,7 @@ int main(void)
         TEST(other_doors_refuse_too),
         TEST(an_algorithm_is_chosen_once),
         TEST(the_ledger_names_the_algorithms_too),
+        TEST(operators_of_whole_numbers_are_exact),
         TEST(the_generator_goes_round),
         TEST(a_generator_that_moved_is_told),
         TEST(what_is_missing_is_told),
