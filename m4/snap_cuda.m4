@@ -51,6 +51,7 @@ AS_CASE([$with_cuda/$have_cuda],
 AS_IF([test "$have_cuda" = yes],
     [AC_DEFINE([HAVE_CUDA], [1], [Define to 1 if the CUDA toolkit was found.])
      AC_SUBST([NVCC], ["$cuda_folder/bin/nvcc"])
+     AC_SUBST([CUDA_FOLDER], [$cuda_folder])
      AC_SUBST([CUDA_CPPFLAGS], ["-I$cuda_folder/include"])
      CUDA_LIBS="-L$cuda_folder/lib64 -L$cuda_folder/lib -lcudart_static -ldl -lrt"
      AC_SUBST([CUDA_LIBS])])
