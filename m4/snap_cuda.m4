@@ -77,9 +77,10 @@ AC_SUBST([NVCCFLAGS])
 ])
 
 dnl SNAP_WITH_CUDNN
-dnl --with-cudnn: the same for cuDNN and cuBLAS, which need CUDA. Only their headers are: the program
-dnl loads the libraries when the profile cudnn-1 starts. Without a folder cudnn.h is looked for where
-dnl CUDA is and where the compiler looks. Sets have_cudnn and CUDNN_CPPFLAGS, defines HAVE_CUDNN.
+dnl --with-cudnn: the same for cuDNN and cuBLAS, which need CUDA. Only their headers are taken: the
+dnl program loads the libraries when the profile cudnn-1 starts. Without a folder cudnn.h is looked
+dnl for where CUDA is and where the compiler looks. Sets have_cudnn and CUDNN_CPPFLAGS, defines
+dnl HAVE_CUDNN.
 AC_DEFUN([SNAP_WITH_CUDNN], [
 AC_REQUIRE([SNAP_WITH_CUDA])
 AC_ARG_WITH([cudnn],

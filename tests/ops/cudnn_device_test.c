@@ -60,7 +60,8 @@ static void *operand(struct pair *pair, size_t n, bool apart)
     assert_true(n <= MOST);
     for (size_t i = 0; i < n; i++) {
         pair->state = pair->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        pair->host[i] = apart ? (float)(i * 7919 % 20011) : (float)((int)(pair->state >> 40) % 9 - 4);
+        pair->host[i] = (float)(apart ? (int)(i * 7919 % 20011)
+                                      : (int)(pair->state >> 40) % 9 - 4);
     }
     must(backend->ops->alloc(backend, n * sizeof(float), &memory, &err), &err);
     must(backend->ops->upload(backend, memory, pair->host, n * sizeof(float), &err), &err);

@@ -25,16 +25,17 @@
 #include "training.h"
 
 #define STEPS 6
-#define MODEL                                                                                      \
-    "{\"name\":\"conv1\",\"kind\":\"conv2d\",\"features\":4,\"kernel\":3,\"padding\":1},"            \
-    "{\"name\":\"bn1\",\"kind\":\"batchnorm\"},{\"name\":\"relu1\",\"kind\":\"relu\"},"               \
-    "{\"name\":\"drop1\",\"kind\":\"dropout\",\"probability\":\"0.125\"},"                           \
-    "{\"name\":\"pool1\",\"kind\":\"maxpool\",\"kernel\":3,\"stride\":2,\"padding\":1},"             \
-    "{\"name\":\"conv2\",\"kind\":\"conv2d\",\"features\":6,\"kernel\":2},"                          \
-    "{\"name\":\"pool2\",\"kind\":\"avgpool\",\"kernel\":2,\"stride\":1},"                           \
-    "{\"name\":\"flatten\",\"kind\":\"flatten\"},"                                                  \
-    "{\"name\":\"fc1\",\"kind\":\"linear\",\"features\":12},"                                        \
-    "{\"name\":\"drop2\",\"kind\":\"dropout\",\"probability\":\"0.5\"},"                             \
+#define MODEL                                                                                     \
+    "{\"name\":\"conv1\",\"kind\":\"conv2d\",\"features\":4,\"kernel\":3,\"padding\":1},"         \
+    "{\"name\":\"bn1\",\"kind\":\"batchnorm\"},"                                                  \
+    "{\"name\":\"relu1\",\"kind\":\"relu\"},"                                                     \
+    "{\"name\":\"drop1\",\"kind\":\"dropout\",\"probability\":\"0.125\"},"                        \
+    "{\"name\":\"pool1\",\"kind\":\"maxpool\",\"kernel\":3,\"stride\":2,\"padding\":1},"          \
+    "{\"name\":\"conv2\",\"kind\":\"conv2d\",\"features\":6,\"kernel\":2},"                       \
+    "{\"name\":\"pool2\",\"kind\":\"avgpool\",\"kernel\":2,\"stride\":1},"                        \
+    "{\"name\":\"flatten\",\"kind\":\"flatten\"},"                                                \
+    "{\"name\":\"fc1\",\"kind\":\"linear\",\"features\":12},"                                     \
+    "{\"name\":\"drop2\",\"kind\":\"dropout\",\"probability\":\"0.5\"},"                          \
     "{\"name\":\"fc2\",\"kind\":\"linear\",\"features\":10}"
 
 static char work[] = "/tmp/snap-cudnn-XXXXXX";
