@@ -15,7 +15,8 @@ struct cudnn_on_cpu_cublas {
     cublasAtomicsMode_t atomics;
 };
 
-#define CUBLAS_ANSWER (cudnn_on_cpu_fails() ? CUBLAS_STATUS_EXECUTION_FAILED : CUBLAS_STATUS_SUCCESS)
+#define CUBLAS_ANSWER                                                                             \
+    (cudnn_on_cpu_fails() ? CUBLAS_STATUS_EXECUTION_FAILED : CUBLAS_STATUS_SUCCESS)
 
 cublasStatus_t cublasCreate_v2(cublasHandle_t *handle)
 {

@@ -120,8 +120,8 @@ static enum snap_status choose(struct trn_backend *backend, struct trn_cudnn_pla
         }
     }
     return snap_error_set(err, SNAP_UNSUPPORTED,
-                          "layer %s: %s: cuDNN has no deterministic algorithm for it here: take the "
-                          "profile portable-1", plan->layer, pass_names[pass]);
+                          "layer %s: %s: cuDNN has no deterministic algorithm for it here: take "
+                          "the profile portable-1", plan->layer, pass_names[pass]);
 }
 
 static enum snap_status take_recorded(struct trn_backend *backend, struct trn_cudnn_plan *plan,
