@@ -12,6 +12,9 @@
 
 #define PATH_VARIABLE "SNAP_CUDA_LIBRARY_PATH"
 
+/* What they left in the process, threads and contexts, may outlive a backend: they stay mapped. */
+#define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
+
 /* The library in one of the folders, or NULL. */
 static void *open_in_folders(const char *folders, const char *name)
 {
@@ -21,7 +24,7 @@ static void *open_in_folders(const char *folders, const char *name)
         const size_t length = strcspn(folders, ":");
         const int written = snprintf(path, sizeof(path), "%.*s/%s", (int)length, folders, name);
         if (length > 0 && written > 0 && (size_t)written < sizeof(path)) {
-            handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+            handle = dlopen(path, OPEN_FLAGS);
         }
         folders += length + (folders[length] == ':');
     }
@@ -37,7 +40,7 @@ static enum snap_status open_library(const char *const *names, const char *what,
     for (size_t i = 0; names[i] != NULL; i++) {
         *handle = open_in_folders(folders, names[i]);
         if (*handle == NULL) {
-            *handle = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+            *handle = dlopen(names[i], OPEN_FLAGS);
         }
         if (*handle != NULL) {
             return SNAP_OK;
