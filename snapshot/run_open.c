@@ -49,11 +49,12 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
                                      struct snap_error *err)
 {
     const char *profile = options->profile != NULL ? options->profile : "none";
-    if (strcmp(profile, "portable-1") != 0 && strcmp(profile, "host-1") != 0 &&
-        strcmp(profile, "torch-1") != 0 && strcmp(profile, "none") != 0)
+    if (strcmp(profile, "portable-1") != 0 && strcmp(profile, "cudnn-1") != 0 &&
+        strcmp(profile, "host-1") != 0 && strcmp(profile, "torch-1") != 0 &&
+        strcmp(profile, "none") != 0)
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               "profile \"%.64s\": this version has "
-                              "portable-1, host-1, torch-1 and none",
+                              "portable-1, cudnn-1, host-1, torch-1 and none",
                               profile);
     if (options->first_step > SNAP_MAX_STEP)
         return snap_error_set(err, SNAP_INVALID, "run: open: the first step is past %llu",

@@ -246,6 +246,7 @@ enum snap_status trn_check(const struct trn_check_options *options, struct trn_c
         status = load_config(&target, check, &config, err);
     if (status == SNAP_OK)
         status = check_training(options, &target, &config, check, err);
+    trn_expected_release(&target.expected);
     if (status != SNAP_OK)
         return status;
     if (check->tier == SNAP_TIER_NONE)

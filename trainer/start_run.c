@@ -243,7 +243,7 @@ static enum snap_status restore(const struct trn_restore_options *options,
                                            .threads = options->threads,
                                            .device = options->device };
     struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
-    struct trn_expected_files expected;
+    struct trn_expected_files expected = TRN_EXPECTED_FILES_INIT;
     struct snap_archive *archive = NULL;
     struct trn_training *training = NULL;
     struct trn_config config;
@@ -260,10 +260,10 @@ static enum snap_status restore(const struct trn_restore_options *options,
     if (status == SNAP_OK)
         status = load_config(&source, archive, &config, err);
     snap_archive_close(archive);
-    if (status != SNAP_OK)
-        return status;
     making.expected = &expected;
-    status = trn_training_new(&config, &making, &training, err);
+    if (status == SNAP_OK)
+        status = trn_training_new(&config, &making, &training, err);
+    trn_expected_release(&expected);
     if (status != SNAP_OK)
         return status;
     opening.dir = source.dir;

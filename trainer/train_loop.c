@@ -39,14 +39,17 @@ static enum snap_status augment(struct trn_training *t, struct snap_error *err)
                              t->batch.images, err);
 }
 
-/* Shard after shard; dropout by the device stream, whose counter moves once a step. */
+/* Shard after shard; dropout by the device stream, whose counter moves once a step, or by the
+ * backend's own generator. */
 static enum snap_status forward_backward(struct trn_training *t, struct trn_step *step,
                                          struct snap_error *err)
 {
-    uint64_t seed;
-    uint32_t counter;
-    TRY(snap_philox_dropout_seed(t->device, &seed, err));
-    TRY(snap_philox_dropout_counter(t->device, &counter, err));
+    uint64_t seed = 0;
+    uint32_t counter = 0;
+    if (t->device != NULL) {
+        TRY(snap_philox_dropout_seed(t->device, &seed, err));
+        TRY(snap_philox_dropout_counter(t->device, &counter, err));
+    }
     for (unsigned index = 0; index < t->config.shards; index++) {
         struct trn_shard shard = { .index = index,
                                    .batch = t->batch.count,
@@ -58,7 +61,7 @@ static enum snap_status forward_backward(struct trn_training *t, struct trn_step
         shard.labels = t->batch.labels + shard.first * t->data.train.labels_size;
         TRY(trn_model_forward_backward(t->model, &shard, err));
     }
-    return snap_philox_dropout_advance(t->device, 1, err);
+    return t->device != NULL ? snap_philox_dropout_advance(t->device, 1, err) : SNAP_OK;
 }
 
 /* The rate, and the norm that clipping goes by; a norm that overflows is a failure of this step. */

@@ -19,6 +19,22 @@
             return try_;               \
     } while (0)
 
+static enum snap_status open_cudnn(struct trn_training *t, const char *name,
+                                   struct snap_device device,
+                                   const struct trn_expected_files *expected,
+                                   struct snap_error *err)
+{
+    const struct trn_cudnn_options options = {
+        .recorded = expected != NULL ? expected->binding : NULL,
+        .tf32 = t->config.tf32,
+    };
+    if (device.kind != SNAP_DEVICE_CUDA)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "profile cudnn-1: it needs a CUDA device, and the device is \"%s\": "
+                              "use --device cuda:0, or take the profile portable-1", name);
+    return trn_cudnn_backend_open(device.index, &options, t->pool, &t->backend, err);
+}
+
 static enum snap_status open_device(struct trn_training *t,
                                     const struct trn_training_options *options,
                                     struct snap_error *err)
@@ -28,6 +44,8 @@ static enum snap_status open_device(struct trn_training *t,
     TRY(snap_device_parse(name, &device, err));
     TRY(snap_pool_new(options->threads != 0 ? options->threads : t->config.threads, &t->pool, err));
     TRY(trn_arithmetic_check(t->pool, err));
+    if (strcmp(t->config.profile, "cudnn-1") == 0)
+        return open_cudnn(t, name, device, options->expected, err);
     if (device.kind == SNAP_DEVICE_CUDA)
         return trn_device_backend_open(device.index, t->pool, &t->backend, err);
     return trn_backend_open(NULL, t->pool, &t->backend, err);
@@ -45,7 +63,14 @@ static enum snap_status make_streams(struct trn_training *t, struct snap_error *
     TRY(new_stream("python_random", t->config.seed_python, &t->python, err));
     TRY(new_stream("numpy_random_state", t->config.seed_numpy, &t->numpy, err));
     TRY(new_stream("torch_cpu", t->config.seed_host, &t->host, err));
-    return new_stream("philox_dropout", t->config.seed_device, &t->device, err);
+    if (t->backend->ops->seed_dropout == NULL)
+        return new_stream("philox_dropout", t->config.seed_device, &t->device, err);
+    for (size_t i = 0; i < t->config.layer_count; i++)
+        if (t->config.layers[i].kind == TRN_LAYER_DROPOUT)
+            t->backend_drops_out = true;
+    if (!t->backend_drops_out)
+        return SNAP_OK;
+    return t->backend->ops->seed_dropout(t->backend, t->config.seed_device, err);
 }
 
 static enum snap_status make_model(struct trn_training *t, size_t max_batch,
@@ -145,9 +170,13 @@ enum snap_status trn_training_open_run(struct trn_training *t,
     enum snap_status status = SNAP_OK;
     char *training = trn_config_training_text(&t->config);
     char *whole = trn_config_text(&t->config);
+    char *binding = NULL;
     if (training == NULL || whole == NULL)
         status = snap_error_set(err, SNAP_NO_MEMORY, "run: no memory for its config");
-    options.profile = "portable-1";
+    else if (t->backend->ops->binding != NULL)
+        status = t->backend->ops->binding(t->backend, &binding, err);
+    options.profile = t->backend->ops->profile;
+    options.binding = binding;
     options.training = training;
     options.config = whole;
     options.state_every = t->config.state_every;
@@ -158,6 +187,7 @@ enum snap_status trn_training_open_run(struct trn_training *t,
         status = snap_run_open(&options, &t->run, err);
     free(training);
     free(whole);
+    free(binding);
     if (status != SNAP_OK)
         return status;
     return trn_training_state_register(t, err);

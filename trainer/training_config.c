@@ -226,14 +226,29 @@ static enum snap_status read_schedule(const struct trn_fields *training, struct 
     return trn_schedule_check(schedule, err);
 }
 
+/* `tf32` is a key of cudnn-1 alone. */
+static enum snap_status read_profile(const struct trn_fields *training, struct trn_config *config,
+                                     struct snap_error *err)
+{
+    static const char *const profiles[] = { "portable-1", "cudnn-1", NULL };
+    size_t profile;
+    TRY(trn_fields_word(training, "profile", profiles, "portable-1", &profile, err));
+    config->profile = profiles[profile];
+    if (profile == 1)
+        return trn_fields_boolean(training, "tf32", false, &config->tf32, err);
+    if (json_object_get(training->object, "tf32") == NULL)
+        return SNAP_OK;
+    return trn_fields_expected(training, "tf32", err, "no such key: only profile cudnn-1 has it");
+}
+
 static enum snap_status read_training(const struct trn_fields *root, struct trn_config *config,
                                       struct snap_error *err)
 {
-    static const char *const known[] = { "profile",    "seed",      "seeds",  "data",
-                                         "augment",    "model",     "loss",   "optimizer",
-                                         "schedule",   "clip_norm", "epochs", "batch_size",
-                                         "last_batch", "shards",    "evaluate", "ledger", NULL };
-    static const char *const profiles[] = { "portable-1", NULL };
+    static const char *const known[] = { "profile",   "tf32",       "seed",   "seeds",
+                                         "data",      "augment",    "model",  "loss",
+                                         "optimizer", "schedule",   "clip_norm", "epochs",
+                                         "batch_size", "last_batch", "shards", "evaluate",
+                                         "ledger",    NULL };
     static const char *const losses[] = { "cross_entropy", NULL };
     static const char *const last[] = { "keep", "drop", NULL };
     static const char *const ledger_known[] = { "state_every", "batch_bytes", NULL };
@@ -244,7 +259,7 @@ static enum snap_status read_training(const struct trn_fields *root, struct trn_
     size_t word;
     size_t shards;
     TRY(trn_fields_enter(root, "training", false, known, &training, err));
-    TRY(trn_fields_word(&training, "profile", profiles, "portable-1", &word, err));
+    TRY(read_profile(&training, config, err));
     TRY(read_seeds(&training, config, err));
     TRY(read_data(&training, config, err));
     TRY(read_augment(&training, config, err));

@@ -38,6 +38,8 @@ struct trn_config {
     json_t *root;
 
     /* training */
+    const char *profile; /* "portable-1", "cudnn-1"; static */
+    bool tf32;           /* cudnn-1: operands may be rounded to TF32 */
     uint64_t seed_python, seed_numpy, seed_host, seed_device;
     bool is_text;                 /* else images */
     struct trn_image_shape shape; /* of a text: context x 1 x 1, 256 classes */

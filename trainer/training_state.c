@@ -45,6 +45,16 @@ static enum snap_status add_stream(struct snap_run *run, const char *name,
                                err);
 }
 
+static enum snap_status add_device_stream(struct trn_training *t, struct snap_error *err)
+{
+    if (t->device != NULL)
+        return add_stream(t->run, "device", t->device, err);
+    if (!t->backend_drops_out)
+        return SNAP_OK;
+    return snap_run_add_stream(t->run, "device", "opaque", t->backend->ops->dropout_stream,
+                               t->backend, err);
+}
+
 static enum snap_status add_data_files(struct snap_run *run, const struct trn_data *data,
                                        struct snap_error *err)
 {
@@ -74,7 +84,7 @@ enum snap_status trn_training_state_register(struct trn_training *t, struct snap
     TRY(add_stream(t->run, TRN_ORDER_STREAM, t->python, err));
     TRY(add_stream(t->run, "numpy", t->numpy, err));
     TRY(add_stream(t->run, "host", t->host, err));
-    TRY(add_stream(t->run, "device", t->device, err));
+    TRY(add_device_stream(t, err));
     TRY(snap_run_add_value(t->run, "input_scale", true, t->input_scale, sizeof(t->input_scale),
                            err));
     return add_data_files(t->run, &t->data, err);

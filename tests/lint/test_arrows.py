@@ -18,6 +18,7 @@ ROOMS = {
     "snapshot/include/snapstate": set(),
     "trainer/ops": {"trainer/ops/cuda"},  # its registry
     "trainer/ops/cuda": {"trainer/ops"},
+    "trainer/ops/cudnn": {"trainer/ops", "trainer/ops/cuda"},
     "trainer/data": {"trainer/ops"},
     "trainer/layers": {"trainer/ops"},
     "trainer/optim": {"trainer/ops"},

@@ -146,9 +146,9 @@ static void run_pool(const struct op_case *c, struct trn_backend *backend, struc
     }
     if (backend) {
         must(backend->ops->maxpool_forward(backend, &v, x, y, chosen, NULL));
-        must(backend->ops->maxpool_backward(backend, &v, chosen, dy, dx, NULL));
+        must(backend->ops->maxpool_backward(backend, &v, x, y, chosen, dy, dx, NULL));
         must(backend->ops->avgpool_forward(backend, &v, x, mean, NULL));
-        must(backend->ops->avgpool_backward(backend, &v, dy, dmean, NULL));
+        must(backend->ops->avgpool_backward(backend, &v, x, mean, dy, dmean, NULL));
     } else {
         oracle_maxpool(&v, x, y, chosen);
         oracle_maxpool_backward(&v, chosen, dy, dx);
@@ -366,8 +366,9 @@ static void run_dropout(const struct op_case *c, struct trn_backend *backend,
 {
     uint64_t state = c->seed;
     const size_t n = c->d[0];
-    const struct trn_dropout dropout = { c->d[1], UINT64_C(0x123456789abcdef) + c->seed,
-                                         (uint32_t)c->d[2], 3, UINT32_C(1) << 30, 0x1.555556p0f };
+    const struct trn_dropout dropout = { c->d[1],          UINT64_C(0x123456789abcdef) + c->seed,
+                                         (uint32_t)c->d[2], 3,
+                                         UINT32_C(1) << 30, 0x1.555556p0f, 0.25f };
     float *x = operand(n, &state, flavour(c)), *y = blank(n), *dx = blank(n);
     uint8_t *mask = zeroed((n + 1) * 1);
     if (!mask) {

@@ -135,12 +135,13 @@ enum snap_status TRN_NAME(maxpool_forward)(struct trn_backend *, const struct tr
                                            const float *x, float *y, int32_t *chosen,
                                            struct snap_error *);
 enum snap_status TRN_NAME(maxpool_backward)(struct trn_backend *, const struct trn_conv *,
-                                            const int32_t *chosen, const float *dy, float *dx,
-                                            struct snap_error *);
+                                            const float *x, const float *y, const int32_t *chosen,
+                                            const float *dy, float *dx, struct snap_error *);
 enum snap_status TRN_NAME(avgpool_forward)(struct trn_backend *, const struct trn_conv *,
                                            const float *x, float *y, struct snap_error *);
 enum snap_status TRN_NAME(avgpool_backward)(struct trn_backend *, const struct trn_conv *,
-                                            const float *dy, float *dx, struct snap_error *);
+                                            const float *x, const float *y, const float *dy,
+                                            float *dx, struct snap_error *);
 
 /* ---- cpu_norm.c ---- */
 

@@ -137,10 +137,12 @@ static void gather_range(const void *arg, size_t begin, size_t end, unsigned wor
 }
 
 enum snap_status TRN_NAME(maxpool_backward)(struct trn_backend *backend, const struct trn_conv *c,
-                                            const int32_t *chosen, const float *dy, float *dx,
-                                            struct snap_error *err)
+                                            const float *x, const float *y, const int32_t *chosen,
+                                            const float *dy, float *dx, struct snap_error *err)
 {
     const struct job job = { .shape = c, .in = dy, .chosen = chosen, .out = dx };
+    (void)x;
+    (void)y;
     (void)err;
     trn_cpu_split(backend, c->n * c->h * c->w, grain(c->c, 4), gather_range, &job);
     return SNAP_OK;
@@ -195,9 +197,12 @@ enum snap_status TRN_NAME(avgpool_forward)(struct trn_backend *backend, const st
 }
 
 enum snap_status TRN_NAME(avgpool_backward)(struct trn_backend *backend, const struct trn_conv *c,
-                                            const float *dy, float *dx, struct snap_error *err)
+                                            const float *x, const float *y, const float *dy,
+                                            float *dx, struct snap_error *err)
 {
     const struct job job = { .shape = c, .in = dy, .out = dx, .share = window_share(&c->window) };
+    (void)x;
+    (void)y;
     (void)err;
     trn_cpu_split(backend, c->n * c->h * c->w, grain(c->c, 4), gather_range, &job);
     return SNAP_OK;

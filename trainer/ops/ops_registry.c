@@ -11,6 +11,7 @@
 #if HAVE_CUDA
 #include "ops/cuda/cuda_kernels.h"
 #endif
+#define HAVE_PROFILE_CUDNN (HAVE_CUDA && HAVE_CUDNN)
 
 extern const struct trn_ops trn_scalar_ops;
 #if defined(__x86_64__)
@@ -139,6 +140,21 @@ enum snap_status trn_device_backend_open(int index, struct snap_pool *pool,
                           index);
 #endif
 }
+
+#if !HAVE_PROFILE_CUDNN
+enum snap_status trn_cudnn_backend_open(int index, const struct trn_cudnn_options *options,
+                                        struct snap_pool *pool, struct trn_backend **backend,
+                                        struct snap_error *err)
+{
+    (void)index;
+    (void)options;
+    (void)pool;
+    (void)backend;
+    return snap_error_set(err, SNAP_UNSUPPORTED,
+                          "profile cudnn-1: not built in: build with --with-cuda and --with-cudnn, "
+                          "or take the profile portable-1");
+}
+#endif
 
 void trn_backend_close(struct trn_backend *backend)
 {

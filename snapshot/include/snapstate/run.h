@@ -52,8 +52,8 @@ struct snap_run_options {
     bool must_be_new;
     /* `dir` must hold a run, or the config of one that has not begun (SNAP_NOT_FOUND otherwise). */
     bool must_exist;
-    /* "portable-1", "host-1", "torch-1" or "none" (the default when NULL). Under "none" a restore
-     * reaches SNAP_TIER_STREAMS at most. */
+    /* "portable-1", "cudnn-1", "host-1", "torch-1" or "none" (the default when NULL). Under "none"
+     * a restore reaches SNAP_TIER_STREAMS at most. */
     const char *profile;
     /* The facts that the profile's promise depends on: a JSON object without reals; NULL: {}. */
     const char *binding;

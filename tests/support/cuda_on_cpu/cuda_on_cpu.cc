@@ -65,7 +65,9 @@ asm(".text\n"
 #error "cuda_on_cpu: say how a stack is switched on this processor"
 #endif
 
-struct cuda_on_cpu cuda_on_cpu = { CUDA_ON_CPU_ASCENDING, 1, 4, 0, 0, 0 };
+struct cuda_on_cpu cuda_on_cpu = { CUDA_ON_CPU_ASCENDING, 1,     4,     "Device of a CPU", 9,
+                                   0,                     13000, 13000, 0,                 0,
+                                   0 };
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -367,6 +369,28 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
     (void)attribute;
     (void)device;
     *value = cuda_on_cpu.processors;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
+{
+    (void)device;
+    snprintf(properties->name, sizeof(properties->name), "%s", cuda_on_cpu.name);
+    properties->major = cuda_on_cpu.major;
+    properties->minor = cuda_on_cpu.minor;
+    properties->multiProcessorCount = cuda_on_cpu.processors;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version)
+{
+    *version = cuda_on_cpu.driver;
+    return fails() ? cudaErrorUnknown : cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version)
+{
+    *version = cuda_on_cpu.runtime;
     return fails() ? cudaErrorUnknown : cudaSuccess;
 }
 

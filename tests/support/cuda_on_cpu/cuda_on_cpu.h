@@ -17,6 +17,8 @@ enum cuda_on_cpu_order {
 struct cuda_on_cpu {
     enum cuda_on_cpu_order order;
     int devices, processors;
+    const char *name; /* of the device */
+    int major, minor, driver, runtime; /* compute capability; versions, 1000 * major + 10 * minor */
     long calls;   /* of the runtime, counted */
     long fail_at; /* the call of that number fails; 0: none */
     long held;    /* allocations, streams and events that were not given back */

@@ -22,6 +22,11 @@ enum cudaMemcpyKind {
 
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
 
+struct cudaDeviceProp {
+    char name[256];
+    int major, minor, multiProcessorCount;
+};
+
 #define cudaStreamDefault 0u
 #define cudaStreamNonBlocking 1u
 #define cudaHostAllocDefault 0u
@@ -41,6 +46,9 @@ cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDevice(int *device);
 cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device);
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
+cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaRuntimeGetVersion(int *version);
 cudaError_t cudaMalloc(void **memory, size_t size_bytes);
 cudaError_t cudaFree(void *memory);
 cudaError_t cudaHostAlloc(void **memory, size_t size_bytes, unsigned flags);

@@ -15,4 +15,5 @@
 #include "ops/cuda/cuda_norm.cu"
 #include "ops/cuda/cuda_pooling.cu"
 #include "ops/cuda/cuda_reduce.cu"
+#include "ops/cuda/cuda_rows.cu"
 #include "ops/cuda/cuda_update.cu"

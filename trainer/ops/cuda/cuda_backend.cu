@@ -122,6 +122,12 @@ void trn_cuda_close(struct trn_backend *backend)
     free(cuda);
 }
 
+enum snap_status trn_cuda_enter(struct trn_backend *backend, const char *what,
+                                struct snap_error *err)
+{
+    return trn_cuda_check(backend, cudaSetDevice(trn_cuda_of(backend)->device), what, err);
+}
+
 void trn_cuda_choose(struct trn_backend *backend, const struct trn_cuda_ways *ways)
 {
     trn_cuda_of(backend)->ways = *ways;

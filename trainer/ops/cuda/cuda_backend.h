@@ -41,10 +41,6 @@ static inline struct trn_cuda *trn_cuda_of(struct trn_backend *backend)
 enum snap_status trn_cuda_check(const struct trn_backend *backend, cudaError_t result,
                                 const char *what, struct snap_error *err);
 
-/* Device memory for the operator that runs, valid until the next call; contents undefined. */
-enum snap_status trn_cuda_scratch(struct trn_backend *backend, size_t size_bytes, void **memory,
-                                  struct snap_error *err);
-
 /* Threads of a block wherever nothing else decides. */
 #define TRN_CUDA_THREADS 256u
 #define TRN_CUDA_MAX_BLOCKS 65535u

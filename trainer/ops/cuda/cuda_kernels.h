@@ -24,6 +24,14 @@ enum snap_status trn_cuda_open(int index, const struct trn_ops *ops, struct snap
                                struct trn_backend **backend, struct snap_error *err);
 void trn_cuda_close(struct trn_backend *backend);
 
+/* Make its device current for this thread. `what` names the operator in an error. */
+enum snap_status trn_cuda_enter(struct trn_backend *backend, const char *what,
+                                struct snap_error *err);
+
+/* Device memory for the operator that runs, valid until the next call; contents undefined. */
+enum snap_status trn_cuda_scratch(struct trn_backend *backend, size_t size_bytes, void **memory,
+                                  struct snap_error *err);
+
 /* Which of the equal ways a product is computed; for tests, which go through all. */
 struct trn_cuda_ways {
     unsigned tile; /* 0: chosen by size; 64 or 128 rows and columns of a thread block */
@@ -96,12 +104,13 @@ enum snap_status trn_cuda_maxpool_forward(struct trn_backend *, const struct trn
                                           const float *x, float *y, int32_t *chosen,
                                           struct snap_error *);
 enum snap_status trn_cuda_maxpool_backward(struct trn_backend *, const struct trn_conv *,
-                                           const int32_t *chosen, const float *dy, float *dx,
-                                           struct snap_error *);
+                                           const float *x, const float *y, const int32_t *chosen,
+                                           const float *dy, float *dx, struct snap_error *);
 enum snap_status trn_cuda_avgpool_forward(struct trn_backend *, const struct trn_conv *,
                                           const float *x, float *y, struct snap_error *);
 enum snap_status trn_cuda_avgpool_backward(struct trn_backend *, const struct trn_conv *,
-                                           const float *dy, float *dx, struct snap_error *);
+                                           const float *x, const float *y, const float *dy,
+                                           float *dx, struct snap_error *);
 
 /* ---- cuda_norm.cu ---- */
 
@@ -146,6 +155,15 @@ enum snap_status trn_cuda_cross_entropy(struct trn_backend *, const struct trn_c
                                         struct snap_error *);
 enum snap_status trn_cuda_sgd(struct trn_backend *, const struct trn_sgd *, struct snap_error *);
 enum snap_status trn_cuda_adam(struct trn_backend *, const struct trn_adam *, struct snap_error *);
+
+/* ---- cuda_rows.cu: for the profile cudnn-1 ---- */
+
+/* y (rows, columns) = y + bias (columns). */
+enum snap_status trn_cuda_add_to_rows(struct trn_backend *, size_t rows, size_t columns,
+                                      const float *bias, float *y, struct snap_error *);
+/* The cross-entropy, where `logs` (rows, classes) are the logarithms of the softmax. */
+enum snap_status trn_cuda_loss_of_logs(struct trn_backend *, const struct trn_cross_entropy *,
+                                       const float *logs, struct snap_error *);
 
 #ifdef __cplusplus
 }

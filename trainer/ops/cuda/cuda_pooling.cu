@@ -152,10 +152,13 @@ extern "C" enum snap_status trn_cuda_maxpool_forward(struct trn_backend *backend
 }
 
 extern "C" enum snap_status trn_cuda_maxpool_backward(struct trn_backend *backend,
-                                                      const struct trn_conv *c,
-                                                      const int32_t *chosen, const float *dy,
-                                                      float *dx, struct snap_error *err)
+                                                      const struct trn_conv *c, const float *x,
+                                                      const float *y, const int32_t *chosen,
+                                                      const float *dy, float *dx,
+                                                      struct snap_error *err)
 {
+    (void)x;
+    (void)y;
     return trn_cuda_launch_over(backend, "maxpool, backward", maxpool_backward, inputs(c), err, *c,
                                 inputs(c), chosen, dy, dx);
 }
@@ -169,9 +172,12 @@ extern "C" enum snap_status trn_cuda_avgpool_forward(struct trn_backend *backend
 }
 
 extern "C" enum snap_status trn_cuda_avgpool_backward(struct trn_backend *backend,
-                                                      const struct trn_conv *c, const float *dy,
-                                                      float *dx, struct snap_error *err)
+                                                      const struct trn_conv *c, const float *x,
+                                                      const float *y, const float *dy, float *dx,
+                                                      struct snap_error *err)
 {
+    (void)x;
+    (void)y;
     return trn_cuda_launch_over(backend, "avgpool, backward", avgpool_backward, inputs(c), err, *c,
                                 inputs(c), window_share(&c->window), dy, dx);
 }

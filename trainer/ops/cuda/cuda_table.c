@@ -6,6 +6,7 @@
 
 static const struct trn_ops cuda_ops = {
     .name = "cuda",
+    .profile = "portable-1",
     .close = trn_cuda_close,
     .alloc = trn_cuda_alloc,
     .release = trn_cuda_release,
