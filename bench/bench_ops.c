@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The trainer's side of the arithmetic figures: one operator, or one training step.
- *     bench_ops matmul M N K | reduce N | relu N | add N | copy N | mlp BATCH | cnn BATCH
+/* The trainer's side of the arithmetic figures: one operator, or one training step; by the
+ * processor, by CUDA device 0 under portable-1 (`cuda`) or by it under cudnn-1 (`cudnn`).
+ *     bench_ops [cuda | cudnn] matmul M N K | reduce N | relu N | add N | copy N | mlp BATCH |
+ *         cnn BATCH | digest MIB
+ * `copy` is the processor's; `digest` is of a device: the tree hashes of 40 tensors.
  * Each line "go" on standard input is answered by the seconds of one call: the mean of as many as
  * fit in a tenth of a second. Memory is filled and touched before the clock runs. SNAP_ISA and the
  * processors that the process may use are respected. */
@@ -12,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "device/device_ops.h"
+#include "digest/tree_digest.h"
 #include "layers/model.h"
 #include "optim/optimizer.h"
 
@@ -43,14 +48,19 @@ static float *numbers(size_t count)
 {
     void *memory = NULL;
     uint64_t state = count;
-    float *values;
+    float *values = malloc((count + 1) * sizeof(float));
+    if (!values) {
+        fprintf(stderr, "bench_ops: out of memory\n");
+        exit(3);
+    }
     must(backend->ops->alloc(backend, (count + 1) * sizeof(float), &memory, &err));
-    values = memory;
     for (size_t i = 0; i < count; i++) {
         state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         values[i] = (float)(state >> 40) / 16777216.0f - 0.5f;
     }
-    return values;
+    must(backend->ops->upload(backend, memory, values, count * sizeof(float), &err));
+    free(values);
+    return memory;
 }
 
 /* What is measured: `size` elements, or a product, or a model. */
@@ -94,6 +104,25 @@ static void copy_piece(void *arg, size_t index, unsigned worker)
 static void call_copy(void)
 {
     snap_pool_run(pool, (size + COPY_GRAIN - 1) / COPY_GRAIN, copy_piece, NULL);
+}
+
+#define PIECES 40
+static struct snap_device_piece pieces[PIECES];
+static struct snap_digest_item items[PIECES];
+static struct snap_device_digester *digester;
+
+/* As a state digest does it: leaves by the device, roots by the processor. */
+static void call_digest(void)
+{
+    const unsigned char *leaves = NULL;
+    must(snap_device_cuda()->digest_leaves(digester, pieces, PIECES, backend->stream, &leaves,
+                                           &err));
+    for (size_t i = 0; i < PIECES; i++) {
+        items[i].size_bytes = pieces[i].size_bytes;
+        items[i].leaves = leaves;
+        leaves += snap_tree_leaf_count(pieces[i].size_bytes) * SNAP_DIGEST_BYTES;
+    }
+    must(snap_tree_hashes(pool, items, PIECES, &err));
 }
 
 /* As the training loop does it, without data and ledger. */
@@ -170,6 +199,17 @@ static void prepare_elements(size_t count)
     y = numbers(count);
 }
 
+/* A PIECES-th of so many MiB each. */
+static void prepare_digest(size_t mebibytes)
+{
+    const size_t count = mebibytes * ((size_t)1 << 20) / PIECES / sizeof(float);
+    must(snap_device_cuda()->digester_new(backend->device.index, &digester, &err));
+    for (size_t i = 0; i < PIECES; i++) {
+        pieces[i].device = numbers(count);
+        pieces[i].size_bytes = count * sizeof(float);
+    }
+}
+
 typedef void call_function(void);
 
 static call_function *prepare(const char *what, const size_t number[3])
@@ -193,6 +233,10 @@ static call_function *prepare(const char *what, const size_t number[3])
         product.out = numbers(number[0] * number[1]);
         return call_matmul;
     }
+    if (strcmp(what, "digest") == 0 && backend->device.kind == SNAP_DEVICE_CUDA) {
+        prepare_digest(number[0]);
+        return call_digest;
+    }
     if (number[0] > sizeof(labels) / sizeof(labels[0])) {
         return NULL;
     }
@@ -206,18 +250,34 @@ static call_function *prepare(const char *what, const size_t number[3])
     return call_step;
 }
 
+/* Wait for what a device was given to do. */
+static void settle(void)
+{
+    static void *word;
+    float ignored;
+    if (backend->device.kind == SNAP_DEVICE_CPU) {
+        return;
+    }
+    if (!word) {
+        must(backend->ops->alloc(backend, sizeof(float), &word, &err));
+    }
+    must(backend->ops->download(backend, &ignored, word, sizeof(float), &err));
+}
+
 /* Mean seconds of a call. */
 static double measure(call_function *call)
 {
-    const double began = seconds();
-    double now;
+    double began;
     size_t calls = 0;
+    call();
+    settle();
+    began = seconds();
     do {
         call();
         calls++;
-        now = seconds();
-    } while (now - began < LONG_ENOUGH_S);
-    return (now - began) / (double)calls;
+    } while (seconds() - began < LONG_ENOUGH_S);
+    settle();
+    return (seconds() - began) / (double)calls;
 }
 
 int main(int argc, char **argv)
@@ -225,15 +285,26 @@ int main(int argc, char **argv)
     size_t number[3] = { 1, 1, 1 };
     call_function *call;
     char line[16];
+    must(snap_pool_new(0, &pool, &err));
+    if (argc > 1 && strcmp(argv[1], "cuda") == 0) {
+        must(trn_device_backend_open(0, pool, &backend, &err));
+    } else if (argc > 1 && strcmp(argv[1], "cudnn") == 0) {
+        const struct trn_cudnn_options options = { NULL, false };
+        must(trn_cudnn_backend_open(0, &options, pool, &backend, &err));
+    } else {
+        must(trn_backend_open(NULL, pool, &backend, &err));
+    }
+    if (backend->device.kind != SNAP_DEVICE_CPU) {
+        argc--;
+        argv++;
+    }
     for (int i = 2; i < argc && i < 5; i++) {
         number[i - 2] = (size_t)strtoull(argv[i], NULL, 10);
     }
-    must(snap_pool_new(0, &pool, &err));
-    must(trn_backend_open(NULL, pool, &backend, &err));
     call = argc > 2 ? prepare(argv[1], number) : NULL;
     if (!call) {
-        fprintf(stderr, "usage: bench_ops matmul M N K | reduce N | relu N | add N | copy N | "
-                        "mlp BATCH | cnn BATCH (at most 1024)\n");
+        fprintf(stderr, "usage: bench_ops [cuda | cudnn] matmul M N K | reduce N | relu N | add N | "
+                        "copy N | mlp BATCH | cnn BATCH (at most 1024) | digest MIB\n");
         return 2;
     }
     while (fgets(line, sizeof(line), stdin)) {
