@@ -178,10 +178,10 @@ static void draw_grid(FILE *file, FILE *labels, const struct chart *chart)
     }
     fputs("\"/>\n", file);
     for (int quarter = 0; quarter <= 4; quarter += 2) {
-        uint64_t step = chart->first_step + (chart->last_step - chart->first_step) / 4 *
-                                                (uint64_t)quarter;
-        if (quarter == 4)
-            step = chart->last_step;
+        uint64_t step = quarter == 0   ? chart->first_step
+                        : quarter == 4 ? chart->last_step
+                                       : chart->first_step +
+                                             (chart->last_step - chart->first_step) / 2;
         fprintf(labels, "<span class=\"x%s\" style=\"left:%d%%\">%s%" PRIu64 "</span>",
                 quarter == 0 ? " first" : quarter == 4 ? " last" : "", quarter * 25,
                 quarter == 0 ? "step " : "", step);

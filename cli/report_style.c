@@ -36,7 +36,7 @@ const char report_style[] =
     ".plot svg{position:absolute;inset:0;width:100%;height:100%;overflow:hidden}\n"
     ".plot path{fill:none;vector-effect:non-scaling-stroke;stroke-width:1.25;"
     "stroke-linecap:round;stroke-linejoin:round}\n"
-    ".plot .thin{opacity:.35;stroke-width:1}.plot .mean{stroke-width:2.25}\n"
+    ".plot .thin{opacity:.18;stroke-width:1}.plot .mean{stroke-width:2.25}\n"
     ".plot .band{opacity:.28;stroke:none}.plot .dot{stroke-width:5}\n"
     ".plot .grid{stroke:var(--line);stroke-width:1}\n"
     ".plot .mark{stroke:var(--soft);stroke-width:1}\n"

@@ -61,8 +61,8 @@ void cudnn_rig_write_config(const char *name, const char *extra)
 }
 
 enum snap_status cudnn_rig_try_run(const char *config, const char *dir, uint64_t steps,
-                                const struct trn_listener *listener, struct trn_result *result,
-                                struct snap_error *err)
+                                   const struct trn_listener *listener, struct trn_result *result,
+                                   struct snap_error *err)
 {
     char file[100];
     struct trn_run_options options = TRN_RUN_OPTIONS_INIT;
@@ -84,8 +84,8 @@ void cudnn_rig_run(const char *config, const char *dir, uint64_t steps, struct t
 }
 
 enum snap_status cudnn_rig_try_restore(const char *target, const char *dir, enum snap_tier require,
-                                    uint64_t steps, struct trn_result *result,
-                                    struct snap_error *err)
+                                       uint64_t steps, struct trn_result *result,
+                                       struct snap_error *err)
 {
     struct trn_restore_options options = TRN_RESTORE_OPTIONS_INIT;
     options.target = target;
