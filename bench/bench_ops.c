@@ -43,21 +43,28 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Numbers from -0.5 to 0.5, in backend memory that lives as long as the process. */
-static float *numbers(size_t count)
+/* Numbers from -0.5 to 0.5. Host memory that lives as long as the process, or until free(). */
+static float *host_numbers(size_t count)
 {
-    void *memory = NULL;
     uint64_t state = count;
     float *values = malloc((count + 1) * sizeof(float));
     if (!values) {
         fprintf(stderr, "bench_ops: out of memory\n");
         exit(3);
     }
-    must(backend->ops->alloc(backend, (count + 1) * sizeof(float), &memory, &err));
     for (size_t i = 0; i < count; i++) {
         state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         values[i] = (float)(state >> 40) / 16777216.0f - 0.5f;
     }
+    return values;
+}
+
+/* The same in backend memory that lives as long as the process. */
+static float *numbers(size_t count)
+{
+    void *memory = NULL;
+    float *values = host_numbers(count);
+    must(backend->ops->alloc(backend, (count + 1) * sizeof(float), &memory, &err));
     must(backend->ops->upload(backend, memory, values, count * sizeof(float), &err));
     free(values);
     return memory;
@@ -182,13 +189,16 @@ static void prepare_step(const struct trn_layer_spec *layers, size_t layer_count
     must(snap_stream_seed(host, 1, &err));
     must(trn_model_new(&options, backend, &model, &err));
     must(trn_model_init(model, host, &err));
+    if (backend->ops->seed_dropout) {
+        must(backend->ops->seed_dropout(backend, 1, &err));
+    }
     must(trn_optimizer_new(&adamw, trn_model_tensors(model), trn_model_tensor_count(model), backend,
                            &optimizer, &err));
     snap_stream_free(host);
     for (size_t i = 0; i < batch; i++) {
         labels[i] = (int32_t)(i % 10);
     }
-    shard = (struct trn_shard){ .inputs = numbers(batch * 28 * 28), .labels = labels,
+    shard = (struct trn_shard){ .inputs = host_numbers(batch * 28 * 28), .labels = labels,
                                 .samples = batch, .batch = batch, .device_seed = 1 };
 }
 

@@ -161,7 +161,7 @@ static enum snap_status try_all(long fail_at, struct snap_error *err)
     static float inputs[RIG_BATCH * RIG_INPUT];
     static int32_t labels[RIG_BATCH];
     const struct trn_model_options options = rig_options(RIG_IMAGES, 1);
-    struct trn_shard shard = { inputs, labels, RIG_BATCH, 0, RIG_BATCH, 0, 42, 0 };
+    struct trn_shard shard = { inputs, labels, RIG_BATCH, 0, RIG_BATCH, 0, 42, 0, NULL };
     struct trn_scalar scalars[TRN_OPTIMIZER_MAX_SCALARS];
     struct trn_backend *backend = NULL;
     struct trn_model *model = NULL;

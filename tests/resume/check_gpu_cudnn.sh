@@ -17,8 +17,9 @@ if [ "$status" -eq 4 ]; then
     exit 0
 fi
 
+# Not of the snapshot, which names the one before it.
 hashes() { # DIR
-    "$SNAP" hash "$1" | grep -oE '(run1|state1|snap1):[0-9a-f]{64}'
+    "$SNAP" hash "$1" | grep -oE '(run1|state1):[0-9a-f]{64}'
 }
 
 exits 0 "runs" "$SNAP" run "$work/cnn.json" --dir "$work/once" --steps "$steps" --device cuda:0

@@ -5,6 +5,8 @@
 set -u
 # shellcheck source=tests/support/tap.sh
 . "${top_srcdir:?}/tests/support/tap.sh"
+# shellcheck source=tests/resume/golden_lib.sh
+. "${top_srcdir:?}/tests/resume/golden_lib.sh"
 : "${SNAP:?}"
 
 capture "$SNAP" run "$top_srcdir/examples/digits-mlp.json" --dir "$work/probe" --steps 1 \
@@ -15,14 +17,9 @@ if [ "$status" -eq 4 ]; then
 fi
 
 while read -r name steps run_hash state_hash; do
-    case $name in
-    digits-*) ;;
-    *)
-        skip "$name" "its data files are not part of the tree"
-        continue
-        ;;
-    esac
-    config=$top_srcdir/examples/$name.json
+    has_golden_data "$name" || continue
+    place_config "$name"
+    config=$work/$name.json
     exits 0 "$name: runs" "$SNAP" run "$config" --dir "$work/$name" --steps "$steps" \
         --device cuda:0
     capture "$SNAP" hash "$work/$name"

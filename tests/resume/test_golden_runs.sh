@@ -9,20 +9,9 @@ set -u
 . "${top_srcdir:?}/tests/support/tap.sh"
 # shellcheck source=tests/resume/kernels_lib.sh
 . "${top_srcdir:?}/tests/resume/kernels_lib.sh"
+# shellcheck source=tests/resume/golden_lib.sh
+. "${top_srcdir:?}/tests/resume/golden_lib.sh"
 : "${SNAP:?}"
-
-mnist="${SNAP_TEST_DATA:-}/data/mnist"
-text="${SNAP_TEST_DATA:-}/data/text"
-
-# The config, with MNIST and the text where they are here.
-place_config() { # NAME
-    sed -e "s#\"\\.\\./data/#\"$top_srcdir/data/#" \
-        -e "s#\"[^\"]*/\\(t10k-[^\"/]*\\)\"#\"$mnist/\\1\"#" \
-        -e "s#\"[^\"]*/train-images-[^\"/]*\"#\"$mnist/t10k-images-idx3-ubyte.gz\"#" \
-        -e "s#\"[^\"]*/train-labels-[^\"/]*\"#\"$mnist/t10k-labels-idx1-ubyte.gz\"#" \
-        -e "s#\"[^\"]*/tinyshakespeare.txt\"#\"$text/tinyshakespeare.txt\"#" \
-        "$top_srcdir/examples/$1.json" >"$work/$1.json"
-}
 
 check_run() { # NAME STEPS RUN-HASH STATE-HASH ISA
     title="$1, $2 steps, kernels $5"
@@ -34,20 +23,7 @@ check_run() { # NAME STEPS RUN-HASH STATE-HASH ISA
 }
 
 while read -r name steps run_hash state_hash; do
-    case $name in
-    mnist-*)
-        if ! [ -f "$mnist/t10k-images-idx3-ubyte.gz" ]; then
-            skip "$name" "MNIST is not in SNAP_TEST_DATA"
-            continue
-        fi
-        ;;
-    shakespeare-*)
-        if ! [ -f "$text/tinyshakespeare.txt" ]; then
-            skip "$name" "tinyshakespeare is not in SNAP_TEST_DATA"
-            continue
-        fi
-        ;;
-    esac
+    has_golden_data "$name" || continue
     place_config "$name"
     for isa in $every_isa; do
         if can_run_isa "$isa"; then

@@ -82,19 +82,36 @@ static __device__ __forceinline__ void trn_cuda_flush(const struct trn_cuda_gemm
     const unsigned tx = threadIdx.x % TRN_CUDA_SIDE, ty = threadIdx.x / TRN_CUDA_SIDE;
     float *to = (g.parts ? g.parts + chunk * g.m * g.n : g.out) + corner->first;
     const bool add = !g.parts && chunk != 0, finish = !g.parts && last;
+    const unsigned all_rows = corner->rows, all_columns = corner->columns;
+    const size_t pitch = corner->n;
 #pragma unroll
-    for (unsigned i = 0; i < R; i++) {
-        const unsigned row = trn_cuda_output<R>(ty, i);
-        float *line = to + row * corner->n;
-        const unsigned columns = row < corner->rows ? corner->columns : 0;
+    for (unsigned first = 0; first < R; first += 4) {
+        /* Four rows are read before one is written: a load would wait for each store before it. */
+        float before[4][R];
 #pragma unroll
-        for (unsigned j = 0; j < R; j++) {
-            const unsigned column = trn_cuda_output<R>(tx, j);
-            float value = acc[i][j];
-            acc[i][j] = 0.0f;
-            if (column < columns) {
-                value = add ? __fadd_rn(line[column], value) : value;
-                line[column] = finish ? trn_cuda_finish(value, g.bias, column0 + column) : value;
+        for (unsigned i = 0; i < 4; i++) {
+            const unsigned row = trn_cuda_output<R>(ty, first + i);
+#pragma unroll
+            for (unsigned j = 0; j < R; j++) {
+                const unsigned column = trn_cuda_output<R>(tx, j);
+                before[i][j] = add && row < all_rows && column < all_columns
+                                   ? to[row * pitch + column]
+                                   : 0.0f;
+            }
+        }
+#pragma unroll
+        for (unsigned i = 0; i < 4; i++) {
+            const unsigned row = trn_cuda_output<R>(ty, first + i);
+#pragma unroll
+            for (unsigned j = 0; j < R; j++) {
+                const unsigned column = trn_cuda_output<R>(tx, j);
+                float value = acc[first + i][j];
+                acc[first + i][j] = 0.0f;
+                if (row < all_rows && column < all_columns) {
+                    value = add ? __fadd_rn(before[i][j], value) : value;
+                    to[row * pitch + column] =
+                        finish ? trn_cuda_finish(value, g.bias, column0 + column) : value;
+                }
             }
         }
     }
