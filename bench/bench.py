@@ -66,7 +66,7 @@ def main():
     began = time.time()
     if options.list:
         for figure in chosen(options):
-            print(f"{figure.area:<9}{figure.name:<44}{figure.goal!s:>9}  {figure.conditions}")
+            print(f"{figure.area:<11}{figure.name:<44}{figure.goal!s:>9}  {figure.conditions}")
         return 0
     print(f"{here['cpu']}, {here['cores']} cores, {here['memory_bytes'] >> 30} GiB, Linux "
           f"{here['kernel']}; {options.bytes} bytes in {options.tensors} tensors; medians of "

@@ -107,8 +107,8 @@ class Result:
             if self.ratio is not None:
                 ratio = f"{self.ratio:.2f}"
         last = self.status if self.reason is None else f"{self.status}: {self.reason}"
-        return (f"{figure.area:<9}{figure.name:<44}{ours:>11}{peer:>11}{ratio:>8}"
+        return (f"{figure.area:<11}{figure.name:<44}{ours:>11}{peer:>11}{ratio:>8}"
                 f"{figure.goal!s:>9}  {last}")
 
 
-HEADER = f"{'area':<9}{'figure':<44}{'ours':>11}{'peer':>11}{'ratio':>8}{'goal':>9}"
+HEADER = f"{'area':<11}{'figure':<44}{'ours':>11}{'peer':>11}{'ratio':>8}{'goal':>9}"

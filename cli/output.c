@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <snapstate/verify.h>
+
 #include "output.h"
 
 /* Width of the labels of cmd_print_field, the gap counted in. */
@@ -228,6 +230,19 @@ static void print_error(const char *text)
     fprintf(stderr, "%s: ", program_invocation_short_name);
     print_clean(stderr, text, false);
     putc('\n', stderr);
+}
+
+enum snap_status cmd_report_verdict(struct cmd_report *report, const struct snap_verdict *verdict,
+                                    enum snap_status status, struct snap_error *err)
+{
+    if (verdict && report->json) {
+        enum snap_status told = cmd_report_set(report, cmd_json_parse(snap_verdict_json(verdict)),
+                                               status == SNAP_OK ? err : NULL);
+        return status == SNAP_OK ? told : status;
+    }
+    if (verdict)
+        cmd_print_text(snap_verdict_text(verdict));
+    return status;
 }
 
 enum cmd_exit cmd_finish(const char *command, struct cmd_report *report, enum snap_status status,

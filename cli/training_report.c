@@ -51,6 +51,13 @@ static void tell_saved(void *arg, uint64_t step, const char *snapshot_hash, cons
     fflush(stdout);
 }
 
+/* Also beside --json: it must not be missed. */
+static void tell_warned(void *arg, const char *text)
+{
+    (void)arg;
+    fprintf(stderr, "snap: warning: %s\n", text);
+}
+
 void cmd_training_listen(struct trn_listener *listener, struct cmd_report *report)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -58,6 +65,7 @@ void cmd_training_listen(struct trn_listener *listener, struct cmd_report *repor
                                        .restored = tell_restored,
                                        .evaluated = tell_evaluated,
                                        .saved = tell_saved,
+                                       .warned = tell_warned,
                                        .progress = stderr };
 }
 

@@ -86,10 +86,12 @@ static void take_result(struct snap_run *run, const struct snap_save_job *job,
     bool saved = ticket->status == SNAP_OK &&
                  snap_hex_decode(ticket->result.snapshot_hash + strlen("snap1:"),
                                  2 * SNAP_DIGEST_BYTES, hash);
-    if (saved)
+    if (saved) {
+        run->written = ticket->result.after;
         snap_parent_link_saved(run, job, hash);
-    else
+    } else {
         give_up(run, job, &ticket->error);
+    }
 }
 
 /* Those that nobody will wait for, and of which nothing is to be told any more; or all. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/hex.h"
+#include "format/archive_fill.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
 #include "restore.h"
@@ -304,7 +305,7 @@ static enum snap_status make_link(const struct snap_archive *archive, struct sna
     enum snap_status status = SNAP_OK;
     snap_hex_decode(snap_archive_snapshot_hash(archive) + strlen("snap1:"), 2 * SNAP_DIGEST_BYTES,
                     hash);
-    if (member->withheld) {
+    if (snap_member_is_absent(member)) {
         /* The lines are not here: the archive itself is the parent. */
         link->has_parent = true;
         memcpy(link->parent, hash, sizeof hash);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/archive_fill.h"
 #include "format/tree_codec.h"
 #include "ledger/json_differences.h"
 #include "restore.h"
@@ -75,7 +76,7 @@ static enum snap_status is_withheld(const struct snap_archive *archive, size_t s
     *withheld = false;
     enum snap_status status = snap_archive_storage_members(archive, storage, &first, &count, err);
     for (size_t i = 0; status == SNAP_OK && i < count; i++)
-        *withheld = *withheld || snap_archive_member(archive, first + i)->withheld;
+        *withheld = *withheld || snap_member_is_absent(snap_archive_member(archive, first + i));
     return status;
 }
 
@@ -279,7 +280,7 @@ static enum snap_status match_streams(struct snap_restore *restore, struct snap_
                                         "stream %s is of "
                                         "kind %s in the archive, and %s here",
                                         stream->name, kind, stream->kind);
-        else if (member->withheld)
+        else if (snap_member_is_absent(member))
             status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                         "stream %s is withheld from the archive", stream->name);
     }
@@ -325,7 +326,7 @@ static enum snap_status match_values(struct snap_restore *restore, struct snap_e
                 snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                    "value %s has %" PRIu64 " bytes in the archive, and %zu here",
                                    value->name, member->data_size, value->size);
-        else if (status == SNAP_OK && member->withheld)
+        else if (status == SNAP_OK && snap_member_is_absent(member))
             status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                         "value %s is withheld from the archive", value->name);
     }
@@ -392,6 +393,27 @@ bool snap_same_training(const json_t *there, const json_t *here)
     return here != NULL && json_equal(there, here);
 }
 
+struct binding_facts {
+    struct snap_restore *restore;
+    enum snap_status status;
+    struct snap_error *err;
+};
+
+/* A fact of the binding, a reason each: together they are the table of what differs. */
+static void fact_differs(void *arg, const char *path, const json_t *there, const json_t *here)
+{
+    struct binding_facts *facts = arg;
+    char there_text[120];
+    char here_text[120];
+    if (facts->status != SNAP_OK)
+        return;
+    snap_json_value_text(there, there_text, sizeof there_text);
+    snap_json_value_text(here, here_text, sizeof here_text);
+    facts->status = snap_receipt_lower(facts->restore->receipt, SNAP_TIER_STREAMS, facts->err,
+                                       "the binding is another one: %s is %s in the archive, and "
+                                       "%s here", path, there_text, here_text);
+}
+
 static enum snap_status match_promise(struct snap_restore *restore, struct snap_error *err)
 {
     const struct snap_state_doc *there = snap_archive_state_doc(restore->archive);
@@ -407,20 +429,9 @@ static enum snap_status match_promise(struct snap_restore *restore, struct snap_
         return snap_receipt_lower(restore->receipt, SNAP_TIER_STREAMS, err,
                                   "the training config is another one here: the next step follows "
                                   "from it too");
-    if (json_equal(there->binding, run->binding))
-        return SNAP_OK;
-    const char *key;
-    json_t *value;
-    json_object_foreach(there->binding, key, value)
-    {
-        if (!json_equal(value, json_object_get(run->binding, key)))
-            return snap_receipt_lower(restore->receipt, SNAP_TIER_STREAMS, err,
-                                      "the binding is "
-                                      "another one: %s differs",
-                                      key);
-    }
-    return snap_receipt_lower(restore->receipt, SNAP_TIER_STREAMS, err,
-                              "the binding is another one: it has more keys here");
+    struct binding_facts facts = { restore, SNAP_OK, err };
+    snap_json_differences(there->binding, run->binding, fact_differs, &facts);
+    return facts.status;
 }
 
 static enum snap_status match_weights(struct snap_restore *restore, struct snap_error *err)

@@ -10,6 +10,7 @@
 
 #include "core/array.h"
 #include "core/hex.h"
+#include "format/archive_fill.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
 #include "format/limits.h"
@@ -103,7 +104,15 @@ enum snap_status snap_run_open_archive(struct snap_store *store, const char *nam
     enum snap_status status = snap_store_open_file(store, name, &fd, err);
     if (status != SNAP_OK)
         return status;
-    return snap_archive_open_fd(fd, label, archive, err);
+    struct snap_archive *made = NULL;
+    status = snap_archive_open_fd(fd, label, &made, err);
+    if (status == SNAP_OK)
+        status = snap_archive_fill(made, err);
+    if (status == SNAP_OK)
+        *archive = made;
+    else
+        snap_archive_close(made);
+    return status;
 }
 
 /* What to do when `latest` cannot be followed. */
@@ -224,14 +233,20 @@ static enum snap_status encode_event(const char *event, json_t *fields, struct s
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
                                     struct snap_error *err)
 {
+    return snap_event_add(run->store, event, fields, err);
+}
+
+enum snap_status snap_event_add(struct snap_store *store, const char *event, json_t *fields,
+                                struct snap_error *err)
+{
     struct snap_buffer line = SNAP_BUFFER_INIT;
     enum snap_status status = SNAP_OK;
     if (fields == NULL)
         status = snap_error_set(err, SNAP_NO_MEMORY, "event %s: add: out of memory", event);
-    if (status == SNAP_OK && run->store != NULL) {
+    if (status == SNAP_OK && store != NULL) {
         status = encode_event(event, fields, &line, err);
         if (status == SNAP_OK)
-            status = snap_store_append(run->store, EVENTS, line.data, line.size, err);
+            status = snap_store_append(store, EVENTS, line.data, line.size, err);
     }
     json_decref(fields);
     snap_buffer_release(&line);

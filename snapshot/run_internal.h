@@ -44,6 +44,27 @@ struct snap_expectation {
     size_t next;
 };
 
+/* The last whole snapshot that this process wrote, and so read back. */
+struct snap_thin_base {
+    char name[SNAP_SNAPSHOT_NAME_BYTES]; /* "": none */
+    char hash[SNAP_HASH_TEXT_BYTES];
+    uint64_t followers; /* thin ones made since */
+};
+
+/* What a step changes: tensors and streams. */
+struct snap_moving {
+    bool known;
+    uint64_t step;
+    unsigned char digest[SNAP_DIGEST_BYTES];
+};
+
+/* What the next snapshot is compared with: a save takes it, and gives the next one back. */
+struct snap_written {
+    struct snap_thin_base base; /* of thin snapshots */
+    struct snap_moving moving;  /* as of the last snapshot that this process wrote */
+    uint64_t stale_step;        /* of the last that found nothing moved; 0: there was none */
+};
+
 struct snap_run {
     /* What it was opened with. */
     char *archive_path; /* NULL: by `latest` */
@@ -92,6 +113,8 @@ struct snap_run {
     struct snap_ledger_difference difference;
 
     void *device_stream; /* the one that the caller named last */
+    struct snap_run_digester *digesters; /* device_digest.c's */
+    size_t digester_count;
 
     /* Saving. */
     atomic_int requested; /* enum snap_wanted; set by signal handlers */
@@ -99,6 +122,8 @@ struct snap_run {
     bool captured;        /* captured_step is the last step saved, or being saved */
     uint64_t captured_step;
     struct snap_ticket *tickets;
+    uint64_t thin;
+    struct snap_written written;
     struct snap_staging staging;
     struct snap_save_behind *saving;   /* the save under way; NULL: none is */
     struct snap_ticket *saving_ticket; /* its ticket */
@@ -131,6 +156,10 @@ enum snap_status snap_latest_write(struct snap_store *store, const char *name, c
  * A run without folder writes nothing. */
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
                                     struct snap_error *err);
+
+/* The same for a folder whose lock the caller holds; a `store` of NULL writes nothing. */
+enum snap_status snap_event_add(struct snap_store *store, const char *event, json_t *fields,
+                                struct snap_error *err);
 
 /* ---- ledger: run_ledger.c, run_line.c ---- */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "device_digest.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
 #include "save.h"
@@ -48,11 +49,12 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
                                      struct snap_error *err)
 {
     const char *profile = options->profile != NULL ? options->profile : "none";
-    if (strcmp(profile, "portable-1") != 0 && strcmp(profile, "host-1") != 0 &&
-        strcmp(profile, "torch-1") != 0 && strcmp(profile, "none") != 0)
+    if (strcmp(profile, "portable-1") != 0 && strcmp(profile, "cudnn-1") != 0 &&
+        strcmp(profile, "host-1") != 0 && strcmp(profile, "torch-1") != 0 &&
+        strcmp(profile, "none") != 0)
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               "profile \"%.64s\": this version has "
-                              "portable-1, host-1, torch-1 and none",
+                              "portable-1, cudnn-1, host-1, torch-1 and none",
                               profile);
     if (options->first_step > SNAP_MAX_STEP)
         return snap_error_set(err, SNAP_INVALID, "run: open: the first step is past %llu",
@@ -70,6 +72,7 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
     run->every = options->every;
     run->staging_bytes = options->staging_bytes;
     run->no_read_back = options->no_read_back;
+    run->thin = options->thin;
     run->first_step = options->first_step;
     run->steps_done = options->first_step;
     enum snap_status status = parse_object(options->binding, "binding", &run->binding, err);
@@ -210,7 +213,7 @@ static enum snap_status sweep(struct snap_run *run, const char *folder, struct s
         return SNAP_OK;
     if (status != SNAP_OK)
         return status;
-    status = snap_publish_sweep(fd, err);
+    status = snap_publish_leftovers(fd, true, NULL, NULL, err);
     close(fd); /* only read */
     return status;
 }
@@ -359,6 +362,7 @@ enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err)
     if (run->dirfd >= 0)
         close(run->dirfd); /* only read */
     snap_store_close(run->store);
+    snap_device_digests_release(run);
     snap_inventory_release(&run->inventory);
     snap_data_doc_release(&run->data);
     snap_buffer_release(&run->data_before);

@@ -22,7 +22,8 @@ struct snap_save_job {
     struct snap_write_member *members;
     size_t member_count;
     snap_member_name *names;
-    enum snap_wanted request; /* that it answers */
+    enum snap_wanted request;   /* that it answers */
+    struct snap_written before; /* as of the snapshot before */
     bool keep_latest;       /* `latest` names a later snapshot, and stays */
     struct snap_pool *pool; /* the threads that write */
     uint64_t began_ms;
@@ -34,7 +35,8 @@ struct snap_save_job {
 /* What became of it. */
 struct snap_save_result {
     char snapshot_hash[SNAP_HASH_TEXT_BYTES];
-    bool was_there; /* the same state was saved already */
+    bool was_there;            /* the same state was saved already */
+    struct snap_written after; /* that the next is compared with */
 };
 
 /* Take the state (save_job.c). `flags` as for snap_state_image_take. *job must be zeroed but for

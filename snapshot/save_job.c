@@ -102,6 +102,7 @@ enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags, struct
 {
     job->began_ms = snap_save_clock_ms();
     job->pool = run->pool;
+    job->before = run->written;
     job->lines_are_older = run->link.has_latest;
     enum snap_status status = snap_state_image_take(run, flags, &job->image, err);
     if (status == SNAP_OK)

@@ -6,6 +6,7 @@
 
 #include "core/bytes.h"
 #include "device/device_ops.h"
+#include "device_digest.h"
 #include "device_mirror.h"
 #include "digest/member_digest.h"
 #include "digest/sha256.h"
@@ -144,6 +145,8 @@ static enum snap_status take_storage(const struct snap_inventory *inventory, siz
     const struct snap_inventory_storage *storage = &inventory->storages[index];
     const struct snap_inventory_tensor *tensor = &inventory->tensors[storage->tensor];
     enum snap_status status = SNAP_OK;
+    if (piece->leaves != NULL)
+        return SNAP_OK;
     if (snap_stager_is_on(stager) && !storage->packed && snap_storage_is_mirrored(storage))
         return snap_stage_device(stager, storage, piece, err);
     status = snap_mirror_fetch(stager->run, index, err);
@@ -255,6 +258,8 @@ enum snap_status snap_state_image_take(struct snap_run *run, unsigned flags,
         status = take_streams(inventory, flags, image, err);
     if (status == SNAP_OK && (flags & SNAP_IMAGE_STAGED) != 0)
         status = snap_stager_begin(&stager, err);
+    if (status == SNAP_OK && flags == SNAP_IMAGE_FOR_DIGEST)
+        status = snap_device_digest_leaves(run, image, err);
     if (status == SNAP_OK)
         status = take_storages(inventory, flags, &stager, image, err);
     if (status == SNAP_OK && (flags & SNAP_IMAGE_BEFORE_STEP) != 0)
@@ -358,6 +363,7 @@ enum snap_status snap_state_image_digest(const struct snap_run *run,
         const struct snap_image_piece *piece = &image->storages[inventory->storage_order[i]];
         items[i].data = piece->data;
         items[i].size_bytes = (size_t)piece->size;
+        items[i].leaves = piece->leaves;
     }
     for (size_t i = 0; status == SNAP_OK && i < streams; i++) {
         const struct snap_image_piece *piece = &image->streams[inventory->stream_order[i]];

@@ -17,7 +17,9 @@ enum snap_image_flags {
     /* Streams, the place in the data and changes_in_forward tensors as the last begin_step found
      * them. */
     SNAP_IMAGE_BEFORE_STEP = 2,
-    /* Tensors, streams and the place in the data only: no state.json, no values. */
+    /* Tensors, streams and the place in the data only: no state.json, no values. Of tensors in a
+     * device's memory the digests of their leaves stand for their bytes, where the device makes
+     * them and the image is not of before a step. */
     SNAP_IMAGE_FOR_DIGEST = 4,
     /* Tensors and values in run->staging, which has room for snap_state_image_staging_bytes: the
      * caller's memory may change. Not with SNAP_IMAGE_BEFORE_STEP. */
@@ -27,6 +29,8 @@ enum snap_image_flags {
 struct snap_image_piece {
     const void *data; /* `owned`, the caller's memory, or staging memory */
     uint64_t size;
+    const unsigned char *leaves; /* of a storage: the digests of its leaves, and no `data`; the
+                                  * run's, until the next image */
     void *owned;
 };
 

@@ -10,6 +10,7 @@
 #include "digest/sha256.h"
 #include "digest/tree_digest.h"
 #include "evidence.h"
+#include "format/archive_fill.h"
 #include "format/json_fields.h"
 #include "format/limits.h"
 #include "format/listing.h"
@@ -203,7 +204,7 @@ static bool tensors_present(const struct snap_archive *archive)
 {
     for (size_t i = 0; i < snap_archive_member_count(archive); i++) {
         const struct snap_member *member = snap_archive_member(archive, i);
-        if (member->withheld && member->kind == SNAP_MEMBER_TENSOR)
+        if (snap_member_is_absent(member) && member->kind == SNAP_MEMBER_TENSOR)
             return false;
     }
     return true;
@@ -253,12 +254,19 @@ static enum snap_status note_withheld(struct snap_verdict *verdict,
                                       struct snap_error *err)
 {
     struct snap_error cause = SNAP_ERROR_INIT;
-    size_t count = snap_archive_withheld_count(archive);
+    size_t count = snap_archive_absent_count(archive);
+    size_t elsewhere = snap_archive_withheld_count(archive) - count;
+    size_t fillers;
+    const char *const *filled_by = snap_archive_filled_by(archive, &fillers);
     const char *first = NULL;
     enum snap_status status = SNAP_OK;
+    if (elsewhere > 0)
+        status = snap_verdict_ok(verdict, true, err, "thin",
+                                 "%zu members are withheld, and read from %s%s", elsewhere,
+                                 filled_by[0], fillers > 1 ? " and others" : "");
     for (size_t i = 0; status == SNAP_OK && i < snap_archive_member_count(archive); i++) {
         const struct snap_member *member = snap_archive_member(archive, i);
-        if (!member->withheld)
+        if (!snap_member_is_absent(member))
             continue;
         if (first == NULL)
             first = member->name;
@@ -304,12 +312,12 @@ static enum snap_status check_all(struct snap_verdict *verdict, const struct sna
     size_t lines;
     bool state_checked;
     size_t members = snap_archive_member_count(archive);
-    size_t withheld = snap_archive_withheld_count(archive);
+    size_t absent = snap_archive_absent_count(archive);
     enum snap_status status =
         snap_verify_content(archive, options->pool, &lines, &state_checked, &cause);
     if (status != SNAP_OK)
         return snap_verdict_failed(verdict, "content", status, &cause, err);
-    status = snap_verdict_ok(verdict, false, err, "digests", "%zu members", members - withheld);
+    status = snap_verdict_ok(verdict, false, err, "digests", "%zu members", members - absent);
     if (status == SNAP_OK)
         status = snap_verdict_ok(verdict, false, err, "second reader",
                                  "libarchive finds the same "

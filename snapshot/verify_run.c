@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "evidence.h"
+#include "format/archive_fill.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
 #include "run_internal.h"
 #include "verdict.h"
+#include "verify_folder.h"
 #include "verify_published.h"
 
 /* What is known of the folder while it is gone through. */
@@ -24,6 +26,7 @@ struct folder {
     char *ledger_path;
     json_t *hashes; /* of all intact archives, as keys */
     bool expected_found;
+    struct snap_folder_findings *findings; /* NULL: not wanted, and stubs are no matter of course */
     struct snap_evidence evidence; /* archives */
     struct snap_evidence listings; /* of a published folder */
 };
@@ -51,7 +54,11 @@ static enum snap_status check_config(struct folder *folder, struct snap_error *e
                                     "the training part of config.json is not "
                                     "the one of the genesis line");
     }
-    if (status == SNAP_OK)
+    if (status == SNAP_NOT_FOUND && folder->findings != NULL && folder->ledger == NULL &&
+        folder->newest == NULL)
+        status = snap_verdict_ok(folder->verdict, true, err, "config.json",
+                                 "not there yet: the run was stopped before it began");
+    else if (status == SNAP_OK)
         status = snap_verdict_ok(folder->verdict, false, err, "config.json",
                                  genesis == NULL ? "canonical"
                                                  : "its training part is the genesis "
@@ -64,7 +71,8 @@ static enum snap_status check_config(struct folder *folder, struct snap_error *e
     return status;
 }
 
-static enum snap_status check_ledger(struct folder *folder, struct snap_error *err)
+static enum snap_status check_ledger(struct folder *folder, size_t snapshots,
+                                     struct snap_error *err)
 {
     struct snap_error cause = SNAP_ERROR_INIT;
     struct snap_error told = SNAP_ERROR_INIT;
@@ -80,6 +88,9 @@ static enum snap_status check_ledger(struct folder *folder, struct snap_error *e
                             &told);
         return snap_verdict_failed(folder->verdict, "ledger", status, &told, err);
     }
+    if (status == SNAP_NOT_FOUND && snapshots == 0 && folder->findings != NULL)
+        return snap_verdict_ok(folder->verdict, true, err, "ledger",
+                               "no whole line yet: the run was stopped before its first");
     if (status == SNAP_NOT_FOUND) {
         snap_error_set(&told, SNAP_CORRUPT, "%s; a restore builds it again from the snapshots",
                        cause.text);
@@ -156,6 +167,9 @@ static enum snap_status note_archive(struct folder *folder, const struct snap_ar
     struct snap_error cause = SNAP_ERROR_INIT;
     const char *parent = snap_archive_parent(archive);
     size_t withheld = snap_archive_withheld_count(archive);
+    size_t absent = snap_archive_absent_count(archive);
+    size_t fillers;
+    const char *const *filled_by = snap_archive_filled_by(archive, &fillers);
     meet_expected(folder, archive);
     enum snap_status status = snap_verdict_ok(folder->verdict, false, err, name,
                                               "%zu members, %zu "
@@ -171,14 +185,32 @@ static enum snap_status note_archive(struct folder *folder, const struct snap_ar
                                  "its parent %s is not in the "
                                  "folder",
                                  parent);
-    if (status == SNAP_OK && withheld > 0 && folder->options->allow_withheld)
+    if (status == SNAP_OK && withheld > absent)
+        status = snap_verdict_ok(folder->verdict, true, err, name,
+                                 "%zu members are read from %s", withheld - absent, filled_by[0]);
+    if (status == SNAP_OK && folder->findings != NULL && snap_archive_is_stub(archive))
+        return snap_verdict_ok(folder->verdict, true, err, name,
+                               "a stub: %zu members were pruned", absent);
+    if (status == SNAP_OK && absent > 0 && folder->options->allow_withheld)
         return snap_verdict_ok(folder->verdict, true, err, name, "%zu members are withheld",
-                               withheld);
-    if (status == SNAP_OK && withheld > 0) {
-        snap_error_set(&cause, SNAP_ABSENT, "%s: %zu members are withheld", name, withheld);
+                               absent);
+    if (status == SNAP_OK && absent > 0) {
+        snap_error_set(&cause, SNAP_ABSENT, "%s: %zu members are withheld", name, absent);
         status = snap_verdict_failed(folder->verdict, name, SNAP_ABSENT, &cause, err);
     }
     return status;
+}
+
+/* The newest snapshot that is whole, for whoever mends `latest`. */
+static void note_whole(struct folder *folder, const struct snap_archive *archive, const char *name)
+{
+    struct snap_folder_findings *findings = folder->findings;
+    if (findings == NULL || snap_archive_manifest(archive)->capsule ||
+        snap_archive_absent_count(archive) > 0 || folder->ledger == NULL)
+        return;
+    snprintf(findings->newest, sizeof findings->newest, "%s", name);
+    snprintf(findings->newest_hash, sizeof findings->newest_hash, "%s",
+             snap_archive_snapshot_hash(archive));
 }
 
 static enum snap_status check_archive(struct folder *folder, const char *where, uint64_t step,
@@ -196,6 +228,10 @@ static enum snap_status check_archive(struct folder *folder, const char *where, 
         status = judge_archive(folder, archive, capsule, step, &lines, &state_checked, &cause);
     if (status != SNAP_OK && strstr(cause.text, name) == NULL)
         snap_error_set(&cause, status, "%s: %s", name, cause.text);
+    if (status == SNAP_OK)
+        note_whole(folder, archive, name);
+    else if (folder->findings != NULL && !capsule && status != SNAP_CORRUPT)
+        folder->findings->unreadable = true;
     if (status != SNAP_OK) {
         status = snap_verdict_failed(folder->verdict, name, status, &cause, err);
     } else {
@@ -237,6 +273,16 @@ static enum snap_status find_newest(struct folder *folder, size_t *count, struct
 
 /* ---- latest, expected ---- */
 
+/* The only snapshot is the first that the run made, as a restore without `latest` wants it. */
+static bool is_first(const struct folder *folder)
+{
+    const struct snap_archive *archive = folder->newest;
+    const struct snap_manifest *manifest = archive == NULL ? NULL : snap_archive_manifest(archive);
+    return manifest != NULL && !manifest->has_parent && !manifest->has_before &&
+           snap_archive_withheld_count(archive) == 0 && folder->ledger != NULL &&
+           snap_ledger_goes_through(folder->ledger, archive);
+}
+
 static enum snap_status check_latest(struct folder *folder, size_t snapshots,
                                      struct snap_error *err)
 {
@@ -253,6 +299,12 @@ static enum snap_status check_latest(struct folder *folder, size_t snapshots,
     }
     if (status == SNAP_NOT_FOUND && snapshots == 0)
         return snap_verdict_ok(folder->verdict, true, err, "latest", "no snapshot was made yet");
+    if (status == SNAP_NOT_FOUND && snapshots == 1 && is_first(folder))
+        return snap_verdict_ok(folder->verdict, true, err, "latest",
+                               "not there yet: the run was stopped after its first snapshot, and a "
+                               "restore goes on from that one");
+    if (folder->findings != NULL && (status == SNAP_NOT_FOUND || status == SNAP_CORRUPT))
+        folder->findings->latest_is_broken = true;
     if (status == SNAP_NOT_FOUND)
         status = snap_error_set(&cause, SNAP_CORRUPT,
                                 "%s/latest: is missing, and there are "
@@ -305,12 +357,12 @@ static enum snap_status verify(struct folder *folder, const char *dir, struct sn
     enum snap_status status = find_newest(folder, &count, err);
     if (status == SNAP_OK)
         status = snap_store_exists(folder->store, SNAP_LEDGER_FILE, &has_ledger, err);
-    if (status == SNAP_OK && !has_ledger && count == 0)
+    if (status == SNAP_OK && !has_ledger && count == 0 && folder->findings == NULL)
         return snap_error_set(err, SNAP_INVALID, "%s: holds no run", dir);
     if (status == SNAP_OK)
         status = snap_published_check(folder->store, folder->options, folder->verdict, err);
     if (status == SNAP_OK)
-        status = check_ledger(folder, err);
+        status = check_ledger(folder, count, err);
     if (status == SNAP_OK)
         status = check_config(folder, err);
     if (status == SNAP_OK)
@@ -333,44 +385,57 @@ static enum snap_status verify(struct folder *folder, const char *dir, struct sn
     return status;
 }
 
-enum snap_status snap_verify_run(const char *dir, const struct snap_verify_options *options,
-                                 struct snap_verdict **verdict, struct snap_error *err)
+enum snap_status snap_verify_folder(struct snap_store *store, const char *dir,
+                                    const struct snap_verify_options *options,
+                                    struct snap_folder_findings *findings,
+                                    struct snap_verdict *verdict, struct snap_error *err)
 {
-    struct snap_verify_options none = SNAP_VERIFY_OPTIONS_INIT;
-    if (options == NULL)
-        options = &none;
-    if (dir == NULL || options->size_bytes != sizeof *options || options->only != NULL)
-        return snap_error_set(err, SNAP_INVALID,
-                              "verify: no folder, options that are not "
-                              "SNAP_VERIFY_OPTIONS_INIT, or a member named for a folder");
-    struct folder folder = { .options = options };
+    struct folder folder = {
+        .store = store, .options = options, .findings = findings, .verdict = verdict
+    };
     size_t path_bytes = strlen(dir) + sizeof "/" SNAP_LEDGER_FILE;
     enum snap_status status = SNAP_OK;
-    if (options->expected != NULL)
-        status = snap_check_hash_text(options->expected, err);
-    if (status == SNAP_OK)
-        status = snap_store_dir_open(dir, false, &folder.store, err);
-    if (status == SNAP_NOT_FOUND)
-        status = snap_error_set(err, SNAP_IO, "%s: no such folder", dir);
-    if (status == SNAP_OK)
-        status = snap_verdict_new(&folder.verdict, err);
-    if (status == SNAP_OK) {
-        folder.hashes = json_object();
-        folder.ledger_path = malloc(path_bytes);
-        if (folder.hashes == NULL || folder.ledger_path == NULL)
-            status = snap_error_set(err, SNAP_NO_MEMORY, "verify: out of memory");
-    }
+    folder.hashes = json_object();
+    folder.ledger_path = malloc(path_bytes);
+    if (folder.hashes == NULL || folder.ledger_path == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "verify: out of memory");
     if (status == SNAP_OK) {
         snprintf(folder.ledger_path, path_bytes, "%s/" SNAP_LEDGER_FILE, dir);
         status = verify(&folder, dir, err);
     }
-    status = snap_verdict_give(folder.verdict, status, "run", dir, verdict, err);
     snap_evidence_release(&folder.evidence);
     snap_evidence_release(&folder.listings);
     snap_archive_close(folder.newest);
     snap_ledger_free(folder.ledger);
     json_decref(folder.hashes);
     free(folder.ledger_path);
-    snap_store_close(folder.store);
+    return status;
+}
+
+enum snap_status snap_verify_run(const char *dir, const struct snap_verify_options *options,
+                                 struct snap_verdict **verdict, struct snap_error *err)
+{
+    struct snap_verify_options none = SNAP_VERIFY_OPTIONS_INIT;
+    struct snap_store *store = NULL;
+    struct snap_verdict *made = NULL;
+    if (options == NULL)
+        options = &none;
+    if (dir == NULL || options->size_bytes != sizeof *options || options->only != NULL)
+        return snap_error_set(err, SNAP_INVALID,
+                              "verify: no folder, options that are not "
+                              "SNAP_VERIFY_OPTIONS_INIT, or a member named for a folder");
+    enum snap_status status = SNAP_OK;
+    if (options->expected != NULL)
+        status = snap_check_hash_text(options->expected, err);
+    if (status == SNAP_OK)
+        status = snap_store_dir_open(dir, false, &store, err);
+    if (status == SNAP_NOT_FOUND)
+        status = snap_error_set(err, SNAP_IO, "%s: no such folder", dir);
+    if (status == SNAP_OK)
+        status = snap_verdict_new(&made, err);
+    if (status == SNAP_OK)
+        status = snap_verify_folder(store, dir, options, NULL, made, err);
+    status = snap_verdict_give(made, status, "run", dir, verdict, err);
+    snap_store_close(store);
     return status;
 }

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <snapstate/ledger.h>
 
+#include "room.h"
 #include "run_paths.h"
 #include "train_session.h"
 #include "trainer.h"
 #include "training.h"
-
-/* For the size of an archive that was never written: headers and padding of a member, all that
- * is neither tensor nor ledger, and a ledger line. */
-enum { MEMBER_BYTES = 1024, OTHER_BYTES = 64 * 1024, LINE_BYTES = 1024 };
 
 struct target {
     char archive[TRN_PATH_SIZE]; /* "": none */
@@ -154,72 +149,23 @@ static bool check_files(const struct trn_check_options *options, const struct ta
     return good;
 }
 
-static uint64_t saturating_product(uint64_t a, uint64_t b)
-{
-    return b != 0 && a > UINT64_MAX / b ? UINT64_MAX : a * b;
-}
-
-/* What an archive of this training will take. */
-static uint64_t estimate(const struct trn_training *t)
-{
-    uint64_t size = OTHER_BYTES + saturating_product(LINE_BYTES, trn_batch_order_steps(&t->order));
-    const struct trn_tensor *lists[] = { trn_model_tensors(t->model),
-                                         trn_optimizer_tensors(t->optimizer) };
-    const size_t counts[] = { trn_model_tensor_count(t->model),
-                              trn_optimizer_tensor_count(t->optimizer) };
-    for (size_t list = 0; list < 2; list++)
-        for (size_t i = 0; i < counts[list]; i++)
-            size += MEMBER_BYTES + lists[list][i].count * trn_dtype_size(lists[list][i].dtype);
-    return size;
-}
-
-static void count_snapshots(const struct trn_training *t, struct trn_check *check)
-{
-    uint64_t last = trn_session_last_step(t, false, 0);
-    check->total_steps = last;
-    check->every = t->config.has_every ? t->config.every : trn_batch_order_steps(&t->order);
-    if (check->step >= last)
-        return;
-    check->snapshots = 1; /* at the end */
-    if (check->every > 0)
-        check->snapshots += (last - 1) / check->every - check->step / check->every;
-}
-
-/* The nearest folder above `dir` that is there. */
-static bool space_for(const char *dir, uint64_t *bytes_free)
-{
-    char path[TRN_PATH_SIZE];
-    struct statvfs info;
-    snprintf(path, sizeof(path), "%s", dir);
-    while (statvfs(path, &info) != 0) {
-        char *slash = strrchr(path, '/');
-        if (errno != ENOENT || (slash == NULL && strcmp(path, ".") == 0))
-            return false;
-        if (slash == NULL)
-            snprintf(path, sizeof(path), ".");
-        else
-            slash[slash == path ? 1 : 0] = '\0';
-    }
-    *bytes_free = saturating_product(info.f_bavail, info.f_frsize);
-    return true;
-}
-
 static void check_space(const struct trn_training *t, const struct target *target,
                         struct trn_check *check)
 {
+    struct trn_room room;
     struct stat info;
+    uint64_t written = 0;
     if (target->archive[0] != '\0' && stat(target->archive, &info) == 0)
-        check->snapshot_bytes = (uint64_t)info.st_size;
-    else
-        check->snapshot_bytes = estimate(t);
-    count_snapshots(t, check);
-    uint64_t steps = check->total_steps - (check->step < check->total_steps ? check->step
-                                                                            : check->total_steps);
-    uint64_t snapshots = saturating_product(check->snapshot_bytes, check->snapshots);
-    uint64_t lines = saturating_product(LINE_BYTES, steps);
-    check->bytes_needed = snapshots > UINT64_MAX - lines ? UINT64_MAX : snapshots + lines;
-    check->has_space = space_for(target->dir, &check->bytes_free);
-    check->enough_space = check->has_space && check->bytes_needed <= check->bytes_free;
+        written = (uint64_t)info.st_size;
+    check->total_steps = trn_session_last_step(t, false, 0);
+    trn_room_look(t, target->dir, check->step, check->total_steps, written, &room);
+    check->every = room.every;
+    check->snapshots = room.snapshots;
+    check->snapshot_bytes = room.snapshot_bytes;
+    check->bytes_needed = room.bytes_needed;
+    check->has_space = room.has_free;
+    check->bytes_free = room.bytes_free;
+    check->enough_space = room.has_free && room.bytes_needed <= room.bytes_free;
 }
 
 /* Restore in memory, and see how far it goes. */
@@ -300,6 +246,7 @@ enum snap_status trn_check(const struct trn_check_options *options, struct trn_c
         status = load_config(&target, check, &config, err);
     if (status == SNAP_OK)
         status = check_training(options, &target, &config, check, err);
+    trn_expected_release(&target.expected);
     if (status != SNAP_OK)
         return status;
     if (check->tier == SNAP_TIER_NONE)

@@ -72,6 +72,8 @@ enum snap_status trn_expected_from_archive(const struct snap_archive *archive,
         return snap_error_set(err, SNAP_ABSENT, "archive: it has no data.json");
     enum snap_status status = read_files(json_object_get(document, "files"), expected, err);
     json_decref(document);
+    if (status == SNAP_OK && (expected->binding = strdup(snap_archive_binding(archive))) == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "archive: no memory for its binding");
     return status;
 }
 
@@ -83,8 +85,18 @@ enum snap_status trn_expected_from_genesis(const char *line, struct trn_expected
         return snap_error_set(err, SNAP_CORRUPT, "ledger: its first line is not JSON");
     enum snap_status status =
         read_files(json_object_get(json_object_get(document, "host"), "data"), expected, err);
+    const json_t *binding = json_object_get(json_object_get(document, "float"), "binding");
+    if (status == SNAP_OK && binding != NULL &&
+        (expected->binding = json_dumps(binding, JSON_COMPACT | JSON_SORT_KEYS)) == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "ledger: no memory for its binding");
     json_decref(document);
     return status;
+}
+
+void trn_expected_release(struct trn_expected_files *expected)
+{
+    free(expected->binding);
+    *expected = (struct trn_expected_files)TRN_EXPECTED_FILES_INIT;
 }
 
 /* The file in the config, which must be the one asked for. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The data files of a training: which ones an archive or ledger asks for, where they are, and
- * whether they are the right ones. Files are known by their digest, not by their name. */
+ * whether they are the right ones. Files are known by their digest, not by their name. With them
+ * comes the binding that the run was made under. */
 #ifndef TRN_DATA_FILES_H
 #define TRN_DATA_FILES_H
 
@@ -26,16 +27,19 @@ struct trn_expected_file {
 struct trn_expected_files {
     bool any;
     struct trn_expected_file files[TRN_ROLES];
+    char *binding; /* of the run's profile, JSON; owned; NULL: a new run */
 };
 #define TRN_EXPECTED_FILES_INIT { .any = true }
 
 /* From data.json of an archive, or from the genesis line of a ledger: the array `files`.
- * SNAP_UNSUPPORTED: a role that this trainer does not know. */
+ * SNAP_UNSUPPORTED: a role that this trainer does not know. To be released. */
 enum snap_status trn_expected_from_archive(const struct snap_archive *archive,
                                            struct trn_expected_files *expected,
                                            struct snap_error *err);
 enum snap_status trn_expected_from_genesis(const char *line, struct trn_expected_files *expected,
                                            struct snap_error *err);
+
+void trn_expected_release(struct trn_expected_files *expected); /* a zeroed struct is fine */
 
 /* Find the file of `role`: in the folder `data_dir` by its digest (sub-folders are not
  * searched), or, when that is NULL, where the config says, and then it must have the digest.

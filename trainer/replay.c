@@ -272,15 +272,15 @@ static enum snap_status open_training(const struct trn_replay_options *options,
                                            .threads = options->threads,
                                            .device = options->device };
     struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
-    struct trn_expected_files expected;
+    struct trn_expected_files expected = TRN_EXPECTED_FILES_INIT;
     struct trn_config config;
     enum snap_status status = trn_expected_from_archive(archive, &expected, err);
     if (status == SNAP_OK)
         status = load_config(options, archive, &config, err);
-    if (status != SNAP_OK)
-        return status;
     making.expected = &expected;
-    status = trn_training_new(&config, &making, training, err);
+    if (status == SNAP_OK)
+        status = trn_training_new(&config, &making, training, err);
+    trn_expected_release(&expected);
     if (status != SNAP_OK)
         return status;
     opening.archive = options->archive;

@@ -6,6 +6,7 @@
 
 #include <snapstate/ledger.h>
 
+#include "room.h"
 #include "run_paths.h"
 #include "signals.h"
 #include "train_session.h"
@@ -34,6 +35,23 @@ static enum snap_status close_training(struct trn_training *training, enum snap_
     return status;
 }
 
+/* A training whose next snapshots have no room is not started, unless it goes on without any. */
+static enum snap_status check_room(const struct trn_training *training, const char *dir,
+                                   uint64_t done, uint64_t last,
+                                   const struct trn_listener *listener, struct snap_error *err)
+{
+    struct snap_error problem = SNAP_ERROR_INIT;
+    enum snap_status status = trn_room_check(training, dir, done, last, &problem);
+    if (status != SNAP_OK && training->config.go_on) {
+        if (listener != NULL && listener->warned != NULL)
+            listener->warned(listener->arg, problem.text);
+        return SNAP_OK;
+    }
+    if (status != SNAP_OK && err != NULL)
+        *err = problem;
+    return status;
+}
+
 static enum snap_status run(const struct trn_run_options *options, struct trn_result *result,
                             struct snap_error *err)
 {
@@ -52,11 +70,12 @@ static enum snap_status run(const struct trn_run_options *options, struct trn_re
     opening.dir = options->dir;
     opening.must_be_new = true;
     snprintf(result->dir, sizeof(result->dir), "%s", options->dir);
-    status = trn_training_open_run(training, &opening, err);
-    if (status == SNAP_OK) {
-        uint64_t last = trn_session_last_step(training, options->has_steps, options->steps);
+    uint64_t last = trn_session_last_step(training, options->has_steps, options->steps);
+    status = check_room(training, options->dir, 0, last, options->listener, err);
+    if (status == SNAP_OK)
+        status = trn_training_open_run(training, &opening, err);
+    if (status == SNAP_OK)
         status = trn_session_train(training, last, options->listener, result, err);
-    }
     return close_training(training, status, err);
 }
 
@@ -211,6 +230,9 @@ static enum snap_status train_on(struct trn_training *training, const struct sou
     if (options->dry_run)
         return trn_session_hashes(training, result, err);
     uint64_t last = trn_session_last_step(training, options->has_steps, options->steps);
+    status = check_room(training, source->dir, result->first_step, last, listener, err);
+    if (status != SNAP_OK)
+        return status;
     return trn_session_train(training, last, listener, result, err);
 }
 
@@ -221,7 +243,7 @@ static enum snap_status restore(const struct trn_restore_options *options,
                                            .threads = options->threads,
                                            .device = options->device };
     struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
-    struct trn_expected_files expected;
+    struct trn_expected_files expected = TRN_EXPECTED_FILES_INIT;
     struct snap_archive *archive = NULL;
     struct trn_training *training = NULL;
     struct trn_config config;
@@ -238,10 +260,10 @@ static enum snap_status restore(const struct trn_restore_options *options,
     if (status == SNAP_OK)
         status = load_config(&source, archive, &config, err);
     snap_archive_close(archive);
-    if (status != SNAP_OK)
-        return status;
     making.expected = &expected;
-    status = trn_training_new(&config, &making, &training, err);
+    if (status == SNAP_OK)
+        status = trn_training_new(&config, &making, &training, err);
+    trn_expected_release(&expected);
     if (status != SNAP_OK)
         return status;
     opening.dir = source.dir;

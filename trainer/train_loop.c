@@ -39,24 +39,29 @@ static enum snap_status augment(struct trn_training *t, struct snap_error *err)
                              t->batch.images, err);
 }
 
-/* Shard after shard; dropout by the device stream, whose counter moves once a step. */
-static enum snap_status forward_backward(struct trn_training *t, struct snap_error *err)
+/* Shard after shard; dropout by the device stream, whose counter moves once a step, or by the
+ * backend's own generator. */
+static enum snap_status forward_backward(struct trn_training *t, struct trn_step *step,
+                                         struct snap_error *err)
 {
-    uint64_t seed;
-    uint32_t counter;
-    TRY(snap_philox_dropout_seed(t->device, &seed, err));
-    TRY(snap_philox_dropout_counter(t->device, &counter, err));
+    uint64_t seed = 0;
+    uint32_t counter = 0;
+    if (t->device != NULL) {
+        TRY(snap_philox_dropout_seed(t->device, &seed, err));
+        TRY(snap_philox_dropout_counter(t->device, &counter, err));
+    }
     for (unsigned index = 0; index < t->config.shards; index++) {
         struct trn_shard shard = { .index = index,
                                    .batch = t->batch.count,
                                    .device_seed = seed,
-                                   .device_counter = counter };
+                                   .device_counter = counter,
+                                   .correct = t->config.tensorboard ? &step->correct : NULL };
         trn_shard_range(t->batch.count, t->config.shards, index, &shard.first, &shard.samples);
         shard.inputs = t->batch.images + shard.first * t->data.train.image_size;
         shard.labels = t->batch.labels + shard.first * t->data.train.labels_size;
         TRY(trn_model_forward_backward(t->model, &shard, err));
     }
-    return snap_philox_dropout_advance(t->device, 1, err);
+    return t->device != NULL ? snap_philox_dropout_advance(t->device, 1, err) : SNAP_OK;
 }
 
 /* The rate, and the norm that clipping goes by; a norm that overflows is a failure of this step. */
@@ -133,7 +138,12 @@ static enum snap_status record(struct trn_training *t, const struct trn_step *st
     line.host_scalar_count = hosts;
     line.float_scalars = computed;
     line.float_scalar_count = floats;
-    return snap_run_step(t->run, &line, err);
+    enum snap_status status = snap_run_step(t->run, &line, err);
+    /* A save behind this step that failed is told here once, and the line is still to be written:
+     * where the training goes on without the snapshot, whoever asked for it says so. */
+    if (t->config.go_on && trn_save_can_fail(status))
+        status = snap_run_step(t->run, &line, err);
+    return status;
 }
 
 static enum snap_status evaluate_at_epoch_end(struct trn_training *t, struct trn_step *step,
@@ -176,12 +186,12 @@ enum snap_status trn_train_step(struct trn_training *t, struct trn_step *step,
     step->epoch = t->batch.epoch;
     step->samples = t->batch.count;
     TRY(augment(t, err));
-    TRY(forward_backward(t, err));
+    TRY(forward_backward(t, step, err));
     step->loss = trn_model_loss(t->model);
     TRY(trn_model_check_finite(t->model, &step->nonfinite, err));
     TRY(prepare_update(t, step, &norm, scalars, &scalar_count, err));
 
-    TRY(snap_run_before_update(t->run, NULL, err));
+    TRY(snap_run_before_update(t->run, t->backend->stream, err));
     TRY(trn_optimizer_update(t->optimizer, scalars, scalar_count, err));
 
     TRY(evaluate_at_epoch_end(t, step, err));

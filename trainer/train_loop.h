@@ -15,12 +15,19 @@ struct trn_step {
     uint64_t epoch; /* from 0 */
     size_t samples;
     float loss;
+    size_t correct; /* labels of the batch that were the largest logit; for TensorBoard alone */
     bool evaluated; /* the step ended an epoch after which held-out data were evaluated */
     float evaluation_loss;
     uint64_t evaluation_correct;
     struct trn_nonfinite nonfinite; /* for SNAP_NONFINITE */
     bool drew_batch;                /* for SNAP_NONFINITE: training->batch is the step's */
 };
+
+/* Is it what the disk or the memory does to a save? The training can go on without the snapshot. */
+static inline bool trn_save_can_fail(enum snap_status status)
+{
+    return status == SNAP_IO || status == SNAP_CORRUPT || status == SNAP_NO_MEMORY;
+}
 
 /* Make one update and write its ledger line. SNAP_NONFINITE: NaN or Inf was found before the
  * update, which was not made. SNAP_DIFFERS: another line was expected for this step, see

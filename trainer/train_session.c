@@ -4,6 +4,7 @@
 #include "train_session.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "progress.h"
 #include "run_paths.h"
 #include "signals.h"
+#include "tensorboard.h"
 #include "train_loop.h"
 
 struct session {
@@ -23,10 +25,12 @@ struct session {
     struct trn_result *result;
     struct trn_control *control; /* NULL: none could be made */
     struct trn_progress progress;
+    struct trn_tensorboard board;
     uint64_t last_step;
     bool saved;                  /* at result->snapshot_step */
     struct snap_ticket *saving;  /* the save under way; NULL: none is */
     uint64_t saving_step;
+    uint64_t stale_step; /* of the last alarm that was told */
 };
 
 uint64_t trn_session_last_step(const struct trn_training *t, bool has_steps, uint64_t steps)
@@ -58,6 +62,52 @@ static void note(struct session *s, const char *event, json_t *fields)
     free(text);
 }
 
+/* Say it to whoever listens. */
+static void warn(struct session *s, const char *format, ...) SNAP_PRINTF(2, 3);
+static void warn(struct session *s, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    if (s->listener == NULL || s->listener->warned == NULL)
+        return;
+    trn_progress_end(&s->progress);
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    s->listener->warned(s->listener->arg, text);
+}
+
+/* What the disk or the memory did to a snapshot; every snapshot before is as it was. */
+static bool survives(const struct session *s, enum snap_status status)
+{
+    return s->training->config.go_on && trn_save_can_fail(status);
+}
+
+/* A snapshot is there and durable: say what there is to say, and let others go by the rules. */
+static enum snap_status after_save(struct session *s, struct snap_error *err)
+{
+    struct trn_training *t = s->training;
+    struct snap_error problem = SNAP_ERROR_INIT;
+    uint64_t stale = snap_run_stale_step(t->run);
+    if (stale != s->stale_step)
+        warn(s,
+             "snapshot of step %" PRIu64 ": weights, optimizer and streams are those of the one "
+             "before: nothing trains, or what trains is not what is saved",
+             stale);
+    s->stale_step = stale;
+    if (!t->config.has_keep)
+        return SNAP_OK;
+    enum snap_status status = snap_run_prune(t->run, &t->config.keep, NULL, &problem);
+    if (status != SNAP_OK && survives(s, status)) {
+        warn(s, "no snapshot was let go after step %" PRIu64 ", and the training goes on: %s",
+             s->saving_step, problem.text);
+        return SNAP_OK;
+    }
+    if (status != SNAP_OK && err != NULL)
+        *err = problem;
+    return status;
+}
+
 /* Wait for the save under way, and tell everybody who waits for it. */
 static enum snap_status end_save(struct session *s, struct snap_error *err)
 {
@@ -84,12 +134,36 @@ static enum snap_status end_save(struct session *s, struct snap_error *err)
     }
     result->snapshot_step = s->saving_step;
     s->saved = true;
+    trn_tensorboard_saved(&s->board, s->saving_step, result->snapshot_hash,
+                          result->snapshot_path);
     if (s->control != NULL)
         trn_control_saved(s->control, s->saving_step, result->snapshot_hash);
     if (s->listener != NULL && s->listener->saved != NULL)
         s->listener->saved(s->listener->arg, s->saving_step, result->snapshot_hash,
                            result->snapshot_path);
-    return SNAP_OK;
+    return after_save(s, err);
+}
+
+/* A save that failed: does the training go on? */
+static bool goes_on(struct session *s, enum snap_status status, const struct snap_error *problem)
+{
+    if (!survives(s, status))
+        return false;
+    warn(s, "NO SNAPSHOT after step %" PRIu64 ", and the training goes on without: %s",
+         s->saving_step, problem->text);
+    return true;
+}
+
+/* The same, where a failure may be one that the training survives. */
+static enum snap_status settle_save(struct session *s, struct snap_error *err)
+{
+    struct snap_error problem = SNAP_ERROR_INIT;
+    enum snap_status status = end_save(s, &problem);
+    if (status == SNAP_OK || goes_on(s, status, &problem))
+        return SNAP_OK;
+    if (err != NULL)
+        *err = problem;
+    return status;
 }
 
 /* Save the state after the last step, while the training goes on. */
@@ -97,13 +171,14 @@ static enum snap_status begin_save(struct session *s, struct snap_error *err)
 {
     struct snap_run *run = s->training->run;
     struct snap_error problem = SNAP_ERROR_INIT;
-    enum snap_status status = end_save(s, err);
+    enum snap_status status = settle_save(s, err);
     if (status != SNAP_OK)
         return status;
     if (s->control != NULL)
         trn_control_saving(s->control);
     s->saving_step = snap_run_steps_done(run);
-    status = snap_run_capture(run, s->saving_step, NULL, &s->saving, &problem);
+    status = snap_run_capture(run, s->saving_step, s->training->backend->stream, &s->saving,
+                              &problem);
     if (status != SNAP_OK && s->control != NULL)
         trn_control_failed(s->control, problem.text);
     if (status != SNAP_OK && err != NULL)
@@ -136,13 +211,14 @@ static enum snap_wanted take_requests(struct session *s)
     return snap_run_wanted(run);
 }
 
-static void take_step(struct session *s, const struct trn_step *step)
+static void take_step(struct session *s, const struct trn_step *step, double seconds)
 {
     struct trn_result *result = s->result;
     const struct trn_listener *listener = s->listener;
     result->has_loss = true;
     result->loss = step->loss;
     trn_progress_step(&s->progress, step->step, step->epoch, step->loss, step->samples);
+    trn_tensorboard_step(&s->board, step, seconds);
     if (!step->evaluated)
         return;
     result->has_evaluation = true;
@@ -173,22 +249,29 @@ static enum snap_status train(struct session *s, struct snap_error *err)
     struct snap_run *run = s->training->run;
     struct trn_step step;
     while (snap_run_steps_done(run) < s->last_step) {
+        double began = trn_clock_seconds();
         enum snap_status status = trn_train_step(s->training, &step, err);
         if (status == SNAP_NONFINITE)
             return fail(s, &step, err);
         if (status != SNAP_OK)
             return status;
-        take_step(s, &step);
+        take_step(s, &step, trn_clock_seconds() - began);
         enum snap_wanted wanted = take_requests(s);
+        struct snap_error problem = SNAP_ERROR_INIT;
         if (wanted == SNAP_WANTED_SAVE_AND_STOP)
-            status = save(s, err);
+            status = save(s, &problem);
         else if (wanted == SNAP_WANTED_SAVE)
-            status = begin_save(s, err);
+            status = begin_save(s, &problem);
         else if (snap_run_ended(run, s->saving))
-            status = end_save(s, err);
-        if (status != SNAP_OK)
+            status = end_save(s, &problem);
+        bool failed = status != SNAP_OK;
+        if (failed && !goes_on(s, status, &problem)) {
+            if (err != NULL)
+                *err = problem;
             return status;
-        if (wanted == SNAP_WANTED_SAVE_AND_STOP && snap_run_steps_done(run) < s->last_step) {
+        }
+        if (!failed && wanted == SNAP_WANTED_SAVE_AND_STOP &&
+            snap_run_steps_done(run) < s->last_step) {
             s->result->stop = TRN_STOP_SIGNAL;
             return SNAP_OK;
         }
@@ -201,7 +284,7 @@ static enum snap_status finish(struct session *s, struct snap_error *err)
 {
     struct snap_run *run = s->training->run;
     struct trn_step step;
-    enum snap_status status = end_save(s, err);
+    enum snap_status status = settle_save(s, err);
     if (status == SNAP_OK && (!s->saved || s->result->snapshot_step != snap_run_steps_done(run)))
         status = save(s, err);
     if (status == SNAP_OK)
@@ -219,11 +302,14 @@ static void begin(struct session *s)
     struct snap_error problem = SNAP_ERROR_INIT;
     uint64_t done = snap_run_steps_done(s->training->run);
     bool show = s->listener != NULL && s->training->config.progress;
-    note(s, "train", json_pack("{s:I,s:I}", "last_step", (json_int_t)s->last_step, "step",
-                               (json_int_t)done));
+    const struct trn_dataset *test = &s->training->data.test;
+    note(s, "train", json_pack("{s:I,s:I,s:I}", "held_out",
+                               (json_int_t)(test->samples * test->labels_size), "last_step",
+                               (json_int_t)s->last_step, "step", (json_int_t)done));
     /* A file system without sockets can still hold a run; `snap save` then finds nobody. */
     if (trn_control_open(snap_run_dir(s->training->run), &s->control, &problem) != SNAP_OK)
         note(s, "control", json_pack("{s:s}", "problem", problem.text));
+    trn_tensorboard_begin(&s->board, s->training);
     trn_progress_begin(&s->progress, show ? s->listener->progress : NULL, done, s->last_step);
 }
 
@@ -247,6 +333,7 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
     if (status == SNAP_OK)
         status = saved;
     trn_progress_end(&s.progress);
+    trn_tensorboard_end(&s.board);
     if (status == SNAP_OK && s.control != NULL && trn_control_poll(s.control)) {
         trn_control_saving(s.control); /* the state of the last step is saved */
         trn_control_saved(s.control, result->snapshot_step, result->snapshot_hash);

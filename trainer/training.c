@@ -19,6 +19,22 @@
             return try_;               \
     } while (0)
 
+static enum snap_status open_cudnn(struct trn_training *t, const char *name,
+                                   struct snap_device device,
+                                   const struct trn_expected_files *expected,
+                                   struct snap_error *err)
+{
+    const struct trn_cudnn_options options = {
+        .recorded = expected != NULL ? expected->binding : NULL,
+        .tf32 = t->config.tf32,
+    };
+    if (device.kind != SNAP_DEVICE_CUDA)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "profile cudnn-1: it needs a CUDA device, and the device is \"%s\": "
+                              "use --device cuda:0, or take the profile portable-1", name);
+    return trn_cudnn_backend_open(device.index, &options, t->pool, &t->backend, err);
+}
+
 static enum snap_status open_device(struct trn_training *t,
                                     const struct trn_training_options *options,
                                     struct snap_error *err)
@@ -26,13 +42,12 @@ static enum snap_status open_device(struct trn_training *t,
     const char *name = options->device != NULL ? options->device : t->config.device;
     struct snap_device device;
     TRY(snap_device_parse(name, &device, err));
-    if (device.kind != SNAP_DEVICE_CPU)
-        return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "device %s: the trainer of this version trains on the CPU: use "
-                              "--device cpu",
-                              name);
     TRY(snap_pool_new(options->threads != 0 ? options->threads : t->config.threads, &t->pool, err));
     TRY(trn_arithmetic_check(t->pool, err));
+    if (strcmp(t->config.profile, "cudnn-1") == 0)
+        return open_cudnn(t, name, device, options->expected, err);
+    if (device.kind == SNAP_DEVICE_CUDA)
+        return trn_device_backend_open(device.index, t->pool, &t->backend, err);
     return trn_backend_open(NULL, t->pool, &t->backend, err);
 }
 
@@ -48,7 +63,14 @@ static enum snap_status make_streams(struct trn_training *t, struct snap_error *
     TRY(new_stream("python_random", t->config.seed_python, &t->python, err));
     TRY(new_stream("numpy_random_state", t->config.seed_numpy, &t->numpy, err));
     TRY(new_stream("torch_cpu", t->config.seed_host, &t->host, err));
-    return new_stream("philox_dropout", t->config.seed_device, &t->device, err);
+    if (t->backend->ops->seed_dropout == NULL)
+        return new_stream("philox_dropout", t->config.seed_device, &t->device, err);
+    for (size_t i = 0; i < t->config.layer_count; i++)
+        if (t->config.layers[i].kind == TRN_LAYER_DROPOUT)
+            t->backend_drops_out = true;
+    if (!t->backend_drops_out)
+        return SNAP_OK;
+    return t->backend->ops->seed_dropout(t->backend, t->config.seed_device, err);
 }
 
 static enum snap_status make_model(struct trn_training *t, size_t max_batch,
@@ -148,18 +170,24 @@ enum snap_status trn_training_open_run(struct trn_training *t,
     enum snap_status status = SNAP_OK;
     char *training = trn_config_training_text(&t->config);
     char *whole = trn_config_text(&t->config);
+    char *binding = NULL;
     if (training == NULL || whole == NULL)
         status = snap_error_set(err, SNAP_NO_MEMORY, "run: no memory for its config");
-    options.profile = "portable-1";
+    else if (t->backend->ops->binding != NULL)
+        status = t->backend->ops->binding(t->backend, &binding, err);
+    options.profile = t->backend->ops->profile;
+    options.binding = binding;
     options.training = training;
     options.config = whole;
     options.state_every = t->config.state_every;
     options.every = t->config.has_every ? t->config.every : trn_batch_order_steps(&t->order);
     options.pool = t->pool;
+    options.thin = t->config.thin;
     if (status == SNAP_OK)
         status = snap_run_open(&options, &t->run, err);
     free(training);
     free(whole);
+    free(binding);
     if (status != SNAP_OK)
         return status;
     return trn_training_state_register(t, err);
@@ -169,7 +197,7 @@ enum snap_status trn_training_restore(struct trn_training *t, enum snap_tier req
                                       struct snap_receipt **receipt, struct snap_error *err)
 {
     struct snap_position position = SNAP_POSITION_INIT;
-    TRY(snap_run_restore(t->run, require, NULL, receipt, err));
+    TRY(snap_run_restore(t->run, require, t->backend->stream, receipt, err));
     TRY(snap_run_position(t->run, &position, err));
     return trn_batch_order_restore(&t->order, &position, err);
 }

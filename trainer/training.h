@@ -43,7 +43,8 @@ struct trn_training {
     struct snap_stream *python; /* orders */
     struct snap_stream *numpy;  /* augments */
     struct snap_stream *host;   /* initialises */
-    struct snap_stream *device; /* drops out */
+    struct snap_stream *device; /* drops out; NULL where the backend has a generator for it */
+    bool backend_drops_out;     /* it has, and the model needs it */
     struct trn_batch_order order;
     float input_scale[256];
     struct trn_batch batch;

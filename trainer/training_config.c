@@ -226,14 +226,29 @@ static enum snap_status read_schedule(const struct trn_fields *training, struct 
     return trn_schedule_check(schedule, err);
 }
 
+/* `tf32` is a key of cudnn-1 alone. */
+static enum snap_status read_profile(const struct trn_fields *training, struct trn_config *config,
+                                     struct snap_error *err)
+{
+    static const char *const profiles[] = { "portable-1", "cudnn-1", NULL };
+    size_t profile;
+    TRY(trn_fields_word(training, "profile", profiles, "portable-1", &profile, err));
+    config->profile = profiles[profile];
+    if (profile == 1)
+        return trn_fields_boolean(training, "tf32", false, &config->tf32, err);
+    if (json_object_get(training->object, "tf32") == NULL)
+        return SNAP_OK;
+    return trn_fields_expected(training, "tf32", err, "no such key: only profile cudnn-1 has it");
+}
+
 static enum snap_status read_training(const struct trn_fields *root, struct trn_config *config,
                                       struct snap_error *err)
 {
-    static const char *const known[] = { "profile",    "seed",      "seeds",  "data",
-                                         "augment",    "model",     "loss",   "optimizer",
-                                         "schedule",   "clip_norm", "epochs", "batch_size",
-                                         "last_batch", "shards",    "evaluate", "ledger", NULL };
-    static const char *const profiles[] = { "portable-1", NULL };
+    static const char *const known[] = { "profile",   "tf32",       "seed",   "seeds",
+                                         "data",      "augment",    "model",  "loss",
+                                         "optimizer", "schedule",   "clip_norm", "epochs",
+                                         "batch_size", "last_batch", "shards", "evaluate",
+                                         "ledger",    NULL };
     static const char *const losses[] = { "cross_entropy", NULL };
     static const char *const last[] = { "keep", "drop", NULL };
     static const char *const ledger_known[] = { "state_every", "batch_bytes", NULL };
@@ -244,7 +259,7 @@ static enum snap_status read_training(const struct trn_fields *root, struct trn_
     size_t word;
     size_t shards;
     TRY(trn_fields_enter(root, "training", false, known, &training, err));
-    TRY(trn_fields_word(&training, "profile", profiles, "portable-1", &word, err));
+    TRY(read_profile(&training, config, err));
     TRY(read_seeds(&training, config, err));
     TRY(read_data(&training, config, err));
     TRY(read_augment(&training, config, err));
@@ -286,11 +301,64 @@ static enum snap_status read_path(const struct trn_fields *data, const char *key
     return SNAP_OK;
 }
 
+/* Which snapshots stay. */
+static enum snap_status read_kept_steps(const struct trn_fields *keep, struct trn_config *config,
+                                        struct snap_error *err)
+{
+    static const char what[] = "a list of steps, each above 0";
+    json_t *array = NULL;
+    if (json_object_get(keep->object, "steps") == NULL)
+        return SNAP_OK;
+    TRY(trn_fields_array(keep, "steps", what, &array, err));
+    size_t count = json_array_size(array);
+    uint64_t *steps = calloc(count, sizeof(*steps));
+    if (steps == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "running.keep.steps: out of memory");
+    config->keep.steps = steps;
+    for (size_t i = 0; i < count; i++) {
+        json_int_t step = json_integer_value(json_array_get(array, i)); /* 0: no integer */
+        if (step < 1)
+            return trn_fields_expected(keep, "steps", err, "%s", what);
+        steps[config->keep.step_count++] = (uint64_t)step;
+    }
+    return SNAP_OK;
+}
+
+static enum snap_status read_keep(const struct trn_fields *running, struct trn_config *config,
+                                  struct snap_error *err)
+{
+    static const char *const known[] = { "last", "every", "best", "most", "steps", NULL };
+    struct trn_fields fields;
+    const char *best = NULL;
+    const char *most = NULL;
+    config->keep = (struct snap_keep)SNAP_KEEP_INIT;
+    config->has_keep = json_object_get(running->object, "keep") != NULL;
+    if (!config->has_keep)
+        return SNAP_OK;
+    TRY(trn_fields_enter(running, "keep", false, known, &fields, err));
+    TRY(read_count(&fields, "last", 1, 1, &config->keep.last, err));
+    TRY(read_count(&fields, "every", 0, 0, &config->keep.every, err));
+    if (json_object_get(fields.object, "best") != NULL)
+        TRY(trn_fields_string(&fields, "best", "a number of the ledger's lines", &best, err));
+    if (json_object_get(fields.object, "most") != NULL)
+        TRY(trn_fields_string(&fields, "most", "a number of the ledger's lines", &most, err));
+    if (best != NULL && most != NULL)
+        return snap_error_set(err, SNAP_INVALID,
+                              "running.keep: expected best or most, and not both");
+    TRY(read_kept_steps(&fields, config, err));
+    config->keep.best = best != NULL ? best : most;
+    config->keep.best_is_most = most != NULL;
+    return SNAP_OK;
+}
+
 static enum snap_status read_running(const struct trn_fields *root, const char *folder,
                                      struct trn_config *config, struct snap_error *err)
 {
-    static const char *const known[] = { "threads",  "device", "steps", "every",
-                                         "progress", "data",   NULL };
+    static const char *const known[] = { "threads",  "device",      "steps", "every",
+                                         "progress", "tensorboard", "data",  "thin",
+                                         "keep",     "on_save_failure", NULL };
+    static const char *const policies[] = { "stop", "continue", NULL };
+    size_t policy;
     struct trn_fields running;
     struct trn_fields data;
     size_t threads;
@@ -306,7 +374,12 @@ static enum snap_status read_running(const struct trn_fields *root, const char *
     config->has_every = json_object_get(running.object, "every") != NULL;
     if (config->has_every)
         TRY(read_count(&running, "every", 0, -1, &config->every, err));
+    TRY(read_count(&running, "thin", 0, 0, &config->thin, err));
+    TRY(read_keep(&running, config, err));
+    TRY(trn_fields_word(&running, "on_save_failure", policies, "stop", &policy, err));
+    config->go_on = policy == 1;
     TRY(trn_fields_boolean(&running, "progress", true, &config->progress, err));
+    TRY(trn_fields_boolean(&running, "tensorboard", false, &config->tensorboard, err));
     TRY(trn_fields_enter(&running, "data", true, trn_role_names, &data, err));
     for (size_t i = 0; i < TRN_ROLES; i++)
         TRY(read_path(&data, trn_role_names[i], folder, &config->paths[i], err));
@@ -340,6 +413,7 @@ enum snap_status trn_config_decode(json_t *root, const char *folder, struct trn_
 void trn_config_release(struct trn_config *config)
 {
     free(config->layers);
+    free((void *)(uintptr_t)config->keep.steps); /* given as const to the library */
     json_decref(config->root);
     memset(config, 0, sizeof(*config));
 }

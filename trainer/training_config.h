@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include <snapstate/keep.h>
 #include <snapstate/status.h>
 
 #include "data/augment.h"
@@ -37,6 +38,8 @@ struct trn_config {
     json_t *root;
 
     /* training */
+    const char *profile; /* "portable-1", "cudnn-1"; static */
+    bool tf32;           /* cudnn-1: operands may be rounded to TF32 */
     uint64_t seed_python, seed_numpy, seed_host, seed_device;
     bool is_text;                 /* else images */
     struct trn_image_shape shape; /* of a text: context x 1 x 1, 256 classes */
@@ -62,7 +65,12 @@ struct trn_config {
     uint64_t steps; /* stop after this step, if it comes before the end of the epochs */
     bool has_every;
     uint64_t every; /* a snapshot after every so many steps; absent: after every epoch */
+    uint64_t thin; /* thin snapshots after a whole one, at most; 0: none */
+    bool has_keep;
+    struct snap_keep keep; /* which snapshots stay after a save; its steps are owned */
+    bool go_on;            /* when a save fails, with a warning; else the training stops */
     bool progress;
+    bool tensorboard; /* event files in the run folder */
     const char *paths[TRN_ROLES]; /* NULL: not given */
 };
 

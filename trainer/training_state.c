@@ -13,7 +13,7 @@
             return try_;               \
     } while (0)
 
-static enum snap_status add_tensors(struct snap_run *run, const char *root,
+static enum snap_status add_tensors(const struct trn_training *t, const char *root,
                                     const struct trn_tensor *tensors, size_t count,
                                     struct snap_error *err)
 {
@@ -26,13 +26,14 @@ static enum snap_status add_tensors(struct snap_run *run, const char *root,
         entry.root = root;
         entry.name = tensor->name;
         entry.data = tensor->data;
-        entry.device = (struct snap_device){ SNAP_DEVICE_CPU, 0 };
+        if (tensor->dtype == TRN_F32) /* the others are in host memory */
+            entry.device = t->backend->device;
         entry.dtype = tensor->dtype == TRN_I64 ? SNAP_I64 : SNAP_F32;
         entry.ndim = tensor->rank;
         entry.shape = shape;
         entry.requires_grad = tensor->role == TRN_PARAMETER;
         entry.changes_in_forward = tensor->changes_in_forward;
-        TRY(snap_run_add_tensor(run, &entry, err));
+        TRY(snap_run_add_tensor(t->run, &entry, err));
     }
     return SNAP_OK;
 }
@@ -42,6 +43,16 @@ static enum snap_status add_stream(struct snap_run *run, const char *name,
 {
     return snap_run_add_stream(run, name, snap_stream_kind(stream), snap_stream_ops(), stream,
                                err);
+}
+
+static enum snap_status add_device_stream(struct trn_training *t, struct snap_error *err)
+{
+    if (t->device != NULL)
+        return add_stream(t->run, "device", t->device, err);
+    if (!t->backend_drops_out)
+        return SNAP_OK;
+    return snap_run_add_stream(t->run, "device", "opaque", t->backend->ops->dropout_stream,
+                               t->backend, err);
 }
 
 static enum snap_status add_data_files(struct snap_run *run, const struct trn_data *data,
@@ -66,14 +77,14 @@ static enum snap_status add_data_files(struct snap_run *run, const struct trn_da
 
 enum snap_status trn_training_state_register(struct trn_training *t, struct snap_error *err)
 {
-    TRY(add_tensors(t->run, "model", trn_model_tensors(t->model),
+    TRY(add_tensors(t, "model", trn_model_tensors(t->model),
                     trn_model_tensor_count(t->model), err));
-    TRY(add_tensors(t->run, "optimizer", trn_optimizer_tensors(t->optimizer),
+    TRY(add_tensors(t, "optimizer", trn_optimizer_tensors(t->optimizer),
                     trn_optimizer_tensor_count(t->optimizer), err));
     TRY(add_stream(t->run, TRN_ORDER_STREAM, t->python, err));
     TRY(add_stream(t->run, "numpy", t->numpy, err));
     TRY(add_stream(t->run, "host", t->host, err));
-    TRY(add_stream(t->run, "device", t->device, err));
+    TRY(add_device_stream(t, err));
     TRY(snap_run_add_value(t->run, "input_scale", true, t->input_scale, sizeof(t->input_scale),
                            err));
     return add_data_files(t->run, &t->data, err);

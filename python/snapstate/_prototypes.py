@@ -80,6 +80,13 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_diff_json": (TEXT, HANDLE),
     "snap_diff_text": (TEXT, HANDLE),
     "snap_diff_free": (NOTHING, HANDLE),
+    # fsck.h, keep.h: the program's; their options are only the library's here
+    "snap_fsck_run": (STATUS, TEXT, HANDLE, OUT, ERROR),
+    "snap_salvage": (STATUS, TEXT, HANDLE, OUT, ERROR),
+    "snap_thin": (STATUS, TEXT, HANDLE, SIZE_OUT, U64_OUT, ERROR),
+    "snap_pack": (STATUS, TEXT, HANDLE, SIZE_OUT, ERROR),
+    "snap_prune_run": (STATUS, TEXT, HANDLE, c_bool, HANDLE, OUT, SIZE_OUT, ERROR),
+    "snap_run_prune": (STATUS, HANDLE, HANDLE, U64_OUT, ERROR),
     # import.h
     "snap_import_new": (STATUS, OUT, ERROR),
     "snap_import_free": (NOTHING, HANDLE),
@@ -154,6 +161,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_capture": (STATUS, HANDLE, c_uint64, DATA, OUT, ERROR),
     "snap_run_ended": (c_bool, HANDLE, HANDLE),
     "snap_run_wait": (STATUS, HANDLE, HANDLE, DATA, ERROR),
+    "snap_run_stale_step": (c_uint64, HANDLE),
     "snap_run_save_as": (STATUS, HANDLE, TEXT, DATA, ERROR),
     "snap_run_capsule": (STATUS, HANDLE, _p(snap_failure), DATA, c_size_t, ERROR),
     "snap_run_hash": (STATUS, HANDLE, DATA, DATA, ERROR),

@@ -154,7 +154,8 @@ class snap_tensor_view(Sized):
 class snap_member(Sized):
     _fields_ = [("size_bytes", c_size_t), ("name", c_char_p), ("kind", c_int),
                 ("data_size", c_uint64), ("data_offset", c_uint64), ("in_state", c_bool),
-                ("withheld", c_bool), ("sha256", c_ubyte * DIGEST_BYTES)]
+                ("withheld", c_bool), ("elsewhere", c_bool),
+                ("sha256", c_ubyte * DIGEST_BYTES)]
 
 
 class snap_diff_entry(Sized):
@@ -188,7 +189,8 @@ class snap_run_options(Sized):
                 ("binding", c_char_p), ("training", c_char_p), ("config", c_char_p),
                 ("state_every", c_uint64), ("every", c_uint64), ("pool", c_void_p),
                 ("staging_bytes", c_uint64), ("no_read_back", c_bool),
-                ("first_step", c_uint64), ("rank", c_int), ("world", c_int)]
+                ("first_step", c_uint64), ("rank", c_int), ("world", c_int),
+                ("thin", c_uint64)]
 
 
 class snap_run_tensor(Sized):

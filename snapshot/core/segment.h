@@ -8,16 +8,25 @@
 
 #include <snapstate/status.h>
 
+/* A file that bytes are copied from. Borrowed, and not changed, while it is. */
+struct snap_source {
+    int fd;
+    const char *what; /* names it in messages */
+};
+
 /* Bytes of a file. In a list, each `offset` is the end of the segment before (0 for the first):
  * segments cover the file without a gap. A segment may be empty. */
 struct snap_segment {
     uint64_t offset;
-    const void *data; /* borrowed */
+    const void *data; /* borrowed; not looked at when there is a source */
     size_t size_bytes;
     /* Where the SHA-256 of the bytes goes, as they are written: memory that somebody changes
      * meanwhile gives a digest of what is in the file. NULL: not wanted; then `data` must stay as
      * it is. */
     unsigned char *sha256;
+    /* (optional) Copy the bytes from here, a piece at a time; sha256 must be wanted then. */
+    const struct snap_source *source;
+    uint64_t source_offset;
 };
 
 /* A file to be written: segments that are there, and others that depend on the digests of those. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies by the CUDA runtime. The device that the caller has made current stays so. */
+/* Copies by the CUDA runtime; digests are in cuda_tree_digest.cu. The device that the caller has
+ * made current stays so. */
 #include "config.h"
 
 #include <stdlib.h>
 
 #include <cuda_runtime_api.h>
 
+#include "device/cuda_tree_digest.h"
 #include "device/device_ops.h"
 
 struct snap_device_copies {
@@ -191,6 +193,9 @@ const struct snap_device_ops *snap_device_cuda(void)
         .copies_free = cuda_copies_free,
         .pin = cuda_pin,
         .unpin = cuda_unpin,
+        .digester_new = snap_cuda_digester_new,
+        .digest_leaves = snap_cuda_digest_leaves,
+        .digester_free = snap_cuda_digester_free,
     };
     return &ops;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a kind of device does for the run: copies between its memory and the host's. */
+/* What a kind of device does for the run: copies between its memory and the host's, and digests of
+ * what lies in its memory. */
 #ifndef SNAP_DEVICE_DEVICE_OPS_H
 #define SNAP_DEVICE_DEVICE_OPS_H
 
@@ -11,6 +12,15 @@
 
 /* Copies to the host that go on by themselves. */
 struct snap_device_copies;
+
+/* Makes digests of what lies in a device's memory, and has the memory for that. */
+struct snap_device_digester;
+
+/* Contiguous memory of a device. */
+struct snap_device_piece {
+    const void *device;
+    size_t size_bytes;
+};
 
 /* `index` is a device's number, `stream` a stream of its runtime (a cudaStream_t), NULL the default
  * one. A failure names the device and the runtime's reason; its status is SNAP_IO, or
@@ -41,6 +51,17 @@ struct snap_device_ops {
      * it are right all the same. */
     bool (*pin)(void *host, size_t size_bytes);
     void (*unpin)(void *host);
+    /* (optional, all three; defaults to digests by the host, of copies) */
+    enum snap_status (*digester_new)(int index, struct snap_device_digester **digester,
+                                     struct snap_error *err);
+    /* The SHA-256 of every leaf of 4 KiB of each piece, the last one of a piece shorter
+     * (digest/tree_digest.h), piece after piece, 32 bytes each. After what is in the stream, and
+     * done on return. *digests is the digester's, until its next call. */
+    enum snap_status (*digest_leaves)(struct snap_device_digester *digester,
+                                      const struct snap_device_piece *pieces, size_t count,
+                                      void *stream, const unsigned char **digests,
+                                      struct snap_error *err);
+    void (*digester_free)(struct snap_device_digester *digester); /* NULL is fine */
 };
 
 /* CUDA's; NULL: it was not built in. */

@@ -12,6 +12,9 @@
 struct snap_digest_item {
     const void *data; /* borrowed for the call */
     size_t size_bytes;
+    /* Of a tree hash (digest/tree_digest.h): the digests of its leaves, where they are known
+     * already, and `data` is not looked at. Borrowed; NULL: they are not. */
+    const unsigned char *leaves;
     unsigned char sha256[SNAP_DIGEST_BYTES]; /* set by the call */
 };
 

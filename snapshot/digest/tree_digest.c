@@ -27,11 +27,6 @@ struct job {
     atomic_int status; /* the first failure */
 };
 
-static size_t leaf_count(size_t size_bytes)
-{
-    return size_bytes / SNAP_TREE_LEAF_BYTES + (size_bytes % SNAP_TREE_LEAF_BYTES != 0);
-}
-
 static void note_failure(struct job *job, enum snap_status status)
 {
     int expected = SNAP_OK;
@@ -66,9 +61,12 @@ static void hash_root(void *arg, size_t index, unsigned worker)
     struct job *job = arg;
     struct snap_digest_item *item = &job->items[index];
     (void)worker;
-    note_failure(job, snap_sha256(job->digests + job->first_leaf[index] * SNAP_DIGEST_BYTES,
-                                  leaf_count(item->size_bytes) * SNAP_DIGEST_BYTES, item->sha256,
-                                  NULL));
+    const unsigned char *leaves = item->leaves != NULL
+                                      ? item->leaves
+                                      : job->digests + job->first_leaf[index] * SNAP_DIGEST_BYTES;
+    note_failure(job, snap_sha256(leaves,
+                                  snap_tree_leaf_count(item->size_bytes) * SNAP_DIGEST_BYTES,
+                                  item->sha256, NULL));
 }
 
 static void run(struct snap_pool *pool, size_t count, snap_pool_task *task, struct job *job)
@@ -94,7 +92,7 @@ enum snap_status snap_tree_hashes(struct snap_pool *pool, struct snap_digest_ite
         goto out;
     }
     for (size_t i = 0; i < count; i++) {
-        size_t own = leaf_count(items[i].size_bytes);
+        size_t own = items[i].leaves != NULL ? 0 : snap_tree_leaf_count(items[i].size_bytes);
         job.first_leaf[i] = leaves;
         leaves += own;
         tasks += (own + TASK_LEAVES - 1) / TASK_LEAVES;
@@ -108,7 +106,7 @@ enum snap_status snap_tree_hashes(struct snap_pool *pool, struct snap_digest_ite
     tasks = 0;
     for (size_t i = 0; i < count; i++) {
         const unsigned char *data = items[i].data;
-        size_t left = items[i].size_bytes;
+        size_t left = items[i].leaves != NULL ? 0 : items[i].size_bytes;
         unsigned char *digests = job.digests + job.first_leaf[i] * SNAP_DIGEST_BYTES;
         while (left > 0) {
             size_t most = TASK_LEAVES * SNAP_TREE_LEAF_BYTES;

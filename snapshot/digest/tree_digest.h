@@ -14,6 +14,12 @@
 
 #define SNAP_TREE_LEAF_BYTES 4096u
 
+/* Leaves of that many bytes. */
+static inline size_t snap_tree_leaf_count(size_t size_bytes)
+{
+    return size_bytes / SNAP_TREE_LEAF_BYTES + (size_bytes % SNAP_TREE_LEAF_BYTES != 0);
+}
+
 /* The tree hash of one piece of memory, in the caller's thread. */
 enum snap_status snap_tree_hash(const void *data, size_t size_bytes,
                                 unsigned char out[SNAP_DIGEST_BYTES], struct snap_error *err);

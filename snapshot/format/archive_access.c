@@ -15,6 +15,11 @@ void snap_archive_close(struct snap_archive *archive)
 {
     if (archive == NULL)
         return;
+    for (size_t i = 0; i < archive->filler_count; i++)
+        snap_archive_close(archive->fillers[i]);
+    free(archive->fillers);
+    free(archive->filler_names);
+    free(archive->filled);
     close(archive->fd); /* only read: nothing can be lost */
     snap_buffer_release(&archive->binding_text);
     snap_buffer_release(&archive->training_text);
@@ -61,6 +66,10 @@ enum snap_status snap_archive_read(const struct snap_archive *archive,
                                    struct snap_error *err)
 {
     unsigned char sha256[SNAP_DIGEST_BYTES];
+    if (member->elsewhere) {
+        const struct snap_archive_filling *filling = &archive->filled[member - archive->members];
+        return snap_archive_read(filling->archive, filling->member, buffer, err);
+    }
     if (member->withheld)
         return snap_error_set(err, SNAP_ABSENT, "%s: member %s: is withheld", archive->label,
                               member->name);

@@ -9,6 +9,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "format/archive_fill.h"
 #include "format/archive_object.h"
 #include "format/archive_read.h"
 #include "format/tar_layout.h"
@@ -31,8 +32,9 @@ static enum snap_status compare_digest(const struct snap_archive *archive,
     return SNAP_OK;
 }
 
-/* Read them, in the order of the file, and compare digests; the first that fails is told. */
-static enum snap_status read_members(const struct snap_archive *archive,
+/* Read those that are in the file, in its order, and compare digests; the first that fails is told.
+ */
+static enum snap_status read_present(const struct snap_archive *archive,
                                      const struct reading *reading, struct snap_pool *pool,
                                      struct snap_error *err)
 {
@@ -69,6 +71,45 @@ out:
     return status;
 }
 
+/* The same for one that is elsewhere. */
+static enum snap_status read_elsewhere(const struct snap_archive *archive, size_t index,
+                                       unsigned char *place, struct snap_pool *pool,
+                                       struct snap_error *err)
+{
+    const struct snap_archive_filling *filling = &archive->filled[index];
+    size_t member = (size_t)(filling->member - filling->archive->members);
+    const struct reading one = { &member, place != NULL ? &place : NULL, 1 };
+    return read_present(filling->archive, &one, pool, err);
+}
+
+static enum snap_status read_members(const struct snap_archive *archive,
+                                     const struct reading *reading, struct snap_pool *pool,
+                                     struct snap_error *err)
+{
+    size_t *members = calloc(reading->count + 1, sizeof *members);
+    unsigned char **places = calloc(reading->count + 1, sizeof *places);
+    struct reading present = { members, reading->places != NULL ? places : NULL, 0 };
+    enum snap_status status = SNAP_OK;
+    if (members == NULL || places == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
+    for (size_t i = 0; status == SNAP_OK && i < reading->count; i++) {
+        if (archive->members[reading->members[i]].withheld)
+            continue;
+        if (reading->places != NULL)
+            places[present.count] = reading->places[i];
+        members[present.count++] = reading->members[i];
+    }
+    if (status == SNAP_OK)
+        status = read_present(archive, &present, pool, err);
+    for (size_t i = 0; status == SNAP_OK && i < reading->count; i++)
+        if (archive->members[reading->members[i]].withheld)
+            status = read_elsewhere(archive, reading->members[i],
+                                    reading->places != NULL ? reading->places[i] : NULL, pool, err);
+    free(members);
+    free(places);
+    return status;
+}
+
 enum snap_status snap_archive_check_digests(const struct snap_archive *archive,
                                             struct snap_pool *pool, struct snap_error *err)
 {
@@ -77,7 +118,7 @@ enum snap_status snap_archive_check_digests(const struct snap_archive *archive,
     if (members == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
     for (size_t i = 0; i < archive->member_count; i++)
-        if (!archive->members[i].withheld)
+        if (!snap_member_is_absent(&archive->members[i]))
             members[reading.count++] = i;
     enum snap_status status = read_members(archive, &reading, pool, err);
     free(members);
@@ -96,6 +137,7 @@ enum snap_status snap_archive_read_into(const struct snap_archive *archive, cons
 struct second_reader {
     const struct snap_archive *archive;
     uint64_t offset;
+    int failure; /* errno of a read that failed; 0: none did */
     unsigned char piece[65536];
 };
 
@@ -108,6 +150,7 @@ static la_ssize_t read_piece(struct archive *reader, void *arg, const void **byt
                     (off_t)second->offset);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
+        second->failure = errno;
         archive_set_error(reader, errno, "reading failed");
         return ARCHIVE_FATAL;
     }
@@ -182,6 +225,7 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
     }
     second->archive = archive;
     second->offset = 0;
+    second->failure = 0;
     if (archive_read_support_format_tar(reader) != ARCHIVE_OK ||
         archive_read_set_callback_data(reader, second) != ARCHIVE_OK ||
         archive_read_set_read_callback(reader, read_piece) != ARCHIVE_OK ||
@@ -195,6 +239,9 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
     }
     status = compare_members(reader, archive, err);
 out:
+    /* That it cannot be read does not say that it is damaged. */
+    if (status == SNAP_CORRUPT && second->failure != 0)
+        status = snap_error_set_os(err, SNAP_IO, second->failure, "%s: reading", archive->label);
     if (reader != NULL)
         archive_read_free(reader);
     free(second);

@@ -11,9 +11,16 @@
 #include <snapstate/archive.h>
 
 #include "core/buffer.h"
+#include "core/segment.h"
 #include "format/data_json.h"
 #include "format/manifest.h"
 #include "format/state_json.h"
+
+/* Where a withheld member is. */
+struct snap_archive_filling {
+    struct snap_archive *archive; /* NULL: nowhere */
+    const struct snap_member *member;
+};
 
 struct snap_archive {
     int fd;      /* read by pread alone, so that threads can share it */
@@ -25,6 +32,13 @@ struct snap_archive {
     size_t member_count;
     size_t withheld_count;
     json_t *places; /* name -> index in members */
+    struct snap_source source; /* the file, for whoever copies from it */
+
+    /* Archives that have what is withheld here (archive_fill.c). */
+    struct snap_archive_filling *filled; /* of each member; NULL: nothing was looked for */
+    struct snap_archive **fillers;       /* owned */
+    const char **filler_names;           /* parts of their labels */
+    size_t filler_count;
 
     struct snap_state_doc state;
     struct snap_data_doc data;
@@ -56,6 +70,9 @@ enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
 enum snap_status snap_archive_load(const struct snap_archive *archive,
                                    const struct snap_member *member, struct snap_buffer *out,
                                    struct snap_error *err);
+
+/* Nothing is read from `other` any more. */
+void snap_archive_unfill(struct snap_archive *archive, const struct snap_archive *other);
 
 /* The texts of errors that more than one file gives. */
 enum snap_status snap_archive_digest_differs(const struct snap_archive *archive, const char *member,

@@ -10,6 +10,7 @@
 
 #include "core/file.h"
 #include "digest/sha256.h"
+#include "format/archive_fill.h"
 #include "format/archive_object.h"
 #include "format/archive_read.h"
 #include "format/json_canonical.h"
@@ -309,6 +310,7 @@ enum snap_status snap_archive_open_fd(int fd, const char *label, struct snap_arc
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", label);
     }
     made->fd = fd;
+    made->source = (struct snap_source){ fd, made->label };
     enum snap_status status = open_file(made, err);
     if (status == SNAP_OK)
         *archive = made;
@@ -317,8 +319,8 @@ enum snap_status snap_archive_open_fd(int fd, const char *label, struct snap_arc
     return status;
 }
 
-enum snap_status snap_archive_open(const char *path, struct snap_archive **archive,
-                                   struct snap_error *err)
+enum snap_status snap_archive_open_alone(const char *path, struct snap_archive **archive,
+                                         struct snap_error *err)
 {
     int fd;
     /* Not to hang on a pipe. */
@@ -331,4 +333,18 @@ enum snap_status snap_archive_open(const char *path, struct snap_archive **archi
     if (status != SNAP_OK)
         return status;
     return snap_archive_open_fd(fd, path, archive, err);
+}
+
+enum snap_status snap_archive_open(const char *path, struct snap_archive **archive,
+                                   struct snap_error *err)
+{
+    struct snap_archive *made = NULL;
+    enum snap_status status = snap_archive_open_alone(path, &made, err);
+    if (status == SNAP_OK)
+        status = snap_archive_fill(made, err);
+    if (status == SNAP_OK)
+        *archive = made;
+    else
+        snap_archive_close(made);
+    return status;
 }

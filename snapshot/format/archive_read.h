@@ -26,11 +26,11 @@ const struct snap_data_doc *snap_archive_data_doc(const struct snap_archive *arc
 enum snap_status snap_archive_read_alloc(const struct snap_archive *archive,
                                          const struct snap_member *member, size_t limit,
                                          void **data, struct snap_error *err);
-/* The first half of snap_archive_check: all members that are there are read and their digests
- * compared, in parallel. */
+/* The first half of snap_archive_check: all members that are here or elsewhere are read and their
+ * digests compared, in parallel. */
 enum snap_status snap_archive_check_digests(const struct snap_archive *archive,
                                             struct snap_pool *pool, struct snap_error *err);
-/* Read members, in the order of the file and none withheld, each into memory of its size
+/* Read members, in the order of the file and none absent, each into memory of its size
  * (`places`), in parallel, and compare the digests of that memory. SNAP_CORRUPT names the first
  * that differs. */
 enum snap_status snap_archive_read_into(const struct snap_archive *archive, const size_t *members,

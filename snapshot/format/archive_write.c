@@ -35,6 +35,7 @@ struct snap_archive_plan {
     size_t state_data;  /* the segments of the listings */
     size_t listing_data;
     uint64_t file_size;
+    const char *expected; /* NULL, or the snapshot hash that it must have */
     char snapshot_hash[SNAP_HASH_TEXT_BYTES];
     char state_hash[SNAP_HASH_TEXT_BYTES];
 };
@@ -73,7 +74,10 @@ static enum snap_status order_members(struct snap_write_member *members, size_t 
             fault = "is never withheld";
         else if (member->withheld && !member->digest_known)
             fault = "is withheld, and its digest is not known";
-        else if (!member->withheld && member->data == NULL && member->size > 0)
+        else if (member->source != NULL && !member->digest_known)
+            fault = "is copied, and its digest is not known";
+        else if (!member->withheld && member->data == NULL && member->source == NULL &&
+                 member->size > 0)
             fault = "has no data";
         else if (member->size > snap_member_max_bytes(kind))
             fault = "is larger than allowed";
@@ -217,6 +221,19 @@ static enum snap_status make_listings(struct snap_archive_plan *plan, struct sna
     return SNAP_OK;
 }
 
+static enum snap_status digest_differs(const struct snap_write_member *member,
+                                       struct snap_error *err)
+{
+    if (member->source != NULL)
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s: member %s: its content does not have the digest that SHA256SUMS "
+                              "lists",
+                              member->source->what, member->name);
+    return snap_error_set(err, SNAP_INVALID,
+                          "archive: member \"%s\": its data do not have the digest given",
+                          member->name);
+}
+
 /* The store has written the members: list what it wrote. */
 static enum snap_status finish_content(void *arg, const struct snap_segment **segments,
                                        size_t *count, struct snap_error *err)
@@ -228,12 +245,15 @@ static enum snap_status finish_content(void *arg, const struct snap_segment **se
             continue;
         if (member->digest_known &&
             memcmp(member->sha256, plan->written[i], SNAP_DIGEST_BYTES) != 0)
-            return snap_error_set(err, SNAP_INVALID,
-                                  "archive: member \"%s\": its data do not have the digest given",
-                                  member->name);
+            return digest_differs(member, err);
         memcpy(member->sha256, plan->written[i], SNAP_DIGEST_BYTES);
     }
     enum snap_status status = make_listings(plan, err);
+    if (status == SNAP_OK && plan->expected != NULL &&
+        strcmp(plan->expected, plan->snapshot_hash) != 0)
+        status = snap_error_set(err, SNAP_INTERNAL,
+                                "archive: writing it again gives %s, and it is %s",
+                                plan->snapshot_hash, plan->expected);
     if (status != SNAP_OK)
         return status;
     *segments = plan->segments + plan->first_count;
@@ -256,7 +276,10 @@ static void add_segment(struct snap_archive_plan *plan, const void *data, size_t
     if (size_bytes == 0 && sha256 == NULL)
         return;
     plan->segments[plan->segment_count++] =
-        (struct snap_segment){ plan->file_size, data, size_bytes, sha256 };
+        (struct snap_segment){ .offset = plan->file_size,
+                               .data = data,
+                               .size_bytes = size_bytes,
+                               .sha256 = sha256 };
     plan->file_size += size_bytes;
 }
 
@@ -285,6 +308,10 @@ static enum snap_status make_segments(struct snap_archive_plan *plan, struct sna
         else if (i > state)
             plan->listing_data = plan->segment_count;
         add_segment(plan, member->data, member->size, i < state ? plan->written[i] : NULL);
+        if (member->source != NULL) {
+            plan->segments[plan->segment_count - 1].source = member->source;
+            plan->segments[plan->segment_count - 1].source_offset = member->source_offset;
+        }
         add_segment(plan, zeros, snap_tar_padding(member->size), NULL);
     }
     add_segment(plan, zeros, SNAP_TAR_END_BYTES, NULL);
@@ -341,6 +368,30 @@ void snap_archive_plan_free(struct snap_archive_plan *plan)
     snap_buffer_release(&plan->manifest);
     free(plan->members);
     free(plan);
+}
+
+enum snap_status snap_archive_plan_moving(const struct snap_archive_plan *plan,
+                                          unsigned char digest[SNAP_DIGEST_BYTES],
+                                          struct snap_error *err)
+{
+    struct snap_sha256_context context = SNAP_SHA256_CONTEXT_INIT;
+    enum snap_status status = snap_sha256_begin(&context, err);
+    for (size_t i = 0; status == SNAP_OK && i < plan->member_count; i++) {
+        const struct snap_write_member *member = &plan->members[i];
+        enum snap_member_kind kind = SNAP_MEMBER_README;
+        snap_member_kind_of(member->name, &kind); /* legal: order_members has looked */
+        if (kind == SNAP_MEMBER_TENSOR || kind == SNAP_MEMBER_STREAM)
+            status = snap_sha256_update(&context, member->sha256, sizeof member->sha256, err);
+    }
+    if (status == SNAP_OK)
+        status = snap_sha256_finish(&context, digest, err);
+    snap_sha256_release(&context);
+    return status;
+}
+
+void snap_archive_plan_expect(struct snap_archive_plan *plan, const char *snapshot_hash)
+{
+    plan->expected = snapshot_hash;
 }
 
 const char *snap_archive_plan_snapshot_hash(const struct snap_archive_plan *plan)

@@ -25,6 +25,9 @@ struct snap_write_member {
     bool withheld;      /* listed, but left out of the file; needs digest_known */
     bool digest_known;  /* sha256 is given, and must be that of the data; else it is taken */
     unsigned char sha256[SNAP_DIGEST_BYTES];
+    /* (optional) Copied from here, in place of data; needs digest_known. Borrowed likewise. */
+    const struct snap_source *source;
+    uint64_t source_offset;
 };
 
 /* An archive to be written: where everything goes is known, digests are not yet. */
@@ -43,8 +46,18 @@ uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan);
 
 /* The file, for a store: members are digested as they are written, and with the digests the two
  * listings are made. SNAP_INVALID from there: a member's data do not have the digest that was
- * given. Borrowed from the plan and the caller's members. */
+ * given; SNAP_CORRUPT: what is copied does not. Borrowed from the plan and the caller's members. */
 struct snap_content snap_archive_plan_content(struct snap_archive_plan *plan);
+
+/* The file must have this snapshot hash, borrowed until the plan is freed: else it is not written
+ * (SNAP_INTERNAL). For archives that are written again. */
+void snap_archive_plan_expect(struct snap_archive_plan *plan, const char *snapshot_hash);
+
+/* After the file was written: SHA-256 over the digests of tensors and streams, which a step of
+ * training changes. */
+enum snap_status snap_archive_plan_moving(const struct snap_archive_plan *plan,
+                                          unsigned char digest[SNAP_DIGEST_BYTES],
+                                          struct snap_error *err);
 
 /* "snap1:..." and "state1:..."; borrowed; empty until the file was written. */
 const char *snap_archive_plan_snapshot_hash(const struct snap_archive_plan *plan);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "core/file.h"
 #include "core/team.h"
 #include "io/io_job.h"
 
@@ -130,12 +131,16 @@ static void take_piece(struct snap_io_job *job, struct snap_io_lane *lane)
 }
 
 /* Bytes of a span that come into the buffer, or are there: to where they belong. */
-static void visit(const struct snap_io_job *job, struct snap_io_lane *lane, struct snap_span *span,
-                  size_t at, size_t bytes)
+static enum snap_status visit(const struct snap_io_job *job, struct snap_io_lane *lane,
+                              struct snap_span *span, size_t at, size_t bytes,
+                              struct snap_error *err)
 {
     if (bytes == 0)
-        return;
+        return SNAP_OK;
     unsigned char *here = lane->in_place ? span->place + lane->done : lane->buffer + at;
+    if (job->write_piece != NULL && span->source != NULL)
+        return snap_file_pread(span->source->fd, here, bytes, span->source_offset + lane->done,
+                               span->source->what, err);
     if (job->write_piece != NULL)
         memcpy(here, span->data + lane->done, bytes);
     else if (span->place != NULL && !lane->in_place)
@@ -143,6 +148,7 @@ static void visit(const struct snap_io_job *job, struct snap_io_lane *lane, stru
     if (job->write_piece == NULL && span->data != NULL &&
         memcmp(span->data + lane->done, here, bytes) != 0)
         span->differs = true;
+    return SNAP_OK;
 }
 
 /* Give the digest the next bytes of the piece that are to be digested. A span's digest is finished
@@ -168,8 +174,8 @@ static enum snap_status feed(struct snap_io_job *job, struct snap_io_lane *lane,
         size_t bytes = span->size_bytes - lane->done;
         if (bytes > lane->end - at)
             bytes = lane->end - at;
-        visit(job, lane, span, at, bytes);
-        if (span->sha256 != NULL && lane->done == 0)
+        status = visit(job, lane, span, at, bytes, err);
+        if (status == SNAP_OK && span->sha256 != NULL && lane->done == 0)
             status = snap_sha256_begin(&digest->context, err);
         if (span->sha256 != NULL) {
             digest->data = span->place != NULL ? span->place + lane->done : lane->buffer + at;

@@ -9,6 +9,8 @@
 
 #include <snapstate/archive.h>
 
+#include "core/segment.h"
+
 /* Spans of one list follow each other in the file and do not overlap; when they are read there may
  * be gaps. A span may be empty. All memory is borrowed. */
 struct snap_span {
@@ -20,6 +22,9 @@ struct snap_span {
     unsigned char *place;
     unsigned char *sha256; /* NULL, or where the digest goes: SNAP_DIGEST_BYTES */
     bool differs;
+    /* (optional) When it is written: what is copied, in place of `data`. */
+    const struct snap_source *source;
+    uint64_t source_offset;
 };
 
 #endif

@@ -111,6 +111,8 @@ static enum snap_status write_segments(struct writer *writer, const struct snap_
         job.spans[i] = (struct snap_span){ .offset = segments[i].offset,
                                            .size_bytes = segments[i].size_bytes,
                                            .data = segments[i].data,
+                                           .source = segments[i].source,
+                                           .source_offset = segments[i].source_offset,
                                            .sha256 = segments[i].sha256 };
     enum snap_status status = snap_io_job_init(&job, pool, err);
     if (status == SNAP_OK)

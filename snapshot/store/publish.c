@@ -296,7 +296,18 @@ static bool is_temporary(const char *name)
            strspn(digits, "0123456789abcdef") == TEMPORARY_DIGITS;
 }
 
-enum snap_status snap_publish_sweep(int dirfd, struct snap_error *err)
+static enum snap_status meet_leftover(int dirfd, const char *name, bool remove,
+                                      struct snap_error *err)
+{
+    if (remove && unlinkat(dirfd, name, 0) != 0 && errno != ENOENT)
+        return snap_error_set_os(err, SNAP_IO, errno, "%s: removing a leftover", name);
+    return SNAP_OK;
+}
+
+enum snap_status snap_publish_leftovers(int dirfd, bool remove,
+                                        enum snap_status (*visit)(void *arg, const char *name,
+                                                                  struct snap_error *err),
+                                        void *arg, struct snap_error *err)
 {
     int fd;
     enum snap_status status =
@@ -309,12 +320,19 @@ enum snap_status snap_publish_sweep(int dirfd, struct snap_error *err)
         close(fd);
         return status;
     }
-    const struct dirent *entry;
-    while ((entry = readdir(folder)) != NULL && status == SNAP_OK)
-        if (is_temporary(entry->d_name) && unlinkat(dirfd, entry->d_name, 0) != 0 &&
-            errno != ENOENT)
-            status = snap_error_set_os(err, SNAP_IO, errno, "%s: removing a leftover",
-                                       entry->d_name);
+    while (status == SNAP_OK) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder);
+        if (entry == NULL && errno != 0)
+            status = snap_error_set_os(err, SNAP_IO, errno, "reading the folder");
+        if (entry == NULL)
+            break;
+        if (!is_temporary(entry->d_name))
+            continue;
+        status = meet_leftover(dirfd, entry->d_name, remove, err);
+        if (status == SNAP_OK && visit != NULL)
+            status = visit(arg, entry->d_name, err);
+    }
     closedir(folder);
     return status;
 }

@@ -30,7 +30,12 @@ struct snap_publish_options {
 enum snap_status snap_publish(int dirfd, const char *name, const struct snap_content *content,
                               const struct snap_publish_options *options, struct snap_error *err);
 
-/* Remove temporaries that a killed process left in the folder. Only under the lock of the run. */
-enum snap_status snap_publish_sweep(int dirfd, struct snap_error *err);
+/* Temporaries that a killed process left in the folder, or that a living one has under way: call
+ * `visit` (NULL: none) with the name of each, and remove it if `remove`, which is for holders of
+ * the run's lock alone. A status other than SNAP_OK ends it and is returned. */
+enum snap_status snap_publish_leftovers(int dirfd, bool remove,
+                                        enum snap_status (*visit)(void *arg, const char *name,
+                                                                  struct snap_error *err),
+                                        void *arg, struct snap_error *err);
 
 #endif

@@ -256,9 +256,15 @@ static enum snap_status collect_files(struct dir_store *dir, const char *folder,
             status = snap_error_set_os(err, SNAP_IO, errno, "%s: listing", what);
         if (entry == NULL)
             break;
-        /* A file that goes away while the folder is read is not listed. */
-        if (entry->d_name[0] == '.' ||
-            fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
+        if (entry->d_name[0] == '.')
+            continue;
+        if (fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (errno == ENOENT)
+                continue; /* it went away while the folder was read */
+            status = snap_error_set_os(err, SNAP_IO, errno, "%s/%s: listing", what, entry->d_name);
+            break;
+        }
+        if (!S_ISREG(info.st_mode))
             continue;
         struct listed_file *grown = snap_array_grow(*files, *count, sizeof *grown);
         char *copy = strdup(entry->d_name);

@@ -103,6 +103,21 @@ static enum snap_status put_locked(struct memory_store *memory, const char *name
     return SNAP_OK;
 }
 
+static enum snap_status append_segment(const struct snap_segment *segment,
+                                       struct snap_buffer *content, struct snap_error *err)
+{
+    const struct snap_source *source = segment->source;
+    if (source == NULL)
+        return snap_buffer_append(content, segment->data, segment->size_bytes, err);
+    enum snap_status status = snap_buffer_reserve(content, segment->size_bytes, err);
+    if (status == SNAP_OK)
+        status = snap_file_pread(source->fd, content->data + content->size, segment->size_bytes,
+                                 segment->source_offset, source->what, err);
+    if (status == SNAP_OK)
+        content->size += segment->size_bytes;
+    return status;
+}
+
 /* Copy segments, and take the digests that they ask for of the copy. */
 static enum snap_status copy_segments(const struct snap_segment *segments, size_t count,
                                       struct snap_buffer *content, struct snap_error *err)
@@ -111,7 +126,7 @@ static enum snap_status copy_segments(const struct snap_segment *segments, size_
     for (size_t i = 0; i < count && status == SNAP_OK; i++) {
         const struct snap_segment *segment = &segments[i];
         size_t place = content->size;
-        status = snap_buffer_append(content, segment->data, segment->size_bytes, err);
+        status = append_segment(segment, content, err);
         const void *copy = segment->size_bytes > 0 ? content->data + place : NULL;
         if (status == SNAP_OK && segment->sha256 != NULL)
             status = snap_sha256(copy, segment->size_bytes, segment->sha256, err);

@@ -74,7 +74,7 @@ if small_disk_works; then
     # The script's words are its own.
     # shellcheck disable=SC2016
     fails 3 "a file system that is read-only" "Read-only|disk/run" \
-        on_small_disk 64 sh -c 'mount -o remount,ro "$1" && "$2" run "$3" --dir "$1/run"' sh \
+        on_small_disk 512 sh -c 'mount -o remount,ro "$1" && "$2" run "$3" --dir "$1/run"' sh \
         "$work/disk" "$SNAP" "$work/config.json"
 else
     skip "a file system that is read-only" "no file system can be mounted here"
@@ -91,7 +91,28 @@ full_disk() { # KIB: leaves the run folder in $work/rescued, and the exit status
         "$SNAP" "$work/config.json" "$work/disk" "$work/rescued"
 }
 if small_disk_works; then
-    for size in 128 192 256; do
+    # Known before the start: no step is made, and nothing is left.
+    room="disk/run: train there: the next snapshots need [0-9]+ bytes on this disk and [0-9]+ are"
+    # shellcheck disable=SC2016
+    fails 3 "a disk without room for the next snapshots" "$room free: make room" \
+        on_small_disk 128 sh -c '"$1" run "$2" --dir "$3/run"; status=$?
+            [ ! -e "$3/run" ] || exit 99; exit $status' sh \
+        "$SNAP" "$work/config.json" "$work/disk"
+    exits 0 "half a run" "$SNAP" run "$work/config.json" --dir "$work/half" --steps 12
+    # shellcheck disable=SC2016
+    fails 3 "nor is it gone on with there" "$room free: make room" \
+        on_small_disk 320 sh -c 'cp -r "$1" "$3/run"; "$2" restore "$3/run"; status=$?
+            cmp -s "$1/latest" "$3/run/latest" || exit 99; exit $status' sh \
+        "$work/half" "$SNAP" "$work/disk"
+    make_config "$work/without.json" 'running.on_save_failure="continue"'
+    # The save at the end fails all the same.
+    # shellcheck disable=SC2016
+    fails 3 "or it is said that it goes on without" "step-|No space" \
+        on_small_disk 128 sh -c '"$1" run "$2" --dir "$3/run" 2>"$4"; status=$?
+            grep -v "^snap: warning" "$4" >&2; exit $status' sh \
+        "$SNAP" "$work/without.json" "$work/disk" "$work/told"
+    like "by a warning first" "warning: .*$room" "$(sed 1q "$work/told")"
+    for size in 204 232 256; do
         full_disk "$size"
         same "a disk of $size KiB: exit 3" 3 "$status"
         like "a disk of $size KiB: one line says so" '^snap: .*No space left on device' \

@@ -14,8 +14,8 @@ like "it names the program" '^Usage: snap COMMAND' "$(cat "$work/out")"
 # Lines of commands: two blanks, a name.
 commands=$(sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' "$work/out")
 same "all commands, in their order" \
-    "run save restore replay verify hash show cat list diff check rng import export cite \
-publish prove" \
+    "run save restore replay verify hash show cat list diff check rng import export fsck thin pack\
+ prune sweep report cite publish prove" \
     "$(echo "$commands" | tr '\n' ' ' | sed 's/ $//')"
 exits 0 "snap -h" "$SNAP" -h
 exits 0 "snap --version" "$SNAP" --version
@@ -41,8 +41,10 @@ for command in $commands; do
     case $command in
         verify) # as many as are archives, or a hash
             ;;
-        import) # it takes any number
-            fails 2 "snap $command without --output" "--output ARCHIVE is missing" \
+        fsck | prune) # they take any number
+            ;;
+        import | report) # they take any number
+            fails 2 "snap $command without --output" "--output [A-Z]+ is missing" \
                 "$SNAP" "$command" a b c
             ;;
         *)

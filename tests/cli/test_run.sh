@@ -49,8 +49,14 @@ before=$(contents "$run")
 fails 2 "a folder that holds a run" "$run.*(holds|already)" \
     "$SNAP" run "$work/config.json" --dir "$run"
 same "it is as it was" "$before" "$(contents "$run")"
-fails 4 "a device that was not built in" "cuda" \
+# Where it was built in, none can be seen.
+fails 4 "a device that was not built in or is not there" \
+    "device cuda:0: (not built in|this machine has none: )" env CUDA_VISIBLE_DEVICES= \
     "$SNAP" run "$work/config.json" --dir "$work/cuda" --device cuda:0
+make_config "$work/cudnn.json" 'training.profile="cudnn-1"'
+fails 4 "a profile of CUDA devices, on the CPU" \
+    "profile cudnn-1: it needs a CUDA device, and the device is \"cpu\": use --device cuda:0" \
+    "$SNAP" run "$work/cudnn.json" --dir "$work/cuda"
 fails 2 "no device" "abacus" "$SNAP" run "$work/config.json" --dir "$work/none" --device abacus
 fails 3 "no config" "nowhere.json" "$SNAP" run "$work/nowhere.json" --dir "$work/none"
 fails 2 "no instruction set" "SNAP_ISA: .*neither" \

@@ -14,7 +14,7 @@ source_dir=$1
 build_dir=$2
 seconds=$3
 shift 3
-targets=${*:-pickle torch_file arrays json stream signature}
+targets=${*:-archive manifest state ledger config pickle torch_file arrays json stream signature}
 clang=${CLANG:-clang}
 python=${PYTHON:-python3}
 work=$build_dir/fuzz
@@ -26,7 +26,7 @@ inputs=$source_dir/tests/fuzz/inputs
 }
 mkdir -p "$work"
 
-# All of the library, with coverage and sanitizers; again where any of its files is newer.
+# All of the library but CUDA, with coverage and sanitizers; again where any of its files is newer.
 packages="libarchive libcrypto jansson zlib"
 # The words of pkg-config and of packages are arguments.
 # shellcheck disable=SC2046,SC2086
@@ -34,30 +34,29 @@ set -- -g -O1 -std=c11 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=all -ffp-contract=off -I"$build_dir" -I"$source_dir/snapshot" \
     -I"$source_dir/snapshot/include" -I"$source_dir/tests/fuzz" \
     $(pkg-config --cflags $packages)
-# As configured: with CUDA, or with what stands in its place.
-other_device=device_cuda.c
-cuda_libraries=
-if grep -q '^#define HAVE_CUDA 1' "$build_dir/config.h"; then
-    other_device=device_none.c
-    cuda_libraries=$(sed -n 's/^CUDA_LIBS = //p' "$build_dir/Makefile")
-    # shellcheck disable=SC2046
-    set -- "$@" $(sed -n 's/^CUDA_CPPFLAGS = //p' "$build_dir/Makefile")
-fi
 # shellcheck disable=SC2086
-libraries="$(pkg-config --libs $packages) $cuda_libraries -lm -lpthread"
+libraries="$(pkg-config --libs $packages) -lm -lpthread"
 if [ ! -e "$work/built" ] || [ -n "$(find "$source_dir/snapshot" -newer "$work/built")" ]; then
     rm -f "$work"/snapshot_*.o
-    for file in $(cd "$source_dir" && find snapshot -name '*.c' ! -name $other_device | sort); do
+    for file in $(cd "$source_dir" && find snapshot -name '*.c' ! -name device_cuda.c | sort); do
         "$clang" "$@" -c "$source_dir/$file" -o "$work/$(echo "$file" | tr / _).o"
     done
     touch "$work/built"
 fi
+# Of the trainer, what reads a config; the rest is as it was built.
+for file in config_fields config_gpt config_layers training_config; do
+    "$clang" "$@" -I"$source_dir/trainer" -c "$source_dir/trainer/$file.c" \
+        -o "$work/trainer_$file.o"
+done
 
 status=0
 for target in $targets; do
+    trainer=
+    [ "$target" != config ] || trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
     # shellcheck disable=SC2086
-    "$clang" "$@" -fsanitize=fuzzer,address,undefined "$source_dir/tests/fuzz/fuzz_$target.c" \
-        "$work"/snapshot_*.o -o "$work/fuzz_$target" $libraries
+    "$clang" "$@" -I"$source_dir/trainer" -fsanitize=fuzzer,address,undefined \
+        "$source_dir/tests/fuzz/fuzz_$target.c" \
+        $trainer "$work"/snapshot_*.o -o "$work/fuzz_$target" $libraries
     mkdir -p "$work/$target"
     "$python" "$source_dir/tests/fuzz/inputs.py" unpack "$inputs/$target.txt" "$work/$target"
     if [ "$seconds" = keep ]; then

@@ -16,7 +16,9 @@ ROOMS = {
     "snapshot/io": {"snapshot/core", "snapshot/digest"},
     "snapshot/format": {"snapshot/core", "snapshot/digest", "snapshot/io"},
     "snapshot/include/snapstate": set(),
-    "trainer/ops": set(),
+    "trainer/ops": {"trainer/ops/cuda"},  # its registry
+    "trainer/ops/cuda": {"trainer/ops"},
+    "trainer/ops/cudnn": {"trainer/ops", "trainer/ops/cuda"},
     "trainer/data": {"trainer/ops"},
     "trainer/layers": {"trainer/ops"},
     "trainer/optim": {"trainer/ops"},

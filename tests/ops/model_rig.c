@@ -93,6 +93,10 @@ struct trn_model_options rig_options(enum rig_kind kind, unsigned shards)
     return options;
 }
 
+enum snap_status (*rig_backend_open)(const char *isa, struct snap_pool *pool,
+                                     struct trn_backend **backend,
+                                     struct snap_error *err) = trn_backend_open;
+
 void rig_ready(struct rig *rig, const char *isa, unsigned threads, unsigned shards,
                const struct trn_optimizer_spec *spec)
 {
@@ -107,7 +111,7 @@ void rig_ready_kind(struct rig *rig, enum rig_kind kind, const char *isa, unsign
     rig->kind = kind;
     rig->shards = shards;
     assert_int_equal(snap_pool_new(threads, &rig->pool, NULL), SNAP_OK);
-    assert_int_equal(trn_backend_open(isa, rig->pool, &rig->backend, NULL), SNAP_OK);
+    assert_int_equal(rig_backend_open(isa, rig->pool, &rig->backend, NULL), SNAP_OK);
     assert_int_equal(snap_stream_new("torch_cpu", &rig->host, NULL), SNAP_OK);
     assert_int_equal(snap_stream_seed(rig->host, 42, NULL), SNAP_OK);
     assert_int_equal(trn_model_new(&options, rig->backend, &rig->model, NULL), SNAP_OK);
@@ -191,19 +195,35 @@ void rig_train_step(struct rig *rig, unsigned step, struct record *record)
     }
 }
 
-static void note_tensors(struct record *record, const struct trn_tensor *tensors, size_t count)
+static void note_memory(struct record *record, struct trn_backend *backend, const void *memory,
+                        size_t size_bytes)
+{
+    assert_true(record->size_bytes + size_bytes <= sizeof(record->bytes));
+    assert_int_equal(backend->ops->download(backend, record->bytes + record->size_bytes, memory,
+                                            size_bytes, NULL),
+                     SNAP_OK);
+    record->size_bytes += size_bytes;
+}
+
+static void note_tensors(struct record *record, struct trn_backend *backend,
+                         const struct trn_tensor *tensors, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        record_note(record, tensors[i].data, tensors[i].count * trn_dtype_size(tensors[i].dtype));
+        if (tensors[i].dtype == TRN_I64) {
+            record_note(record, tensors[i].data, tensors[i].count * sizeof(int64_t));
+        } else {
+            note_memory(record, backend, tensors[i].data, tensors[i].count * sizeof(float));
+        }
         if (tensors[i].gradient) {
-            record_note(record, tensors[i].gradient, tensors[i].count * sizeof(float));
+            note_memory(record, backend, tensors[i].gradient, tensors[i].count * sizeof(float));
         }
     }
 }
 
 void record_state(struct record *record, const struct rig *rig)
 {
-    note_tensors(record, trn_model_tensors(rig->model), trn_model_tensor_count(rig->model));
-    note_tensors(record, trn_optimizer_tensors(rig->optimizer),
+    note_tensors(record, rig->backend, trn_model_tensors(rig->model),
+                 trn_model_tensor_count(rig->model));
+    note_tensors(record, rig->backend, trn_optimizer_tensors(rig->optimizer),
                  trn_optimizer_tensor_count(rig->optimizer));
 }

@@ -42,6 +42,10 @@ struct record {
     size_t size_bytes;
 };
 
+/* How rig_ready opens a backend: trn_backend_open, unless a test puts another here. */
+extern enum snap_status (*rig_backend_open)(const char *isa, struct snap_pool *pool,
+                                            struct trn_backend **backend, struct snap_error *err);
+
 struct trn_model_options rig_options(enum rig_kind kind, unsigned shards);
 /* Everything new, initial weights from seed 42; `isa` NULL: the best. Fails the test otherwise. */
 void rig_ready_kind(struct rig *rig, enum rig_kind kind, const char *isa, unsigned threads,

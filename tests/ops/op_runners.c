@@ -8,10 +8,22 @@
 
 #include "op_oracle.h"
 
+void *(*op_memory_new)(size_t size_bytes) = malloc;
+void (*op_memory_free)(void *memory) = free;
+
+static void *zeroed(size_t size_bytes)
+{
+    void *memory = op_memory_new(size_bytes);
+    if (memory) {
+        memset(memory, 0, size_bytes);
+    }
+    return memory;
+}
+
 /* A buffer of `count` operands. */
 static float *operand(size_t count, uint64_t *state, enum op_flavour flavour)
 {
-    float *values = calloc(count + 1, sizeof(float));
+    float *values = zeroed((count + 1) * sizeof(float));
     if (!values) {
         abort();
     }
@@ -21,7 +33,7 @@ static float *operand(size_t count, uint64_t *state, enum op_flavour flavour)
 
 static float *blank(size_t count)
 {
-    float *values = malloc((count + 1) * sizeof(float));
+    float *values = op_memory_new((count + 1) * sizeof(float));
     if (!values) {
         abort();
     }
@@ -70,10 +82,10 @@ static void run_matmul(const struct op_case *c, struct trn_backend *backend, str
         oracle_matmul(&args);
     }
     put(words, out, m * n);
-    free(a);
-    free(b);
-    free(bias);
-    free(out);
+    op_memory_free(a);
+    op_memory_free(b);
+    op_memory_free(bias);
+    op_memory_free(out);
 }
 
 /* d: n h w c oc kernel_h kernel_w stride_h stride_w padding_h padding_w */
@@ -108,13 +120,13 @@ static void run_conv(const struct op_case *c, struct trn_backend *backend, struc
     put(words, y, out);
     put(words, dx, in);
     put(words, dw, filter);
-    free(x);
-    free(w);
-    free(bias);
-    free(dy);
-    free(y);
-    free(dx);
-    free(dw);
+    op_memory_free(x);
+    op_memory_free(w);
+    op_memory_free(bias);
+    op_memory_free(dy);
+    op_memory_free(y);
+    op_memory_free(dx);
+    op_memory_free(dw);
 }
 
 static void run_pool(const struct op_case *c, struct trn_backend *backend, struct op_words *words)
@@ -124,7 +136,7 @@ static void run_pool(const struct op_case *c, struct trn_backend *backend, struc
     const size_t in = v.n * v.h * v.w * v.c, out = v.n * v.oh * v.ow * v.oc;
     float *x = operand(in, &state, flavour(c)), *dy = operand(out, &state, flavour(c));
     float *y = blank(out), *dx = blank(in), *mean = blank(out), *dmean = blank(in);
-    int32_t *chosen = calloc(out + 1, sizeof(int32_t));
+    int32_t *chosen = zeroed((out + 1) * sizeof(int32_t));
     if (!chosen) {
         abort();
     }
@@ -134,9 +146,9 @@ static void run_pool(const struct op_case *c, struct trn_backend *backend, struc
     }
     if (backend) {
         must(backend->ops->maxpool_forward(backend, &v, x, y, chosen, NULL));
-        must(backend->ops->maxpool_backward(backend, &v, chosen, dy, dx, NULL));
+        must(backend->ops->maxpool_backward(backend, &v, x, y, chosen, dy, dx, NULL));
         must(backend->ops->avgpool_forward(backend, &v, x, mean, NULL));
-        must(backend->ops->avgpool_backward(backend, &v, dy, dmean, NULL));
+        must(backend->ops->avgpool_backward(backend, &v, x, mean, dy, dmean, NULL));
     } else {
         oracle_maxpool(&v, x, y, chosen);
         oracle_maxpool_backward(&v, chosen, dy, dx);
@@ -148,13 +160,13 @@ static void run_pool(const struct op_case *c, struct trn_backend *backend, struc
     put(words, dx, in);
     put(words, mean, out);
     put(words, dmean, in);
-    free(x);
-    free(dy);
-    free(y);
-    free(dx);
-    free(mean);
-    free(dmean);
-    free(chosen);
+    op_memory_free(x);
+    op_memory_free(dy);
+    op_memory_free(y);
+    op_memory_free(dx);
+    op_memory_free(mean);
+    op_memory_free(dmean);
+    op_memory_free(chosen);
 }
 
 static void run_reduce(const struct op_case *c, struct trn_backend *backend, struct op_words *words)
@@ -162,7 +174,7 @@ static void run_reduce(const struct op_case *c, struct trn_backend *backend, str
     uint64_t state = c->seed;
     const size_t n = c->d[0];
     float *x = operand(n, &state, flavour(c)), *y = operand(n, &state, flavour(c));
-    float sums[2];
+    float *sums = blank(2);
     if (backend) {
         must(backend->ops->reduce(backend, x, n, &sums[0], NULL));
         must(backend->ops->reduce_product(backend, x, y, n, &sums[1], NULL));
@@ -171,8 +183,9 @@ static void run_reduce(const struct op_case *c, struct trn_backend *backend, str
         sums[1] = oracle_red(x, y, n);
     }
     put(words, sums, 2);
-    free(x);
-    free(y);
+    op_memory_free(sums);
+    op_memory_free(x);
+    op_memory_free(y);
 }
 
 static void run_columns(const struct op_case *c, struct trn_backend *backend,
@@ -187,8 +200,8 @@ static void run_columns(const struct op_case *c, struct trn_backend *backend,
         oracle_column_sum(x, rows, columns, out);
     }
     put(words, out, columns);
-    free(x);
-    free(out);
+    op_memory_free(x);
+    op_memory_free(out);
 }
 
 static void run_norm(const struct op_case *c, struct trn_backend *backend, struct op_words *words)
@@ -213,16 +226,16 @@ static void run_norm(const struct op_case *c, struct trn_backend *backend, struc
     }
     for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
         put(words, outputs[i], k);
-        free(outputs[i]);
+        op_memory_free(outputs[i]);
     }
     put(words, y, count);
     put(words, dx, count);
-    free(x);
-    free(dy);
-    free(gamma);
-    free(beta);
-    free(y);
-    free(dx);
+    op_memory_free(x);
+    op_memory_free(dy);
+    op_memory_free(gamma);
+    op_memory_free(beta);
+    op_memory_free(y);
+    op_memory_free(dx);
 }
 
 static void run_layernorm(const struct op_case *c, struct trn_backend *backend,
@@ -249,16 +262,16 @@ static void run_layernorm(const struct op_case *c, struct trn_backend *backend,
     put(words, dgamma, k);
     put(words, dbeta, k);
     put(words, dx, count);
-    free(x);
-    free(dy);
-    free(gamma);
-    free(beta);
-    free(mean);
-    free(rs);
-    free(y);
-    free(dgamma);
-    free(dbeta);
-    free(dx);
+    op_memory_free(x);
+    op_memory_free(dy);
+    op_memory_free(gamma);
+    op_memory_free(beta);
+    op_memory_free(mean);
+    op_memory_free(rs);
+    op_memory_free(y);
+    op_memory_free(dgamma);
+    op_memory_free(dbeta);
+    op_memory_free(dx);
 }
 
 /* d: rows, vocabulary, width, and whether tokens are given or follow from the row. */
@@ -284,12 +297,12 @@ static void run_embedding(const struct op_case *c, struct trn_backend *backend,
     }
     put(words, y, rows * width);
     put(words, dw, vocabulary * width);
-    free(w);
-    free(x);
-    free(dy);
-    free(tokens);
-    free(y);
-    free(dw);
+    op_memory_free(w);
+    op_memory_free(x);
+    op_memory_free(dy);
+    op_memory_free(tokens);
+    op_memory_free(y);
+    op_memory_free(dw);
 }
 
 /* d: samples, places, heads, width of a head. */
@@ -312,11 +325,11 @@ static void run_attention(const struct op_case *c, struct trn_backend *backend,
     put(words, weights, pairs);
     put(words, y, out);
     put(words, dqkv, 3 * out);
-    free(qkv);
-    free(dy);
-    free(weights);
-    free(y);
-    free(dqkv);
+    op_memory_free(qkv);
+    op_memory_free(dy);
+    op_memory_free(weights);
+    op_memory_free(y);
+    op_memory_free(dqkv);
 }
 
 static void run_activation(const struct op_case *c, struct trn_backend *backend,
@@ -342,10 +355,10 @@ static void run_activation(const struct op_case *c, struct trn_backend *backend,
     }
     for (int i = 0; i < 4; i++) {
         put(words, out[i], n);
-        free(out[i]);
+        op_memory_free(out[i]);
     }
-    free(x);
-    free(dy);
+    op_memory_free(x);
+    op_memory_free(dy);
 }
 
 static void run_dropout(const struct op_case *c, struct trn_backend *backend,
@@ -353,10 +366,11 @@ static void run_dropout(const struct op_case *c, struct trn_backend *backend,
 {
     uint64_t state = c->seed;
     const size_t n = c->d[0];
-    const struct trn_dropout dropout = { c->d[1], UINT64_C(0x123456789abcdef) + c->seed,
-                                         (uint32_t)c->d[2], 3, UINT32_C(1) << 30, 0x1.555556p0f };
+    const struct trn_dropout dropout = { c->d[1],          UINT64_C(0x123456789abcdef) + c->seed,
+                                         (uint32_t)c->d[2], 3,
+                                         UINT32_C(1) << 30, 0x1.555556p0f, 0.25f };
     float *x = operand(n, &state, flavour(c)), *y = blank(n), *dx = blank(n);
-    uint8_t *mask = calloc(n + 1, 1);
+    uint8_t *mask = zeroed((n + 1) * 1);
     if (!mask) {
         abort();
     }
@@ -369,10 +383,10 @@ static void run_dropout(const struct op_case *c, struct trn_backend *backend,
     }
     put(words, y, n);
     put(words, dx, n);
-    free(x);
-    free(y);
-    free(dx);
-    free(mask);
+    op_memory_free(x);
+    op_memory_free(y);
+    op_memory_free(dx);
+    op_memory_free(mask);
 }
 
 static void run_cross_entropy(const struct op_case *c, struct trn_backend *backend,
@@ -382,7 +396,7 @@ static void run_cross_entropy(const struct op_case *c, struct trn_backend *backe
     const size_t rows = c->d[0], classes = c->d[1];
     float *logits = operand(rows * classes, &state, OP_PLAIN), *losses = blank(rows);
     float *gradient = blank(rows * classes);
-    int32_t *labels = calloc(2 * rows + 1, sizeof(int32_t));
+    int32_t *labels = zeroed((2 * rows + 1) * sizeof(int32_t));
     if (!labels) {
         abort();
     }
@@ -402,10 +416,10 @@ static void run_cross_entropy(const struct op_case *c, struct trn_backend *backe
     put(words, losses, rows);
     put(words, gradient, rows * classes);
     put(words, labels + rows, rows);
-    free(logits);
-    free(losses);
-    free(gradient);
-    free(labels);
+    op_memory_free(logits);
+    op_memory_free(losses);
+    op_memory_free(gradient);
+    op_memory_free(labels);
 }
 
 /* d: count, and which: 0 sgd without momentum, 1 with, 2 adam, 3 adamw */
@@ -439,10 +453,10 @@ static void run_update(const struct op_case *c, struct trn_backend *backend, str
     put(words, weight, n);
     put(words, m, n);
     put(words, v, n);
-    free(weight);
-    free(gradient);
-    free(m);
-    free(v);
+    op_memory_free(weight);
+    op_memory_free(gradient);
+    op_memory_free(m);
+    op_memory_free(v);
 }
 
 static const struct op_kind kinds[] = {

@@ -138,7 +138,13 @@ int main(void)
         cmocka_unit_test(fmaf_rounds_once),
         cmocka_unit_test(math_functions_have_known_hashes),
     };
-#if defined(__AVX2__) && (defined(__x86_64__) || defined(__i386__))
+#if defined(__AVX512F__)
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl")) {
+        print_message("1..0 # SKIP this CPU has no AVX-512\n");
+        return 0;
+    }
+#elif defined(__AVX2__)
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
         print_message("1..0 # SKIP this CPU has no AVX2 and FMA\n");
         return 0;

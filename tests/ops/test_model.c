@@ -241,7 +241,8 @@ static void wrong_calls_are_refused(void **state)
     struct rig rig;
     float inputs[RIG_BATCH * RIG_INPUT];
     int32_t labels[RIG_BATCH];
-    struct trn_shard shard = { inputs, labels, 6, 0, RIG_BATCH, 0, 1, 1 };
+    struct trn_shard shard = { .inputs = inputs, .labels = labels, .samples = 6,
+                               .batch = RIG_BATCH, .device_seed = 1, .device_counter = 1 };
     struct trn_scalar none;
     (void)state;
     rig_make_batch(0, inputs, labels);
@@ -417,10 +418,21 @@ static int write_goldens(const char *path)
 
 int main(int argc, char **argv)
 {
-    static char scalar[] = "scalar", avx2[] = "avx2";
+    static char scalar[] = "scalar";
+#if defined(__x86_64__)
+    static char sse2[] = "sse2", avx2[] = "avx2", avx512[] = "avx512";
+#elif defined(__aarch64__)
+    static char neon[] = "neon";
+#endif
     const struct CMUnitTest tests[] = {
         { "steps_equal_goldens_scalar", steps_equal_goldens, NULL, NULL, scalar },
+#if defined(__x86_64__)
+        { "steps_equal_goldens_sse2", steps_equal_goldens, NULL, NULL, sse2 },
         { "steps_equal_goldens_avx2", steps_equal_goldens, NULL, NULL, avx2 },
+        { "steps_equal_goldens_avx512", steps_equal_goldens, NULL, NULL, avx512 },
+#elif defined(__aarch64__)
+        { "steps_equal_goldens_neon", steps_equal_goldens, NULL, NULL, neon },
+#endif
         cmocka_unit_test(listed_state_is_all_state),
         cmocka_unit_test(empty_shards_add_nothing),
         cmocka_unit_test(names_and_shapes_are_those_of_torch),

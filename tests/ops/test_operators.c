@@ -2,7 +2,7 @@
 /* Every operator case: the oracle's words against goldens.txt, and the kernels' words against the
  * oracle's, for each instruction set this machine has and 1, 2, 3, 7 threads.
  *
- * usage: test_operators [--write GOLDENS] */
+ * usage: test_operators [ISA | --write GOLDENS] */
 #include "config.h"
 
 #include <setjmp.h>
@@ -126,14 +126,30 @@ static int write_goldens(const char *path)
 
 int main(int argc, char **argv)
 {
-    static char scalar[] = "scalar", avx2[] = "avx2";
+    static char scalar[] = "scalar";
+#if defined(__x86_64__)
+    static char sse2[] = "sse2", avx2[] = "avx2", avx512[] = "avx512";
+#elif defined(__aarch64__)
+    static char neon[] = "neon";
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oracle_equals_goldens),
         { "kernels_equal_goldens_scalar", kernels_equal_goldens, NULL, NULL, scalar },
+#if defined(__x86_64__)
+        { "kernels_equal_goldens_sse2", kernels_equal_goldens, NULL, NULL, sse2 },
         { "kernels_equal_goldens_avx2", kernels_equal_goldens, NULL, NULL, avx2 },
+        { "kernels_equal_goldens_avx512", kernels_equal_goldens, NULL, NULL, avx512 },
+#elif defined(__aarch64__)
+        { "kernels_equal_goldens_neon", kernels_equal_goldens, NULL, NULL, neon },
+#endif
         cmocka_unit_test(unknown_isa_is_refused),
     };
     int result;
+    char only[64];
+    if (argc == 2) {
+        snprintf(only, sizeof(only), "kernels_equal_goldens_%s", argv[1]);
+        cmocka_set_test_filter(only);
+    }
     cases = op_cases_new(&case_count);
     result = argc == 3 && strcmp(argv[1], "--write") == 0
                  ? write_goldens(argv[2])

@@ -102,7 +102,7 @@ def check_document(tap, document, output):
                f"{title}: is measured, or it is said why not")
         tap.ok(figure["status"] != "differs", f"{title}: both sides made the same",
                figure["reason"] or "")
-        tap.ok(f"{figure['area']:<9}{figure['name']}" in output, f"{title}: has its line")
+        tap.ok(f"{figure['area']:<11}{figure['name']}" in output, f"{title}: has its line")
     ours = [figure for figure in figures if figure["area"] == "storage"
             and figure["peer_name"] is not None and "OpenSSL" in figure["peer_name"]]
     tap.ok(ours, "what needs no peer that is installed was measured")

@@ -7,20 +7,11 @@
 set -u
 # shellcheck source=tests/support/tap.sh
 . "${top_srcdir:?}/tests/support/tap.sh"
+# shellcheck source=tests/resume/kernels_lib.sh
+. "${top_srcdir:?}/tests/resume/kernels_lib.sh"
+# shellcheck source=tests/resume/golden_lib.sh
+. "${top_srcdir:?}/tests/resume/golden_lib.sh"
 : "${SNAP:?}"
-
-mnist="${SNAP_TEST_DATA:-}/data/mnist"
-text="${SNAP_TEST_DATA:-}/data/text"
-
-# The config, with MNIST and the text where they are here.
-place_config() { # NAME
-    sed -e "s#\"\\.\\./data/#\"$top_srcdir/data/#" \
-        -e "s#\"[^\"]*/\\(t10k-[^\"/]*\\)\"#\"$mnist/\\1\"#" \
-        -e "s#\"[^\"]*/train-images-[^\"/]*\"#\"$mnist/t10k-images-idx3-ubyte.gz\"#" \
-        -e "s#\"[^\"]*/train-labels-[^\"/]*\"#\"$mnist/t10k-labels-idx1-ubyte.gz\"#" \
-        -e "s#\"[^\"]*/tinyshakespeare.txt\"#\"$text/tinyshakespeare.txt\"#" \
-        "$top_srcdir/examples/$1.json" >"$work/$1.json"
-}
 
 check_run() { # NAME STEPS RUN-HASH STATE-HASH ISA
     title="$1, $2 steps, kernels $5"
@@ -32,28 +23,14 @@ check_run() { # NAME STEPS RUN-HASH STATE-HASH ISA
 }
 
 while read -r name steps run_hash state_hash; do
-    case $name in
-    mnist-*)
-        if ! [ -f "$mnist/t10k-images-idx3-ubyte.gz" ]; then
-            skip "$name" "MNIST is not in SNAP_TEST_DATA"
-            continue
-        fi
-        ;;
-    shakespeare-*)
-        if ! [ -f "$text/tinyshakespeare.txt" ]; then
-            skip "$name" "tinyshakespeare is not in SNAP_TEST_DATA"
-            continue
-        fi
-        ;;
-    esac
+    has_golden_data "$name" || continue
     place_config "$name"
-    for isa in scalar avx2; do
-        if [ "$isa" = avx2 ] && ! { grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; }
-        then
-            skip "$name, kernels avx2" "this CPU has no AVX2 and FMA"
-            continue
+    for isa in $every_isa; do
+        if can_run_isa "$isa"; then
+            check_run "$name" "$steps" "$run_hash" "$state_hash" "$isa"
+        elif isa_in_build "$isa"; then
+            skip "$name, kernels $isa" "this CPU does not have it"
         fi
-        check_run "$name" "$steps" "$run_hash" "$state_hash" "$isa"
     done
 done <"$top_srcdir/tests/golden/runs.txt"
 tap_done

@@ -7,6 +7,8 @@ set -u
 . "${top_srcdir:?}/tests/support/tap.sh"
 # shellcheck source=tests/resume/resume_lib.sh
 . "${top_srcdir:?}/tests/resume/resume_lib.sh"
+# shellcheck source=tests/resume/kernels_lib.sh
+. "${top_srcdir:?}/tests/resume/kernels_lib.sh"
 
 cp "$top_srcdir/LICENSE" "$work/text"
 steps=24 # 20 an epoch
@@ -46,9 +48,10 @@ like "the text's digest is in the first line" \
     "\"name\":\"text\",\"sha256\":\"$(sha256sum <"$work/text" | cut -d ' ' -f 1)\"" \
     "$(sed -n 1p "$work/gpt/ledger.jsonl")"
 
-for isa in scalar avx2; do
-    if [ "$isa" = avx2 ] && ! { grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; }; then
-        skip "kernels avx2" "this CPU has no AVX2 and FMA"
+for isa in $every_isa; do
+    isa_in_build "$isa" || continue
+    if ! can_run_isa "$isa"; then
+        skip "kernels $isa" "this CPU does not have it"
         continue
     fi
     for threads in 1 2 3 7; do

@@ -94,6 +94,9 @@ def documents(work):
     yield "cmd-restore", "restore", work.run("restore", "run", "--json")
     yield "cmd-verify", "verify", work.run("verify", "run", "--json")
     yield "cmd-diff", "diff", work.run("diff", "run", "nan", "--json", status=1)
+    yield "cmd-sweep", "sweep", work.run("sweep", "digits.json", "--seeds", "0..2", "--jobs", "2",
+                                         "--dir", "sweep", "--json")
+    yield "sweep", "sweep.json", (work.folder / "sweep" / "sweep.json").read_bytes()
     for folder in ("run", "nan"):
         root = work.folder / folder
         for number, line in enumerate((root / "ledger.jsonl").read_bytes().splitlines(True)):

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 
 #include "device/device_ops.h"
+#include "digest/sha256.h"
+#include "digest/tree_digest.h"
 #include "fake_device.h"
 
 #define DEVICES 2
@@ -16,6 +18,7 @@
 
 bool fake_fail_to_host;
 bool fake_fail_to_device;
+bool fake_fail_digests;
 bool fake_flip;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
@@ -23,6 +26,10 @@ static unsigned char *memory;
 static size_t memory_bytes;
 static unsigned opened;
 static struct fake_counts counts;
+
+struct snap_device_digester {
+    unsigned char *digests;
+};
 
 struct snap_device_copies {
     bool made;
@@ -216,6 +223,61 @@ static void unpin(void *host)
     counts.pinned--;
 }
 
+static enum snap_status digester_new(int index, struct snap_device_digester **digester,
+                                     struct snap_error *err)
+{
+    (void)index;
+    *digester = calloc(1, sizeof **digester);
+    return *digester != NULL ? SNAP_OK
+                             : snap_error_set(err, SNAP_NO_MEMORY, "fake device: out of memory");
+}
+
+static void digest_piece(const struct snap_device_piece *piece, unsigned char *digests)
+{
+    const unsigned char *data = piece->device;
+    must(is_inside(data, piece->size_bytes), "a digest of what is outside of its memory");
+    for (size_t at = 0; at < piece->size_bytes; at += SNAP_TREE_LEAF_BYTES) {
+        size_t rest = piece->size_bytes - at;
+        size_t leaf = rest < SNAP_TREE_LEAF_BYTES ? rest : SNAP_TREE_LEAF_BYTES;
+        must(snap_sha256(data + at, leaf, digests, NULL) == SNAP_OK, "SHA-256");
+        digests += SNAP_DIGEST_BYTES;
+    }
+}
+
+static enum snap_status digest_leaves(struct snap_device_digester *digester,
+                                      const struct snap_device_piece *pieces, size_t count,
+                                      void *stream, const unsigned char **digests,
+                                      struct snap_error *err)
+{
+    size_t leaves = 0;
+    if (fake_fail_digests)
+        return snap_error_set(err, SNAP_IO, "device cuda:0: digest of the state: it fell off");
+    for (size_t i = 0; i < count; i++)
+        leaves += snap_tree_leaf_count(pieces[i].size_bytes);
+    free(digester->digests);
+    digester->digests = malloc(leaves * SNAP_DIGEST_BYTES + 1);
+    must(digester->digests != NULL, "memory");
+    *digests = digester->digests;
+    pthread_mutex_lock(&lock);
+    open_memory();
+    for (size_t i = 0, first = 0; i < count; i++) {
+        digest_piece(&pieces[i], digester->digests + first * SNAP_DIGEST_BYTES);
+        first += snap_tree_leaf_count(pieces[i].size_bytes);
+    }
+    close_memory();
+    counts.digested += (unsigned)count;
+    counts.stream = stream;
+    pthread_mutex_unlock(&lock);
+    return SNAP_OK;
+}
+
+static void digester_free(struct snap_device_digester *digester)
+{
+    if (digester != NULL)
+        free(digester->digests);
+    free(digester);
+}
+
 const struct snap_device_ops *snap_device_cuda(void)
 {
     static const struct snap_device_ops ops = {
@@ -230,6 +292,9 @@ const struct snap_device_ops *snap_device_cuda(void)
         .copies_free = copies_free,
         .pin = pin,
         .unpin = unpin,
+        .digester_new = digester_new,
+        .digest_leaves = digest_leaves,
+        .digester_free = digester_free,
     };
     return &ops;
 }

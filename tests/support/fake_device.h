@@ -22,6 +22,7 @@ struct fake_counts {
     unsigned to_device;
     unsigned behind; /* copies that went on by themselves */
     unsigned fences;
+    unsigned digested; /* pieces of which leaf digests were made */
     unsigned pinned; /* and not unpinned */
     void *stream;    /* the last one named */
 };
@@ -30,6 +31,8 @@ struct fake_counts fake_device_counts(void);
 /* The next copies to the host, or to the device, fail. */
 extern bool fake_fail_to_host;
 extern bool fake_fail_to_device;
+/* The next digests fail. */
+extern bool fake_fail_digests;
 /* What comes back from the device is another bit: it is broken, or another program wrote to it. */
 extern bool fake_flip;
 

@@ -92,7 +92,10 @@ void make_material(struct material *material, size_t size, size_t rest, size_t s
         bool digested = i % 3 != 1 && at < size - rest;
         assert_true(i < MOST_SEGMENTS);
         material->segments[i] = (struct snap_segment){
-            at, material->bytes + at, bytes, digested ? material->digests[i] : NULL
+            .offset = at,
+            .data = material->bytes + at,
+            .size_bytes = bytes,
+            .sha256 = digested ? material->digests[i] : NULL
         };
         at += bytes;
         *(at <= size - rest ? &material->count : &material->rest_count) += 1;

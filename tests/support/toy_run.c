@@ -171,8 +171,9 @@ enum snap_status toy_open(struct toy *toy, const char *dir, const char *archive,
     options.state_every = toy->state_every;
     options.every = toy->every;
     options.staging_bytes = toy->staging_bytes;
+    options.thin = toy->thin;
     options.pool = toy->pool;
-    options.no_read_back = true;
+    options.no_read_back = !toy->read_back;
     TRY(snap_run_open(&options, run, err));
     enum snap_status status = toy_register(toy, *run, err);
     if (status != SNAP_OK) {

@@ -48,7 +48,9 @@ struct toy {
     uint64_t every;
     uint64_t state_every; /* 1 */
     uint64_t staging_bytes;
+    uint64_t thin;
     struct snap_pool *pool;
+    bool read_back; /* snapshots are read back from the disk */
 };
 
 void toy_init(struct toy *toy);

@@ -101,6 +101,24 @@ static void examples(void **state)
     each_example("examples", "", true, 4);
 }
 
+static void tf32_is_a_key_of_cudnn(void **state)
+{
+    struct trn_config config;
+    (void)state;
+    expect_taken("training/profile", "\"portable-1\"", &config);
+    assert_string_equal(config.profile, "portable-1");
+    assert_null(json_object_get(json_object_get(config.root, "training"), "tf32"));
+    trn_config_release(&config);
+    expect_taken("training/profile", "\"cudnn-1\"", &config);
+    assert_string_equal(config.profile, "cudnn-1");
+    assert_false(config.tf32);
+    assert_true(json_is_false(json_object_get(json_object_get(config.root, "training"), "tf32")));
+    trn_config_release(&config);
+    expect_refused("training/profile", "\"cudnn-2\"", "training.profile: expected");
+    expect_refused("training/tf32", "false", "training.tf32: expected no such key: only profile "
+                                             "cudnn-1 has it");
+}
+
 static void errors_name_key_and_expectation(void **state)
 {
     (void)state;
@@ -124,6 +142,9 @@ static void errors_name_key_and_expectation(void **state)
     expect_refused("training/data/shape", "[8,8,0]", "training.data.shape: expected [height, ");
     expect_refused("training/seed", "4294967296", "training.seed: expected an integer from 0 to "
                                                   "4294967295");
+    expect_refused("running", "{\"keep\":{\"steps\":[]}}", "running.keep.steps: expected");
+    expect_refused("running", "{\"keep\":{\"steps\":[5,0]}}", "running.keep.steps: expected");
+    expect_refused("running", "{\"keep\":{\"steps\":[5,\"6\"]}}", "a list of steps");
     expect_refused("training/last_batch", "\"cut\"", "expected \"keep\" or \"drop\"");
     expect_refused("training/augment", "[]", "training.augment: expected an object");
     expect_refused("running", "{\"thread\":1}", "running.thread: unknown key: did you mean "
@@ -403,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(examples),
+        cmocka_unit_test(tf32_is_a_key_of_cudnn),
         cmocka_unit_test(errors_name_key_and_expectation),
         cmocka_unit_test(defaults_are_written_out),
         cmocka_unit_test(seeds),

@@ -188,6 +188,8 @@ static void test_same_archives(void **state)
     struct fake_counts counts = fake_device_counts();
     /* Weight and moment, twice: gaps are gathered, and the forward pass changes `running`. */
     assert_int_equal(counts.behind, 4);
+    /* Weight, running and moment, of the genesis and of each step. */
+    assert_int_equal(counts.digested, 3 * 6);
     assert_true(counts.pinned > 0);
     assert_ptr_equal(counts.stream, &training.stream);
     CHECK_OK(snap_run_close(training.run, &err));
@@ -257,6 +259,7 @@ static void test_failures(void **state)
     char *plain = reference(&last);
     char *dir = toy_folder();
     struct snap_ticket *ticket;
+    struct snap_step_record record = SNAP_STEP_RECORD_INIT;
     make(&training, true);
     open_in(&training, plain, NULL);
     fake_fail_to_device = true;
@@ -270,7 +273,13 @@ static void test_failures(void **state)
     CHECK_FAILS(SNAP_NOT_FOUND, "",
                 snap_run_restore(training.run, SNAP_TIER_EXACT, NULL, NULL, &err));
     forward(&training);
-    update(&training);
+    fake_fail_digests = true;
+    record.step = 1;
+    CHECK_OK(snap_run_before_update(training.run, &training.stream, &err));
+    CHECK_FAILS(SNAP_IO, "digest of the state: it fell off",
+                snap_run_step(training.run, &record, &err));
+    fake_fail_digests = false;
+    CHECK_OK(snap_run_step(training.run, &record, &err));
     fake_fail_to_host = true;
     CHECK_FAILS(SNAP_IO, "fell off", snap_run_capture(training.run, 1, NULL, &ticket, &err));
     fake_fail_to_host = false;

@@ -168,8 +168,8 @@ static enum snap_status publish(enum snap_put_mode mode, bool named, bool read_b
 {
     unsigned char digest[SNAP_DIGEST_BYTES];
     const struct snap_segment segments[] = {
-        { 0, new_text, 10, digest },
-        { 10, new_text + 10, sizeof new_text - 11, NULL },
+        { .offset = 0, .data = new_text, .size_bytes = 10, .sha256 = digest },
+        { .offset = 10, .data = new_text + 10, .size_bytes = sizeof new_text - 11 },
     };
     const struct snap_content content = { .segments = segments,
                                           .count = 2,
@@ -284,7 +284,7 @@ static void test_each_call_fails(void **state)
                     assert_true(holds(new_text));
                     if (!ways[way].no_noreplace)
                         assert_int_equal(count_entries(folder_name), 1);
-                    CHECK_OK(snap_publish_sweep(folder, &err));
+                    CHECK_OK(snap_publish_leftovers(folder, true, NULL, NULL, &err));
                     assert_int_equal(count_entries(folder_name), 1);
                     continue;
                 }
@@ -384,7 +384,7 @@ static void test_sweep(void **state)
         CHECK_OK(snap_file_open(folder, names[i], O_WRONLY | O_CREAT, 0644, &fd, &err));
         close(fd);
     }
-    CHECK_OK(snap_publish_sweep(folder, &err));
+    CHECK_OK(snap_publish_leftovers(folder, true, NULL, NULL, &err));
     assert_int_equal(count_entries(folder_name), 5);
     assert_int_not_equal(unlinkat(folder, names[0], 0), 0);
     for (size_t i = 1; i < 6; i++)

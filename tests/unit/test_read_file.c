@@ -150,7 +150,9 @@ static void test_read_damaged(void **state)
         for (int source = SNAP_READ_FASTEST; source <= SNAP_READ_DISK; source++) {
             unsigned char wrong = material.bytes[places[i]] ^ 1;
             CHECK_OK(snap_file_pwrite(fd, &wrong, 1, places[i], io_path, &err));
-            spans[0] = (struct snap_span){ 0, IO_LARGE, material.bytes, NULL, digests[0], false };
+            spans[0] = (struct snap_span){ .size_bytes = IO_LARGE,
+                                           .data = material.bytes,
+                                           .sha256 = digests[0] };
             CHECK_OK(snap_read_spans(fd, spans, 1, (enum snap_read_source)source, io_pool, io_path,
                                      NULL, &err));
             assert_true(spans[0].differs);
@@ -159,8 +161,9 @@ static void test_read_damaged(void **state)
             CHECK_OK(snap_file_pwrite(fd, material.bytes + places[i], 1, places[i], io_path, &err));
         }
     for (int source = SNAP_READ_FASTEST; source <= SNAP_READ_DISK; source++) {
-        spans[0] = (struct snap_span){ 0, IO_LARGE - 1, NULL, NULL, digests[0], false };
-        spans[1] = (struct snap_span){ IO_LARGE - 1, 1, NULL, NULL, digests[1], false };
+        spans[0] = (struct snap_span){ .size_bytes = IO_LARGE - 1, .sha256 = digests[0] };
+        spans[1] =
+            (struct snap_span){ .offset = IO_LARGE - 1, .size_bytes = 1, .sha256 = digests[1] };
         atomic_store(&fault.countdown, 2);
         fault.error = EIO;
         CHECK_FAILS(SNAP_IO, io_path,

@@ -107,7 +107,9 @@ static void test_put(void **state)
         CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_sync(store, "a", &err));
 
         const struct snap_segment segments[] = {
-            { 0, "first ", 6, NULL }, { 6, NULL, 0, NULL }, { 6, "second", 6, NULL }
+            { .offset = 0, .data = "first ", .size_bytes = 6 },
+            { .offset = 6 },
+            { .offset = 6, .data = "second", .size_bytes = 6 },
         };
         const struct snap_content whole = { .segments = segments, .count = 3, .size_bytes = 12 };
         CHECK_OK(snap_store_put(store, "a", &whole, &create, &err));
@@ -161,7 +163,9 @@ static void test_large(void **state)
         begin(&subject, i);
         for (size_t s = 0; s < 1000; s++) {
             size_t bytes = s < 999 ? s * 7 : size - (size_t)offset;
-            segments[s] = (struct snap_segment){ offset, data + offset, bytes, NULL };
+            segments[s] = (struct snap_segment){ .offset = offset,
+                                                 .data = data + offset,
+                                                 .size_bytes = bytes };
             offset += bytes;
         }
         const struct snap_content content = { .segments = segments,
@@ -190,7 +194,9 @@ static enum snap_status give_rest(void *arg, const struct snap_segment **segment
     digested->finished++;
     if (digested->failing)
         return snap_error_set(error, SNAP_INVALID, "no rest");
-    digested->rest = (struct snap_segment){ 11, digested->digests[0], SNAP_DIGEST_BYTES, NULL };
+    digested->rest = (struct snap_segment){ .offset = 11,
+                                            .data = digested->digests[0],
+                                            .size_bytes = SNAP_DIGEST_BYTES };
     *segments = &digested->rest;
     *count = 1;
     return SNAP_OK;
@@ -206,9 +212,11 @@ static void test_digests(void **state)
         unsigned char empty[SNAP_DIGEST_BYTES];
         bool there = true;
         begin(&subject, i);
-        const struct snap_segment segments[] = { { 0, "first", 5, digested.digests[0] },
-                                                 { 5, NULL, 0, digested.digests[1] },
-                                                 { 5, " other", 6, NULL } };
+        const struct snap_segment segments[] = {
+            { .offset = 0, .data = "first", .size_bytes = 5, .sha256 = digested.digests[0] },
+            { .offset = 5, .sha256 = digested.digests[1] },
+            { .offset = 5, .data = " other", .size_bytes = 6 },
+        };
         const struct snap_content content = { .segments = segments,
                                               .count = 3,
                                               .size_bytes = sizeof expected,

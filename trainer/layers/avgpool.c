@@ -22,8 +22,8 @@ static enum snap_status backward(struct trn_layer *layer, const struct trn_pass 
                                  struct snap_error *err)
 {
     const struct trn_conv conv = trn_layer_conv(layer, pass->samples);
-    (void)x;
-    return pass->backend->ops->avgpool_backward(pass->backend, &conv, dy, dx, err);
+    return pass->backend->ops->avgpool_backward(pass->backend, &conv, x, layer->output, dy, dx,
+                                                err);
 }
 
 const struct trn_layer_type trn_avgpool_layer = {

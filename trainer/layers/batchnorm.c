@@ -73,6 +73,27 @@ static struct trn_norm norm_of(const struct trn_layer *layer, size_t samples)
     return norm;
 }
 
+/* By the one operator of a backend that has it: mean and 1 / deviation stay in the cache. */
+static enum snap_status forward_in_one(struct trn_layer *layer, const struct trn_pass *pass,
+                                       const float *x, float *y, struct snap_error *err)
+{
+    const struct trn_tensor *t = layer->tensors;
+    struct trn_batchnorm all = { .norm = norm_of(layer, pass->samples),
+                                 .x = x,
+                                 .gamma = t[GAMMA].data,
+                                 .beta = t[BETA].data,
+                                 .momentum = (float)layer->spec.momentum,
+                                 .y = y };
+    all.mean = layer->cache;
+    all.rs = all.mean + all.norm.columns;
+    if (pass->shard == 0) {
+        all.running_mean = t[RUNNING_MEAN].data;
+        all.running_var = t[RUNNING_VAR].data;
+        *(int64_t *)t[BATCHES].data += 1;
+    }
+    return pass->backend->ops->batchnorm_forward(pass->backend, &all, err);
+}
+
 static enum snap_status forward(struct trn_layer *layer, const struct trn_pass *pass,
                                 const float *x, float *y, struct snap_error *err)
 {
@@ -85,6 +106,9 @@ static enum snap_status forward(struct trn_layer *layer, const struct trn_pass *
     if (!pass->training) {
         return ops->norm_forward(pass->backend, &norm, x, t[RUNNING_MEAN].data,
                                  t[RUNNING_VAR].data, t[GAMMA].data, t[BETA].data, y, err);
+    }
+    if (ops->batchnorm_forward) {
+        return forward_in_one(layer, pass, x, y, err);
     }
     status = ops->norm_statistics(pass->backend, &norm, x, mean, var, unbiased, err);
     if (status == SNAP_OK && pass->shard == 0) {
@@ -108,7 +132,17 @@ static enum snap_status backward(struct trn_layer *layer, const struct trn_pass 
                                  struct snap_error *err)
 {
     const struct trn_norm norm = norm_of(layer, pass->samples);
-    const float *mean = layer->cache, *var = mean + norm.columns;
+    float *mean = layer->cache, *var = mean + norm.columns;
+    if (pass->backend->ops->batchnorm_backward) {
+        const struct trn_batchnorm all = { .norm = norm,
+                                           .x = x,
+                                           .gamma = layer->tensors[GAMMA].data,
+                                           .mean = mean,
+                                           .rs = var };
+        return pass->backend->ops->batchnorm_backward(pass->backend, &all, dy,
+                                                      layer->shard_gradient[GAMMA],
+                                                      layer->shard_gradient[BETA], dx, err);
+    }
     return pass->backend->ops->norm_backward(pass->backend, &norm, x, mean, var,
                                              layer->tensors[GAMMA].data, dy,
                                              layer->shard_gradient[GAMMA],

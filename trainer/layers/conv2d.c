@@ -21,6 +21,16 @@ static enum snap_status plan(struct trn_layer *layer, struct snap_error *err)
     return status;
 }
 
+static enum snap_status prepare(const struct trn_layer *layer, struct trn_backend *backend,
+                                size_t samples, bool wants_dx, struct snap_error *err)
+{
+    const struct trn_conv conv = trn_layer_conv(layer, samples);
+    if (!backend->ops->plan_conv) {
+        return SNAP_OK;
+    }
+    return backend->ops->plan_conv(backend, layer->name, &conv, wants_dx, err);
+}
+
 /* torch draws in its own order, (oc, c, r, s). */
 static enum snap_status init(struct trn_layer *layer, struct trn_backend *backend,
                              struct snap_stream *host, struct snap_error *err)
@@ -89,6 +99,7 @@ static enum snap_status backward(struct trn_layer *layer, const struct trn_pass 
 const struct trn_layer_type trn_conv2d_layer = {
     .name = "conv2d",
     .plan = plan,
+    .prepare = prepare,
     .init = init,
     .forward = forward,
     .backward = backward,

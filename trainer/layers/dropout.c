@@ -37,6 +37,7 @@ static struct trn_dropout dropout_of(const struct trn_layer *layer, const struct
         .op = layer->index,
         .threshold = threshold(layer),
         .scale = keep_scale(layer),
+        .probability = (float)layer->spec.probability,
     };
     return dropout;
 }

@@ -62,6 +62,10 @@ struct trn_layer_type {
     const char *name; /* as configs write it */
     /* Check the spec against `in`; set `out`, tensors, cache sizes. */
     enum snap_status (*plan)(struct trn_layer *layer, struct snap_error *err);
+    /* (optional, defaults to nothing) Tell the backend what passes of at most `samples` samples
+     * will ask of it; `wants_dx`: they will want the gradient of the input. */
+    enum snap_status (*prepare)(const struct trn_layer *layer, struct trn_backend *backend,
+                                size_t samples, bool wants_dx, struct snap_error *err);
     /* (optional, defaults to nothing) Set the tensors to what a new torch module has. */
     enum snap_status (*init)(struct trn_layer *layer, struct trn_backend *backend,
                              struct snap_stream *host, struct snap_error *err);

@@ -25,8 +25,8 @@ static enum snap_status backward(struct trn_layer *layer, const struct trn_pass 
                                  struct snap_error *err)
 {
     const struct trn_conv conv = trn_layer_conv(layer, pass->samples);
-    (void)x;
-    return pass->backend->ops->maxpool_backward(pass->backend, &conv, layer->cache, dy, dx, err);
+    return pass->backend->ops->maxpool_backward(pass->backend, &conv, x, layer->output,
+                                                layer->cache, dy, dx, err);
 }
 
 const struct trn_layer_type trn_maxpool_layer = {

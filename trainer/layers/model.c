@@ -125,6 +125,19 @@ static enum snap_status allocate_model(struct trn_model *model, struct snap_erro
     return status;
 }
 
+static enum snap_status prepare_layers(const struct trn_model *model, struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; i < model->layer_count && status == SNAP_OK; i++) {
+        const struct trn_layer *layer = &model->layers[i];
+        if (layer->type->prepare) {
+            status = layer->type->prepare(layer, model->backend, model->capacity,
+                                          i > model->first_trained, err);
+        }
+    }
+    return status;
+}
+
 enum snap_status trn_model_new(const struct trn_model_options *options, struct trn_backend *backend,
                                struct trn_model **model, struct snap_error *err)
 {
@@ -163,6 +176,9 @@ enum snap_status trn_model_new(const struct trn_model_options *options, struct t
         goto out;
     }
     status = trn_model_plan(made, options, err);
+    if (status == SNAP_OK) {
+        status = prepare_layers(made, err);
+    }
     if (status == SNAP_OK) {
         status = allocate_model(made, err);
     }

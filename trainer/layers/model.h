@@ -84,6 +84,8 @@ struct trn_shard {
     unsigned index;        /* 0 <= index < L */
     uint64_t device_seed;  /* of the device stream */
     uint32_t device_counter; /* n: the stream's counter for this step, the same for all shards */
+    size_t *correct;       /* gets more by the labels that are the largest logit (the first of
+                            * equals); NULL: nobody asks */
 };
 
 enum trn_nonfinite_class { TRN_NAN, TRN_PLUS_INF, TRN_MINUS_INF };

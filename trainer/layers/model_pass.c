@@ -192,6 +192,25 @@ static void begin_batch(struct trn_model *model, size_t batch)
     model->loss = 0.0f;
 }
 
+/* Add to *correct how many of `rows` labels (host) are the largest logit; the cross-entropy before
+ * was asked for `best`. */
+static enum snap_status count_correct(struct trn_model *model, const int32_t *labels, size_t rows,
+                                      size_t *correct, struct snap_error *err)
+{
+    int32_t *best = malloc(rows * sizeof(*best));
+    enum snap_status status;
+    if (!best) {
+        return snap_error_set(err, SNAP_NO_MEMORY, "model: counting what is right: out of memory");
+    }
+    status = model->backend->ops->download(model->backend, best, model->best,
+                                           rows * sizeof(*best), err);
+    for (size_t i = 0; status == SNAP_OK && i < rows; i++) {
+        *correct += best[i] == labels[i];
+    }
+    free(best);
+    return status;
+}
+
 static enum snap_status run_shard(struct trn_model *model, const struct trn_shard *shard,
                                   struct snap_error *err)
 {
@@ -212,6 +231,7 @@ static enum snap_status run_shard(struct trn_model *model, const struct trn_shar
         .inverse_batch = 1.0f / (float)(shard->batch * model->places),
         .losses = model->losses,
         .gradient = model->logits_gradient,
+        .best = shard->correct ? model->best : NULL,
     };
     float sum = 0.0f, mean;
     enum snap_status status = upload(model, shard->inputs, shard->labels, shard->samples, err);
@@ -221,6 +241,9 @@ static enum snap_status run_shard(struct trn_model *model, const struct trn_shar
     if (status == SNAP_OK) {
         loss.logits = model->layer_inputs[model->layer_count];
         status = backend->ops->cross_entropy(backend, &loss, err);
+    }
+    if (status == SNAP_OK && shard->correct) {
+        status = count_correct(model, shard->labels, loss.rows, shard->correct, err);
     }
     if (status == SNAP_OK) {
         status = backend->ops->reduce(backend, model->losses, loss.rows, model->scalar, err);
@@ -285,7 +308,6 @@ enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs
         .losses = model->losses,
         .best = model->best,
     };
-    int32_t *best;
     enum snap_status status;
     size_t right = 0;
     if (samples > model->capacity) {
@@ -294,10 +316,6 @@ enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs
     }
     if (samples == 0) {
         return SNAP_OK;
-    }
-    best = malloc(loss.rows * sizeof(*best));
-    if (!best) {
-        return snap_error_set(err, SNAP_NO_MEMORY, "model: evaluation: out of memory");
     }
     status = upload(model, inputs, labels, samples, err);
     if (status == SNAP_OK) {
@@ -308,19 +326,15 @@ enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs
         status = backend->ops->cross_entropy(backend, &loss, err);
     }
     if (status == SNAP_OK) {
-        status = backend->ops->download(backend, best, model->best, loss.rows * sizeof(*best), err);
+        status = count_correct(model, labels, loss.rows, &right, err);
     }
     if (status == SNAP_OK) {
         status = backend->ops->download(backend, losses, model->losses,
                                         loss.rows * sizeof(*losses), err);
     }
     if (status == SNAP_OK) {
-        for (size_t i = 0; i < loss.rows; i++) {
-            right += best[i] == labels[i];
-        }
         *correct += right;
     }
-    free(best);
     return status;
 }
 

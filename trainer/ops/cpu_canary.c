@@ -6,6 +6,8 @@
 #include "ops/cpu_kernels.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ops/math_functions.h"
 
@@ -18,6 +20,7 @@ struct canary {
     float a[ROWS * DEPTH], b[COLUMNS * DEPTH];
     float product[ROWS * COLUMNS], gelu[ROWS * COLUMNS], losses[ROWS], gradient[ROWS * COLUMNS];
     float sum, mean[COLUMNS], var[COLUMNS], unbiased[COLUMNS];
+    int32_t labels[ROWS];
 };
 
 enum { PLAIN, UNDERFLOW, TIES, KINDS };
@@ -55,37 +58,46 @@ static uint64_t fnv(uint64_t hash, const float *values, size_t count)
     return hash;
 }
 
-static enum snap_status run(struct trn_backend *backend, struct canary *c, uint64_t *hash,
-                            struct snap_error *err)
+static enum snap_status run(struct trn_backend *backend, struct canary *c, struct canary *there,
+                            uint64_t *hash, struct snap_error *err)
 {
     const struct trn_ops *ops = backend->ops;
-    static const int32_t labels[ROWS] = { 4, 0, 2 };
-    const struct trn_matmul product = { TRN_NT, ROWS, COLUMNS, DEPTH, c->a, c->b, NULL,
-                                        c->product };
+    const struct trn_matmul product = { TRN_NT, ROWS, COLUMNS, DEPTH, there->a, there->b, NULL,
+                                        there->product };
     const struct trn_cross_entropy loss = { .rows = ROWS, .classes = COLUMNS,
-                                            .logits = c->product, .labels = labels,
-                                            .inverse_batch = 1.0f / 3.0f, .losses = c->losses,
-                                            .gradient = c->gradient };
+                                            .logits = there->product, .labels = there->labels,
+                                            .inverse_batch = 1.0f / 3.0f, .losses = there->losses,
+                                            .gradient = there->gradient };
     const struct trn_norm norm = { DEPTH, COLUMNS, 1e-5f };
     enum snap_status status = SNAP_OK;
     uint64_t state = 42;
     for (int kind = KINDS - 1; kind >= PLAIN && status == SNAP_OK; kind--) {
         fill(c->a, ROWS * DEPTH, &state, kind);
         fill(c->b, COLUMNS * DEPTH, &state, kind);
-        status = ops->matmul(backend, &product, err);
+        status = ops->upload(backend, there, c, sizeof(*c), err);
+        if (status == SNAP_OK) {
+            status = ops->matmul(backend, &product, err);
+        }
+        if (status == SNAP_OK) {
+            status = ops->download(backend, c->product, there->product, sizeof(c->product), err);
+        }
         *hash = fnv(*hash, c->product, ROWS * COLUMNS);
     }
     if (status == SNAP_OK) {
-        status = ops->gelu_forward(backend, ROWS * COLUMNS, c->a, c->gelu, err);
+        status = ops->gelu_forward(backend, ROWS * COLUMNS, there->a, there->gelu, err);
     }
     if (status == SNAP_OK) {
         status = ops->cross_entropy(backend, &loss, err);
     }
     if (status == SNAP_OK) {
-        status = ops->reduce_product(backend, c->a, c->b, ROWS * DEPTH, &c->sum, err);
+        status = ops->reduce_product(backend, there->a, there->b, ROWS * DEPTH, &there->sum, err);
     }
     if (status == SNAP_OK) {
-        status = ops->norm_statistics(backend, &norm, c->b, c->mean, c->var, c->unbiased, err);
+        status = ops->norm_statistics(backend, &norm, there->b, there->mean, there->var,
+                                      there->unbiased, err);
+    }
+    if (status == SNAP_OK) {
+        status = ops->download(backend, c, there, sizeof(*c), err);
     }
     *hash = fnv(*hash, c->gelu, ROWS * COLUMNS);
     *hash = fnv(*hash, c->losses, ROWS);
@@ -106,17 +118,22 @@ static bool host_is_ieee(void)
            one + 0x1.8p-53 == 0x1.0000000000001p+0;
 }
 
-enum snap_status trn_cpu_canary(struct trn_backend *backend, struct snap_error *err)
+enum snap_status trn_backend_canary(struct trn_backend *backend, struct snap_error *err)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    struct canary *c;
+    static const int32_t labels[ROWS] = { 4, 0, 2 };
+    struct canary *c = calloc(1, sizeof(*c));
     void *memory = NULL;
-    enum snap_status status = trn_cpu_alloc(backend, sizeof(*c), &memory, err);
-    if (status != SNAP_OK) {
-        return status;
+    enum snap_status status;
+    if (!c) {
+        return snap_error_set(err, SNAP_NO_MEMORY,
+                              "portable-1: check of the arithmetic: out of memory");
     }
-    c = memory;
-    status = run(backend, c, &hash, err);
+    memcpy(c->labels, labels, sizeof(labels));
+    status = backend->ops->alloc(backend, sizeof(*c), &memory, err);
+    if (status == SNAP_OK) {
+        status = run(backend, c, memory, &hash, err);
+    }
     if (status == SNAP_OK && (hash != EXPECTED || !host_is_ieee())) {
         status = snap_error_set(err, SNAP_UNSUPPORTED,
                                 "portable-1: check of the arithmetic (%s): %016" PRIx64
@@ -124,6 +141,7 @@ enum snap_status trn_cpu_canary(struct trn_backend *backend, struct snap_error *
                                 "floats are computed (contraction, flushed subnormals, rounding "
                                 "mode)", backend->ops->name, hash, EXPECTED);
     }
-    trn_cpu_release(backend, memory);
+    backend->ops->release(backend, memory);
+    free(c);
     return status;
 }

@@ -9,6 +9,8 @@
 #include "ops/math_functions.h"
 #include "ops/vec.h"
 
+/* Loops take the job's pointers into locals that say what ops.h says, that inputs and outputs do
+ * not overlap: only then do compilers vectorise them. */
 struct job {
     const float *x, *dy;
     const uint8_t *mask;
@@ -21,9 +23,11 @@ struct job {
 static void relu_range(const void *arg, size_t begin, size_t end, unsigned worker)
 {
     const struct job *job = arg;
+    const float *restrict x = job->x;
+    float *restrict y = job->y;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
-        job->y[i] = job->x[i] <= 0.0f ? 0.0f : job->x[i];
+        y[i] = x[i] <= 0.0f ? 0.0f : x[i];
     }
 }
 
@@ -39,9 +43,12 @@ enum snap_status TRN_NAME(relu_forward)(struct trn_backend *backend, size_t n, c
 static void relu_backward_range(const void *arg, size_t begin, size_t end, unsigned worker)
 {
     const struct job *job = arg;
+    const float *restrict x = job->x;
+    const float *restrict dy = job->dy;
+    float *restrict y = job->y;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
-        job->y[i] = job->x[i] > 0.0f ? job->dy[i] : 0.0f;
+        y[i] = x[i] > 0.0f ? dy[i] : 0.0f;
     }
 }
 
@@ -64,12 +71,14 @@ static inline float gelu_tanh(float x, float *c)
 static void gelu_range(const void *arg, size_t begin, size_t end, unsigned worker)
 {
     const struct job *job = arg;
+    const float *restrict x = job->x;
+    float *restrict y = job->y;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
         float c;
-        const float t = gelu_tanh(job->x[i], &c);
-        const float h = 0.5f * job->x[i];
-        job->y[i] = trn_fmaf(h, t, h);
+        const float t = gelu_tanh(x[i], &c);
+        const float h = 0.5f * x[i];
+        y[i] = trn_fmaf(h, t, h);
     }
 }
 
@@ -85,9 +94,12 @@ enum snap_status TRN_NAME(gelu_forward)(struct trn_backend *backend, size_t n, c
 static void gelu_backward_range(const void *arg, size_t begin, size_t end, unsigned worker)
 {
     const struct job *job = arg;
+    const float *restrict from = job->x;
+    const float *restrict dy = job->dy;
+    float *restrict y = job->y;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
-        const float x = job->x[i];
+        const float x = from[i];
         float c;
         const float t = gelu_tanh(x, &c);
         const float slope = 0.7978845608f * trn_fmaf(0.134145f, c, 1.0f);
@@ -96,7 +108,7 @@ static void gelu_backward_range(const void *arg, size_t begin, size_t end, unsig
         const float e = (0.5f * x) * s;
         /* Where t is 1 or -1 the slope may have overflowed, and its factor is 0. */
         const float g = s == 0.0f ? a : trn_fmaf(e, slope, a);
-        job->y[i] = job->dy[i] * g;
+        y[i] = dy[i] * g;
     }
 }
 
@@ -113,6 +125,10 @@ static void dropout_range(const void *arg, size_t begin, size_t end, unsigned wo
 {
     const struct job *job = arg;
     const struct trn_dropout *d = job->dropout;
+    const float *restrict x = job->x;
+    const float scale = d->scale;
+    uint8_t *restrict mask = job->mask_out;
+    float *restrict y = job->y;
     uint32_t words[4];
     (void)worker;
     for (size_t i = begin; i < end; i++) {
@@ -120,10 +136,10 @@ static void dropout_range(const void *arg, size_t begin, size_t end, unsigned wo
         if (i == begin || (element & 3) == 0) {
             snap_philox_dropout_block(d->seed, element >> 2, d->op, d->counter, words);
         }
-        job->mask_out[i] = words[element & 3] >= d->threshold;
+        mask[i] = words[element & 3] >= d->threshold;
     }
     for (size_t i = begin; i < end; i++) {
-        job->y[i] = job->mask_out[i] ? job->x[i] * d->scale : 0.0f;
+        y[i] = mask[i] ? x[i] * scale : 0.0f;
     }
 }
 
@@ -141,9 +157,13 @@ enum snap_status TRN_NAME(dropout_forward)(struct trn_backend *backend,
 static void dropout_backward_range(const void *arg, size_t begin, size_t end, unsigned worker)
 {
     const struct job *job = arg;
+    const float *restrict dy = job->dy;
+    const uint8_t *restrict mask = job->mask;
+    float *restrict y = job->y;
+    const float factor = job->factor;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
-        job->y[i] = job->mask[i] ? job->dy[i] * job->factor : 0.0f;
+        y[i] = mask[i] ? dy[i] * factor : 0.0f;
     }
 }
 
@@ -161,9 +181,11 @@ enum snap_status TRN_NAME(dropout_backward)(struct trn_backend *backend,
 static void add_range(const void *arg, size_t begin, size_t end, unsigned worker)
 {
     const struct job *job = arg;
+    const float *restrict x = job->x;
+    float *restrict y = job->y;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
-        job->y[i] = job->y[i] + job->x[i];
+        y[i] = y[i] + x[i];
     }
 }
 
@@ -179,9 +201,11 @@ enum snap_status TRN_NAME(add)(struct trn_backend *backend, size_t n, const floa
 static void scale_range(const void *arg, size_t begin, size_t end, unsigned worker)
 {
     const struct job *job = arg;
+    float *restrict y = job->y;
+    const float factor = job->factor;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
-        job->y[i] = job->y[i] * job->factor;
+        y[i] = y[i] * factor;
     }
 }
 
@@ -203,11 +227,12 @@ struct search_job {
 /* Whether one of x[0..n-1] has all exponent bits set. */
 static int any_nonfinite(const float *x, size_t n)
 {
-    uint32_t found = 0;
+    uint32_t largest = 0;
     for (size_t i = 0; i < n; i++) {
-        found |= (trn_bits_of_float(x[i]) & 0x7f800000u) == 0x7f800000u;
+        const uint32_t magnitude = trn_bits_of_float(x[i]) & 0x7fffffffu;
+        largest = magnitude > largest ? magnitude : largest;
     }
-    return found != 0;
+    return largest >= 0x7f800000u;
 }
 
 static void search_piece(void *arg, size_t piece, unsigned worker)

@@ -29,9 +29,10 @@ void trn_cpu_release(struct trn_backend *backend, void *memory);
 enum snap_status trn_cpu_copy(struct trn_backend *backend, void *to, const void *from,
                               size_t size_bytes, struct snap_error *err);
 
-/* Run operators whose results show contraction, flushed subnormals, another rounding mode or a
- * wrong fused multiply-add, and compare with kept bits. SNAP_UNSUPPORTED when they differ. */
-enum snap_status trn_cpu_canary(struct trn_backend *backend, struct snap_error *err);
+/* Run operators, of any backend, whose results show contraction, flushed subnormals, another
+ * rounding mode or a wrong fused multiply-add, and compare with kept bits. SNAP_UNSUPPORTED when
+ * they differ. */
+enum snap_status trn_backend_canary(struct trn_backend *backend, struct snap_error *err);
 
 /* Elements of one piece of an elementwise operator: enough to pay for waking a thread. */
 #define TRN_GRAIN ((size_t)16384)
@@ -44,28 +45,28 @@ enum snap_status trn_cpu_canary(struct trn_backend *backend, struct snap_error *
 
 /* ---- cpu_gemm.c ---- */
 
+/* Fill out[k * width + i] with element (first + i, k0 + k) of an operand, for i < count <= width
+ * and k < depth; elements with i >= count become +0. */
+typedef void trn_pack(const void *operand, size_t first, size_t count, size_t k0, size_t depth,
+                      size_t width, float *out);
+
 /* out(i, j) = DOT over k of A(i, k) * B(k, j), then bias, for operands that are read through
- * functions: both fill `depth` k's from k0 on, for `count` rows or columns from `first` on. */
+ * functions: of A by rows, of B by columns. */
 struct trn_gemm {
     size_t m, n, k;
-    const void *operand; /* passed to both functions */
-    /* out[i * TRN_KC + k]; NULL: A(i, k) is a[i * a_row + k * a_column] */
-    void (*read_a)(const void *operand, size_t first, size_t count, size_t k0, size_t depth,
-                   float *out);
-    const float *a;
-    size_t a_row, a_column;
-    /* out[k * TRN_GEMM_WIDTH + j], count <= TRN_GEMM_WIDTH; columns past `count` become +0 */
-    void (*read_b)(const void *operand, size_t first, size_t count, size_t k0, size_t depth,
-                   float *out);
-    const float *bias;
-    float *out;
+    trn_pack *pack_a, *pack_b;
+    const void *a, *b; /* passed to them */
+    const float *bias; /* (n) or NULL */
+    float *out;        /* (m, n) */
 };
 
 #define TRN_KC ((size_t)512)       /* k's of one partial sum: part of the definition of DOT */
 #define TRN_GEMM_WIDTH ((size_t)(2 * TRN_VEC_WIDTH)) /* columns of a micro-tile */
 
-enum snap_status TRN_NAME(gemm)(struct trn_backend *backend, const struct trn_gemm *gemm,
-                                struct snap_error *err);
+/* Floats of scratch that TRN_NAME(gemm) wants, and the product with that scratch, which is aligned
+ * to 64 bytes. */
+size_t TRN_NAME(gemm_scratch)(const struct trn_backend *backend, const struct trn_gemm *gemm);
+void TRN_NAME(gemm)(struct trn_backend *backend, const struct trn_gemm *gemm, float *scratch);
 enum snap_status TRN_NAME(matmul)(struct trn_backend *backend, const struct trn_matmul *args,
                                   struct snap_error *err);
 
@@ -134,12 +135,13 @@ enum snap_status TRN_NAME(maxpool_forward)(struct trn_backend *, const struct tr
                                            const float *x, float *y, int32_t *chosen,
                                            struct snap_error *);
 enum snap_status TRN_NAME(maxpool_backward)(struct trn_backend *, const struct trn_conv *,
-                                            const int32_t *chosen, const float *dy, float *dx,
-                                            struct snap_error *);
+                                            const float *x, const float *y, const int32_t *chosen,
+                                            const float *dy, float *dx, struct snap_error *);
 enum snap_status TRN_NAME(avgpool_forward)(struct trn_backend *, const struct trn_conv *,
                                            const float *x, float *y, struct snap_error *);
 enum snap_status TRN_NAME(avgpool_backward)(struct trn_backend *, const struct trn_conv *,
-                                            const float *dy, float *dx, struct snap_error *);
+                                            const float *x, const float *y, const float *dy,
+                                            float *dx, struct snap_error *);
 
 /* ---- cpu_norm.c ---- */
 

@@ -57,12 +57,15 @@ enum snap_status TRN_NAME(norm_statistics)(struct trn_backend *backend, const st
 static void forward_range(const void *arg, size_t begin, size_t end, unsigned worker)
 {
     const struct job *job = arg;
+    const float *restrict mean = job->mean, *restrict rs = job->rs;
+    const float *restrict gamma = job->gamma, *restrict beta = job->beta;
+    const size_t columns = job->columns;
     (void)worker;
     for (size_t row = begin; row < end; row++) {
-        const float *x = job->x + row * job->columns;
-        float *y = job->out + row * job->columns;
-        for (size_t j = 0; j < job->columns; j++) {
-            y[j] = trn_fmaf((x[j] - job->mean[j]) * job->rs[j], job->gamma[j], job->beta[j]);
+        const float *restrict x = job->x + row * columns;
+        float *restrict y = job->out + row * columns;
+        for (size_t j = 0; j < columns; j++) {
+            y[j] = trn_fmaf((x[j] - mean[j]) * rs[j], gamma[j], beta[j]);
         }
     }
 }
@@ -96,13 +99,16 @@ enum snap_status TRN_NAME(norm_forward)(struct trn_backend *backend, const struc
 static void backward_range(const void *arg, size_t begin, size_t end, unsigned worker)
 {
     const struct job *job = arg;
+    const float *restrict mean = job->mean, *restrict rs = job->rs;
+    const float *restrict s1 = job->s1, *restrict s2 = job->s2, *restrict slope = job->slope;
+    const size_t columns = job->columns;
     (void)worker;
     for (size_t row = begin; row < end; row++) {
-        const float *x = job->x + row * job->columns, *dy = job->dy + row * job->columns;
-        float *dx = job->out + row * job->columns;
-        for (size_t j = 0; j < job->columns; j++) {
-            const float xh = (x[j] - job->mean[j]) * job->rs[j];
-            dx[j] = ((dy[j] - job->s1[j]) - xh * job->s2[j]) * job->slope[j];
+        const float *restrict x = job->x + row * columns, *restrict dy = job->dy + row * columns;
+        float *restrict dx = job->out + row * columns;
+        for (size_t j = 0; j < columns; j++) {
+            const float xh = (x[j] - mean[j]) * rs[j];
+            dx[j] = ((dy[j] - s1[j]) - xh * s2[j]) * slope[j];
         }
     }
 }

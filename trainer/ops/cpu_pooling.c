@@ -46,6 +46,7 @@ static void maxpool_range(const void *arg, size_t begin, size_t end, unsigned wo
     const struct job *job = arg;
     const struct trn_conv *c = job->shape;
     const struct trn_window *w = &c->window;
+    const size_t channels = c->c;
     (void)worker;
     for (size_t pixel = begin; pixel < end; pixel++) {
         const size_t image = pixel / (c->oh * c->ow);
@@ -53,18 +54,24 @@ static void maxpool_range(const void *arg, size_t begin, size_t end, unsigned wo
         const struct range r = taps_inside(oh, w->stride_h, w->padding_h, w->kernel_h, c->h);
         const struct range s = taps_inside(ow, w->stride_w, w->padding_w, w->kernel_w, c->w);
         const size_t top = oh * w->stride_h - w->padding_h, left = ow * w->stride_w - w->padding_w;
-        float *best = job->out + pixel * c->c;
-        int32_t *chosen = job->chosen_out + pixel * c->c;
+        float *restrict best = job->out + pixel * c->c;
+        int32_t *restrict chosen = job->chosen_out + pixel * c->c;
         for (size_t tr = r.begin; tr < r.end; tr++) {
             for (size_t ts = s.begin; ts < s.end; ts++) {
                 const size_t at = (top + tr) * c->w + left + ts;
-                const float *x = job->in + (image * c->h * c->w + at) * c->c;
-                const int first = tr == r.begin && ts == s.begin;
-                for (size_t j = 0; j < c->c; j++) {
-                    if (first || x[j] > best[j] || x[j] != x[j]) {
+                const float *restrict x = job->in + (image * c->h * c->w + at) * c->c;
+                if (tr == r.begin && ts == s.begin) {
+                    for (size_t j = 0; j < channels; j++) {
                         best[j] = x[j];
                         chosen[j] = (int32_t)at;
                     }
+                    continue;
+                }
+                for (size_t j = 0; j < channels; j++) {
+                    const float now = x[j], before = best[j];
+                    const int32_t taken = (now > before) | (now != now);
+                    best[j] = taken ? now : before;
+                    chosen[j] = taken ? (int32_t)at : chosen[j];
                 }
             }
         }
@@ -92,6 +99,8 @@ static void gather_range(const void *arg, size_t begin, size_t end, unsigned wor
     const struct job *job = arg;
     const struct trn_conv *c = job->shape;
     const struct trn_window *w = &c->window;
+    const size_t channels = c->c;
+    const float share = job->share;
     (void)worker;
     for (size_t pixel = begin; pixel < end; pixel++) {
         const size_t image = pixel / (c->h * c->w), at = pixel % (c->h * c->w);
@@ -99,33 +108,41 @@ static void gather_range(const void *arg, size_t begin, size_t end, unsigned wor
             windows_over(at / c->w, w->stride_h, w->padding_h, w->kernel_h, c->oh);
         const struct range columns =
             windows_over(at % c->w, w->stride_w, w->padding_w, w->kernel_w, c->ow);
-        float *dx = job->out + pixel * c->c;
-        for (size_t j = 0; j < c->c; j++) {
+        float *restrict dx = job->out + pixel * channels;
+        for (size_t j = 0; j < channels; j++) {
             dx[j] = 0.0f;
         }
         for (size_t oh = rows.begin; oh < rows.end; oh++) {
             for (size_t ow = columns.begin; ow < columns.end; ow++) {
-                const size_t window = ((image * c->oh + oh) * c->ow + ow) * c->c;
-                for (size_t j = 0; j < c->c; j++) {
-                    if (!job->chosen || job->chosen[window + j] == (int32_t)at) {
-                        dx[j] = dx[j] + job->in[window + j];
+                const size_t window = ((image * c->oh + oh) * c->ow + ow) * channels;
+                const float *restrict dy = job->in + window;
+                const int32_t *restrict chosen = job->chosen ? job->chosen + window : NULL;
+                if (chosen) {
+                    for (size_t j = 0; j < channels; j++) {
+                        dx[j] = chosen[j] == (int32_t)at ? dx[j] + dy[j] : dx[j];
+                    }
+                } else {
+                    for (size_t j = 0; j < channels; j++) {
+                        dx[j] = dx[j] + dy[j];
                     }
                 }
             }
         }
         if (!job->chosen) {
-            for (size_t j = 0; j < c->c; j++) {
-                dx[j] = dx[j] * job->share;
+            for (size_t j = 0; j < channels; j++) {
+                dx[j] = dx[j] * share;
             }
         }
     }
 }
 
 enum snap_status TRN_NAME(maxpool_backward)(struct trn_backend *backend, const struct trn_conv *c,
-                                            const int32_t *chosen, const float *dy, float *dx,
-                                            struct snap_error *err)
+                                            const float *x, const float *y, const int32_t *chosen,
+                                            const float *dy, float *dx, struct snap_error *err)
 {
     const struct job job = { .shape = c, .in = dy, .chosen = chosen, .out = dx };
+    (void)x;
+    (void)y;
     (void)err;
     trn_cpu_split(backend, c->n * c->h * c->w, grain(c->c, 4), gather_range, &job);
     return SNAP_OK;
@@ -136,6 +153,8 @@ static void avgpool_range(const void *arg, size_t begin, size_t end, unsigned wo
     const struct job *job = arg;
     const struct trn_conv *c = job->shape;
     const struct trn_window *w = &c->window;
+    const size_t channels = c->c;
+    const float share = job->share;
     (void)worker;
     for (size_t pixel = begin; pixel < end; pixel++) {
         const size_t image = pixel / (c->oh * c->ow);
@@ -143,21 +162,21 @@ static void avgpool_range(const void *arg, size_t begin, size_t end, unsigned wo
         const struct range r = taps_inside(oh, w->stride_h, w->padding_h, w->kernel_h, c->h);
         const struct range s = taps_inside(ow, w->stride_w, w->padding_w, w->kernel_w, c->w);
         const size_t top = oh * w->stride_h - w->padding_h, left = ow * w->stride_w - w->padding_w;
-        float *y = job->out + pixel * c->c;
-        for (size_t j = 0; j < c->c; j++) {
+        float *restrict y = job->out + pixel * c->c;
+        for (size_t j = 0; j < channels; j++) {
             y[j] = 0.0f;
         }
         for (size_t tr = r.begin; tr < r.end; tr++) {
             for (size_t ts = s.begin; ts < s.end; ts++) {
-                const float *x =
+                const float *restrict x =
                     job->in + ((image * c->h + top + tr) * c->w + left + ts) * c->c;
-                for (size_t j = 0; j < c->c; j++) {
+                for (size_t j = 0; j < channels; j++) {
                     y[j] = y[j] + x[j];
                 }
             }
         }
-        for (size_t j = 0; j < c->c; j++) {
-            y[j] = y[j] * job->share;
+        for (size_t j = 0; j < channels; j++) {
+            y[j] = y[j] * share;
         }
     }
 }
@@ -178,9 +197,12 @@ enum snap_status TRN_NAME(avgpool_forward)(struct trn_backend *backend, const st
 }
 
 enum snap_status TRN_NAME(avgpool_backward)(struct trn_backend *backend, const struct trn_conv *c,
-                                            const float *dy, float *dx, struct snap_error *err)
+                                            const float *x, const float *y, const float *dy,
+                                            float *dx, struct snap_error *err)
 {
     const struct job job = { .shape = c, .in = dy, .out = dx, .share = window_share(&c->window) };
+    (void)x;
+    (void)y;
     (void)err;
     trn_cpu_split(backend, c->n * c->h * c->w, grain(c->c, 4), gather_range, &job);
     return SNAP_OK;

@@ -116,27 +116,85 @@ enum snap_status TRN_NAME(reduce_product)(struct trn_backend *backend, const flo
     return SNAP_OK;
 }
 
-/* sums += row, for one row of terms */
-static inline __attribute__((always_inline)) void add_row(const struct trn_columns *c, size_t row,
-                                                          size_t first, size_t count, float *sums)
+/* The term of row `at / columns`, for a vector or a float: T is the type, LOAD reads one. */
+#define TERM(T, LOAD)                                                                              \
+    const T x = LOAD(c->x + at);                                                                   \
+    if (term == TRN_COL_PLAIN) {                                                                   \
+        return x;                                                                                  \
+    }                                                                                              \
+    const T d = x - LOAD(c->mean + column);                                                        \
+    return term == TRN_COL_SQUARE ? d * d : LOAD(c->dy + at) * (d * LOAD(c->rs + column))
+
+static inline float float_load(const float *from)
 {
-    const float *x = c->x + row * c->columns + first;
+    return *from;
+}
+
+static inline __attribute__((always_inline)) trn_vec vector_term(const struct trn_columns *c,
+                                                                 const int term, size_t at,
+                                                                 size_t column)
+{
+    TERM(trn_vec, trn_vec_load);
+}
+
+static inline __attribute__((always_inline)) float float_term(const struct trn_columns *c,
+                                                              const int term, size_t at,
+                                                              size_t column)
+{
+    TERM(float, float_load);
+}
+
+/* `vecs` vectors of sums of a block, in registers; `term` and `vecs` are constants where it is
+ * called. */
+static inline __attribute__((always_inline)) void block_vectors(const struct trn_columns *c,
+                                                                const int term, const size_t vecs,
+                                                                size_t row, size_t rows,
+                                                                size_t column, float *sums)
+{
+    trn_vec acc[4] = { { 0 } };
+    for (size_t i = row; i < row + rows; i++) {
+#pragma GCC unroll 4
+        for (size_t v = 0; v < vecs; v++) {
+            const size_t j = column + v * TRN_VEC_WIDTH;
+            acc[v] = acc[v] + vector_term(c, term, i * c->columns + j, j);
+        }
+    }
+#pragma GCC unroll 4
+    for (size_t v = 0; v < vecs; v++) {
+        trn_vec_store(sums + v * TRN_VEC_WIDTH, acc[v]);
+    }
+}
+
+/* The sums of one block, from +0. */
+static inline __attribute__((always_inline)) void block_of(const struct trn_columns *c,
+                                                           const int term, size_t row, size_t rows,
+                                                           size_t first, size_t count, float *sums)
+{
+    size_t j = 0;
+    for (; j + 4 * TRN_VEC_WIDTH <= count; j += 4 * TRN_VEC_WIDTH) {
+        block_vectors(c, term, 4, row, rows, first + j, sums + j);
+    }
+    for (; j + TRN_VEC_WIDTH <= count; j += TRN_VEC_WIDTH) {
+        block_vectors(c, term, 1, row, rows, first + j, sums + j);
+    }
+    for (; j < count; j++) {
+        float sum = 0.0f;
+        for (size_t i = row; i < row + rows; i++) {
+            sum = sum + float_term(c, term, i * c->columns + first + j, first + j);
+        }
+        sums[j] = sum;
+    }
+}
+
+static void block(const struct trn_columns *c, size_t row, size_t rows, size_t first, size_t count,
+                  float *sums)
+{
     if (c->term == TRN_COL_PLAIN) {
-        for (size_t j = 0; j < count; j++) {
-            sums[j] = sums[j] + x[j];
-        }
+        block_of(c, TRN_COL_PLAIN, row, rows, first, count, sums);
     } else if (c->term == TRN_COL_SQUARE) {
-        const float *mean = c->mean + first;
-        for (size_t j = 0; j < count; j++) {
-            const float d = x[j] - mean[j];
-            sums[j] = sums[j] + d * d;
-        }
+        block_of(c, TRN_COL_SQUARE, row, rows, first, count, sums);
     } else {
-        const float *mean = c->mean + first, *rs = c->rs + first;
-        const float *dy = c->dy + row * c->columns + first;
-        for (size_t j = 0; j < count; j++) {
-            sums[j] = sums[j] + dy[j] * ((x[j] - mean[j]) * rs[j]);
-        }
+        block_of(c, TRN_COL_NORMALISED, row, rows, first, count, sums);
     }
 }
 
@@ -148,12 +206,13 @@ static void column_tree(const struct trn_columns *c, size_t begin, size_t end, s
     float sums[COL_LEVELS][COL_SLICE] = { { 0 } };
     size_t filled[COL_LEVELS] = { 0 };
     size_t top = 0;
-    for (size_t row = begin; row < end; row++) {
+    for (size_t row = begin, rows; row < end; row += rows) {
         size_t level = 0;
-        add_row(c, row, first, count, sums[0]);
-        filled[0]++;
+        rows = end - row < COL_BLOCK ? end - row : COL_BLOCK;
+        filled[0] = rows;
+        block(c, row, rows, first, count, sums[0]);
         /* A full level is handed up only when more is to come: the last node stays where it is. */
-        while (filled[level] == COL_BLOCK && row + 1 < end) {
+        while (filled[level] == COL_BLOCK && row + rows < end) {
             for (size_t j = 0; j < count; j++) {
                 sums[level + 1][j] = sums[level + 1][j] + sums[level][j];
                 sums[level][j] = 0.0f;

@@ -8,6 +8,7 @@
 
 const struct trn_ops TRN_NAME(ops) = {
     .name = TRN_TEXT(TRN_ISA),
+    .profile = "portable-1",
     .alloc = trn_cpu_alloc,
     .release = trn_cpu_release,
     .upload = trn_cpu_copy,

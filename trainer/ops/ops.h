@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operators of the profile portable-1, as a table of functions, one table for each build of
- * the kernels. docs/determinism.md defines every bit of their results; neither the table chosen
- * nor the number of threads changes one.
+/* The operators as a table of functions: of the profile portable-1 one for each build of the
+ * kernels, of cudnn-1 one. docs/determinism.md defines every bit of the results of portable-1;
+ * neither the table chosen nor the number of threads changes one.
  *
  * Shapes are in comments, rows first: (m, n). Images are (n, h, w, c), filters (oc, r, s, c).
  * Pointers are backend memory (`alloc`) unless a comment says host. Inputs and outputs do not
  * overlap unless a comment says so. Every operator fails only for want of memory (the device
- * backends: also when the device does), and its outputs are then undefined. */
+ * backends: also when the device does; those of cudnn-1 also where the library has no such
+ * operation), and its outputs are then undefined. */
 #ifndef TRN_OPS_H
 #define TRN_OPS_H
 
@@ -14,8 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <snapstate/device.h>
 #include <snapstate/pool.h>
 #include <snapstate/status.h>
+#include <snapstate/stream.h>
 
 struct trn_backend;
 
@@ -62,6 +65,7 @@ struct trn_dropout {
     uint32_t op;        /* index of the layer in the model */
     uint32_t threshold; /* T: an element is kept iff its word >= T */
     float scale;        /* of what is kept */
+    float probability;  /* that an element is dropped; of cudnn-1, which has no threshold */
 };
 
 /* Rows of a table (vocabulary, width), one for each row of the result. */
@@ -106,8 +110,39 @@ struct trn_adam {
     float *exp_avg, *exp_avg_sq, *weight;
 };
 
+/* Batch normalisation in one operator; gamma, beta and what follows are (columns). */
+struct trn_batchnorm {
+    struct trn_norm norm;
+    const float *x, *gamma, *beta;
+    float momentum;
+    float *running_mean, *running_var; /* moved; NULL: left as they are */
+    float *mean, *rs;                  /* kept for the backward pass: mean, 1 / deviation */
+    float *y;                          /* (rows, columns) */
+};
+
 struct trn_ops {
-    const char *name; /* "scalar", "avx2" */
+    const char *name;    /* "scalar", "sse2", "avx2", "avx512", "neon", "cuda", "cudnn" */
+    const char *profile; /* "portable-1", "cudnn-1" */
+
+    /* (optional, defaults to freeing it and its scratch memory) What trn_backend_close does. */
+    void (*close)(struct trn_backend *);
+
+    /* ---- of a profile with a binding; portable-1 has none of these four ---- */
+
+    /* (optional, defaults to nothing) Choose how the convolution of the layer `layer` is done, or
+     * take what was recorded. `conv` has the most samples that it will be called with. `wants_dx`:
+     * conv_data_gradient will be called. SNAP_UNSUPPORTED: there is no such way here. */
+    enum snap_status (*plan_conv)(struct trn_backend *, const char *layer,
+                                  const struct trn_conv *conv, bool wants_dx, struct snap_error *);
+    /* (optional, defaults to {}) What the promise depends on, after all layers were planned: a JSON
+     * object without reals; to be freed with free(). */
+    enum snap_status (*binding)(struct trn_backend *, char **json, struct snap_error *);
+    /* (optional, defaults to a stream of kind philox_dropout, which the caller has) Make the
+     * generator of dropout_forward, as `seed` has it. Once, before the first dropout. */
+    enum snap_status (*seed_dropout)(struct trn_backend *, uint64_t seed, struct snap_error *);
+    /* (with seed_dropout) That generator as a stream of kind "opaque"; their argument is the
+     * backend. Static. */
+    const struct snap_stream_ops *dropout_stream;
 
     /* Memory, aligned to 64 bytes, zeroed; `release` of NULL is fine. */
     enum snap_status (*alloc)(struct trn_backend *, size_t size_bytes, void **memory,
@@ -151,7 +186,7 @@ struct trn_ops {
                                      struct snap_error *);
     enum snap_status (*gelu_backward)(struct trn_backend *, size_t n, const float *x,
                                       const float *dy, float *dx, struct snap_error *);
-    /* `mask` (n) gets 1 where an element was kept. */
+    /* `mask` (n) gets 1 where an element was kept (cudnn-1: left alone, the backend keeps it). */
     enum snap_status (*dropout_forward)(struct trn_backend *, const struct trn_dropout *, size_t n,
                                         const float *x, float *y, uint8_t *mask,
                                         struct snap_error *);
@@ -159,17 +194,19 @@ struct trn_ops {
                                          size_t n, const uint8_t *mask, const float *dy, float *dx,
                                          struct snap_error *);
 
-    /* `chosen` (n, oh, ow, c): h * w index of the tap taken. */
+    /* `chosen` (n, oh, ow, c): h * w index of the tap taken (cudnn-1: left alone). Backwards, x and
+     * y are those of the forward pass; portable-1 looks at neither. */
     enum snap_status (*maxpool_forward)(struct trn_backend *, const struct trn_conv *,
                                         const float *x, float *y, int32_t *chosen,
                                         struct snap_error *);
     enum snap_status (*maxpool_backward)(struct trn_backend *, const struct trn_conv *,
-                                         const int32_t *chosen, const float *dy, float *dx,
-                                         struct snap_error *);
+                                         const float *x, const float *y, const int32_t *chosen,
+                                         const float *dy, float *dx, struct snap_error *);
     enum snap_status (*avgpool_forward)(struct trn_backend *, const struct trn_conv *,
                                         const float *x, float *y, struct snap_error *);
     enum snap_status (*avgpool_backward)(struct trn_backend *, const struct trn_conv *,
-                                         const float *dy, float *dx, struct snap_error *);
+                                         const float *x, const float *y, const float *dy,
+                                         float *dx, struct snap_error *);
 
     /* mean, var (biased), unbiased: (columns); rows >= 1. */
     enum snap_status (*norm_statistics)(struct trn_backend *, const struct trn_norm *,
@@ -187,6 +224,14 @@ struct trn_ops {
     /* running = fmaf(momentum, value - running, running), (columns). */
     enum snap_status (*norm_running)(struct trn_backend *, size_t columns, float momentum,
                                      const float *value, float *running, struct snap_error *);
+
+    /* (optional, defaults to the operators above) Statistics, running statistics and y in one, and
+     * back: mean and rs are those of batchnorm_forward, dx may be NULL. */
+    enum snap_status (*batchnorm_forward)(struct trn_backend *, const struct trn_batchnorm *,
+                                          struct snap_error *);
+    enum snap_status (*batchnorm_backward)(struct trn_backend *, const struct trn_batchnorm *,
+                                           const float *dy, float *dgamma, float *dbeta, float *dx,
+                                           struct snap_error *);
 
     /* Each row by its own mean and 1 / deviation, which go to `mean` and `rs` (rows); gamma and
      * beta are (columns), columns >= 1. */
@@ -238,17 +283,42 @@ struct trn_ops {
  * thread at a time. */
 struct trn_backend {
     const struct trn_ops *ops;
+    struct snap_device device; /* whose memory `alloc` gives */
+    void *stream;              /* of the device, with all its work: a cudaStream_t; CPU: NULL */
     struct snap_pool *pool; /* borrowed */
     void *scratch;          /* private to the operators */
     size_t scratch_size_bytes;
+    void *library; /* private to the operators of cudnn-1; else NULL */
 };
 
 /* Open the CPU backend over `pool` (borrowed until close). `isa` names the table ("scalar",
- * "avx2"); NULL takes the environment's SNAP_ISA, or, where that is unset or empty, the best this
- * CPU has. A small hash of operators is made and compared first. SNAP_INVALID: no such name.
- * SNAP_UNSUPPORTED: not in this build, not on this CPU, or the small hash differs. */
+ * "sse2", "avx2", "avx512", "neon"); NULL takes the environment's SNAP_ISA, or, where that is unset
+ * or empty, the best this CPU has. A small hash of operators is made and compared first.
+ * SNAP_INVALID: no such name. SNAP_UNSUPPORTED: not in this build, not on this CPU, or the small
+ * hash differs. */
 enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
                                   struct trn_backend **backend, struct snap_error *err);
+
+/* Open CUDA device `index`; the same bits as on any CPU, checked by the same small hash. What it
+ * queued is done when a download returns, and errors of the device may come that late. `pool` is
+ * borrowed until close. SNAP_UNSUPPORTED: not in this build, no such device, no driver, or the
+ * small hash differs. */
+enum snap_status trn_device_backend_open(int index, struct snap_pool *pool,
+                                         struct trn_backend **backend, struct snap_error *err);
+
+struct trn_cudnn_options {
+    const char *recorded; /* the binding of the run that goes on, JSON: nothing is chosen, what it
+                           * names is taken; NULL: a new run. Borrowed for the call */
+    bool tf32;            /* convolutions and products may round their operands to TF32 */
+};
+
+/* Open CUDA device `index` for the profile cudnn-1: convolutions, pooling, softmax, batch
+ * normalisation and dropout by cuDNN, products by cuBLAS, the rest by the kernels of portable-1.
+ * The libraries are loaded here. SNAP_UNSUPPORTED as above, and: a library is missing (the text
+ * says which and where it was looked for). SNAP_INVALID: `recorded` is none of this profile. */
+enum snap_status trn_cudnn_backend_open(int index, const struct trn_cudnn_options *options,
+                                        struct snap_pool *pool, struct trn_backend **backend,
+                                        struct snap_error *err);
 
 /* NULL is fine. Memory from `alloc` is released by whoever asked for it, before this. */
 void trn_backend_close(struct trn_backend *backend);

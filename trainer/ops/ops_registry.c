@@ -8,19 +8,50 @@
 
 #include "ops/cpu_kernels.h"
 
+#if HAVE_CUDA
+#include "ops/cuda/cuda_kernels.h"
+#endif
+#define HAVE_PROFILE_CUDNN (HAVE_CUDA && HAVE_CUDNN)
+
 extern const struct trn_ops trn_scalar_ops;
 #if defined(__x86_64__)
-extern const struct trn_ops trn_avx2_ops;
-
-static bool have_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
+extern const struct trn_ops trn_sse2_ops, trn_avx2_ops, trn_avx512_ops;
+#define TABLE_X86(ops) (&(ops))
+#else
+#define TABLE_X86(ops) NULL
 #endif
+#if defined(__aarch64__)
+extern const struct trn_ops trn_neon_ops;
+#define TABLE_AARCH64(ops) (&(ops))
+#else
+#define TABLE_AARCH64(ops) NULL
+#endif
+
+#define ISA_NAMES "scalar, sse2, avx2, avx512 or neon"
 
 static bool always(void)
 {
     return true;
+}
+
+static bool have_avx2(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
+/* What the library of these kernels is compiled with. */
+static bool have_avx512(void)
+{
+#if defined(__x86_64__)
+    return have_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#else
+    return false;
+#endif
 }
 
 static const struct {
@@ -28,11 +59,10 @@ static const struct {
     const struct trn_ops *ops; /* NULL: known, and not in this build */
     bool (*runs_here)(void);
 } tables[] = {
-#if defined(__x86_64__)
-    { "avx2", &trn_avx2_ops, have_avx2 },
-#else
-    { "avx2", NULL, always },
-#endif
+    { "avx512", TABLE_X86(trn_avx512_ops), have_avx512 },
+    { "avx2", TABLE_X86(trn_avx2_ops), have_avx2 },
+    { "sse2", TABLE_X86(trn_sse2_ops), always },
+    { "neon", TABLE_AARCH64(trn_neon_ops), always },
     { "scalar", &trn_scalar_ops, always },
 };
 
@@ -63,7 +93,7 @@ static enum snap_status choose(const char *isa, const struct trn_ops **ops, stru
         }
     }
     return snap_error_set(err, SNAP_INVALID,
-                          "SNAP_ISA: \"%s\" is no instruction set: expected scalar or avx2",
+                          "SNAP_ISA: \"%s\" is no instruction set: expected " ISA_NAMES,
                           isa ? isa : "");
 }
 
@@ -87,7 +117,7 @@ enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
     }
     opened->ops = ops;
     opened->pool = pool;
-    status = trn_cpu_canary(opened, err);
+    status = trn_backend_canary(opened, err);
     if (status != SNAP_OK) {
         trn_backend_close(opened);
         return status;
@@ -96,9 +126,41 @@ enum snap_status trn_backend_open(const char *isa, struct snap_pool *pool,
     return SNAP_OK;
 }
 
+enum snap_status trn_device_backend_open(int index, struct snap_pool *pool,
+                                         struct trn_backend **backend, struct snap_error *err)
+{
+#if HAVE_CUDA
+    return trn_cuda_backend_open(index, pool, backend, err);
+#else
+    (void)pool;
+    (void)backend;
+    return snap_error_set(err, SNAP_UNSUPPORTED,
+                          "device cuda:%d: not built in: build with --with-cuda, or use --device "
+                          "cpu",
+                          index);
+#endif
+}
+
+#if !HAVE_PROFILE_CUDNN
+enum snap_status trn_cudnn_backend_open(int index, const struct trn_cudnn_options *options,
+                                        struct snap_pool *pool, struct trn_backend **backend,
+                                        struct snap_error *err)
+{
+    (void)index;
+    (void)options;
+    (void)pool;
+    (void)backend;
+    return snap_error_set(err, SNAP_UNSUPPORTED,
+                          "profile cudnn-1: not built in: build with --with-cuda and --with-cudnn, "
+                          "or take the profile portable-1");
+}
+#endif
+
 void trn_backend_close(struct trn_backend *backend)
 {
-    if (backend) {
+    if (backend && backend->ops->close) {
+        backend->ops->close(backend);
+    } else if (backend) {
         free(backend->scratch);
         free(backend);
     }

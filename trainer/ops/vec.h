@@ -21,7 +21,9 @@
 #error "the operators need arithmetic in the type of its operands (on 32-bit x86: -mfpmath=sse)"
 #endif
 
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF)
+/* TRN_PLAIN: the table `scalar`, which uses no instruction beyond the portable operations. */
+#if !defined(TRN_PLAIN) &&                                                                         \
+    (defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF))
 #define TRN_HAS_FMA 1
 #else
 #define TRN_HAS_FMA 0
@@ -57,7 +59,19 @@ static inline float trn_sqrtf(float x)
     return __builtin_sqrtf(x); /* the instruction, with -fno-math-errno */
 }
 
-#if defined(__AVX2__) && defined(__FMA__)
+#if !defined(TRN_PLAIN) && defined(__AVX512F__)
+
+#include <immintrin.h>
+
+#define TRN_VEC_WIDTH 16
+typedef float trn_vec __attribute__((vector_size(64)));
+
+static inline trn_vec trn_vec_fma(trn_vec a, trn_vec b, trn_vec c)
+{
+    return (trn_vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+
+#elif !defined(TRN_PLAIN) && defined(__AVX2__) && defined(__FMA__)
 
 #include <immintrin.h>
 
@@ -69,7 +83,7 @@ static inline trn_vec trn_vec_fma(trn_vec a, trn_vec b, trn_vec c)
     return (trn_vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 
-#elif !TRN_HAS_FMA && defined(__SSE2__)
+#elif !defined(TRN_PLAIN) && !TRN_HAS_FMA && defined(__SSE2__)
 
 #include <emmintrin.h>
 
@@ -137,6 +151,18 @@ static inline trn_vec trn_vec_fma(trn_vec a, trn_vec b, trn_vec c)
         }
     }
     return (trn_vec)sum;
+}
+
+#elif !defined(TRN_PLAIN) && defined(__aarch64__)
+
+#include <arm_neon.h>
+
+#define TRN_VEC_WIDTH 4
+typedef float trn_vec __attribute__((vector_size(16)));
+
+static inline trn_vec trn_vec_fma(trn_vec a, trn_vec b, trn_vec c)
+{
+    return (trn_vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }
 
 #else

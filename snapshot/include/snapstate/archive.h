@@ -41,6 +41,7 @@ struct snap_member {
     uint64_t data_offset;    /* of its content in the file; 0 when withheld */
     bool in_state;           /* its digest is a line of STATE */
     bool withheld;           /* listed, and not in this file */
+    bool elsewhere;          /* withheld, and read from an archive that lies beside this one */
     unsigned char sha256[SNAP_DIGEST_BYTES]; /* as SHA256SUMS has it (of SHA256SUMS: computed) */
 };
 
@@ -51,8 +52,10 @@ struct snap_archive;
  * and of a known format, listings agree with the manifest; README, manifest, state.json,
  * data.json, STATE and env.json are read and agree with their digests. The content of streams,
  * tensors, extras and the ledger is not read: snap_archive_read and snap_archive_check do that.
- * SNAP_IO: cannot be opened or read. SNAP_CORRUPT: not such a file (the text names the member).
- * SNAP_UNSUPPORTED: an archive of a newer format. Owned by the caller. */
+ * Members that are withheld are looked for, by digest, in the files "*.snap.tar" of the same
+ * folder, and read from there. SNAP_IO: cannot be opened or read. SNAP_CORRUPT: not such a file
+ * (the text names the member). SNAP_UNSUPPORTED: an archive of a newer format. Owned by the
+ * caller. */
 enum snap_status snap_archive_open(const char *path, struct snap_archive **archive,
                                    struct snap_error *err);
 void snap_archive_close(struct snap_archive *archive);
@@ -64,8 +67,8 @@ const struct snap_member *snap_archive_member(const struct snap_archive *archive
 const struct snap_member *snap_archive_find(const struct snap_archive *archive, const char *name);
 
 /* Read a member's content into `buffer` (data_size bytes) and compare it with its digest.
- * SNAP_ABSENT when withheld, SNAP_CORRUPT when the digest differs (the buffer is then filled with
- * bytes not to be used). Safe to call from several threads. */
+ * SNAP_ABSENT when withheld and not elsewhere, SNAP_CORRUPT when the digest differs (the buffer is
+ * then filled with bytes not to be used). Safe to call from several threads. */
 enum snap_status snap_archive_read(const struct snap_archive *archive,
                                    const struct snap_member *member, void *buffer,
                                    struct snap_error *err);

@@ -52,8 +52,8 @@ struct snap_run_options {
     bool must_be_new;
     /* `dir` must hold a run, or the config of one that has not begun (SNAP_NOT_FOUND otherwise). */
     bool must_exist;
-    /* "portable-1", "host-1", "torch-1" or "none" (the default when NULL). Under "none" a restore
-     * reaches SNAP_TIER_STREAMS at most. */
+    /* "portable-1", "cudnn-1", "host-1", "torch-1" or "none" (the default when NULL). Under "none"
+     * a restore reaches SNAP_TIER_STREAMS at most. */
     const char *profile;
     /* The facts that the profile's promise depends on: a JSON object without reals; NULL: {}. */
     const char *binding;
@@ -80,6 +80,9 @@ struct snap_run_options {
     uint64_t first_step;
     int rank;  /* 0 */
     int world; /* 0 or 1; more is SNAP_UNSUPPORTED in this version */
+    /* At most so many thin snapshots after a whole one: their tensors that the whole one has are
+     * left to it, and read from there. 0: every snapshot is whole. */
+    uint64_t thin;
 };
 #define SNAP_RUN_OPTIONS_INIT { .size_bytes = sizeof(struct snap_run_options) }
 
@@ -374,6 +377,11 @@ enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
  * hash. SNAP_UNSUPPORTED for a run with a folder, or that was restored. */
 enum snap_status snap_run_save_as(struct snap_run *run, const char *path,
                                   char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
+
+/* The step of the last snapshot whose tensors and streams were those of the snapshot before it,
+ * though steps lay between: what trains is not what was registered, or nothing trains. 0: there was
+ * none. The snapshot is made all the same, with an event. */
+uint64_t snap_run_stale_step(const struct snap_run *run);
 
 /* What a failed step leaves. */
 struct snap_attachment {

@@ -6,7 +6,9 @@
 #include <snapstate/archive.h>
 #include <snapstate/device.h>
 #include <snapstate/diff.h>
+#include <snapstate/fsck.h>
 #include <snapstate/import.h>
+#include <snapstate/keep.h>
 #include <snapstate/ledger.h>
 #include <snapstate/pool.h>
 #include <snapstate/publication.h>

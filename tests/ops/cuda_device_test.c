@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "cuda_device_test.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "device/device_ops.h"
+#include "digest/sha256.h"
+#include "digest/tree_digest.h"
+#include "golden_file.h"
+#include "model_rig.h"
+#include "op_cases.h"
+
+static const struct trn_cuda_ways *wanted_ways;
+
+static enum snap_status open_device(const char *isa, struct snap_pool *pool,
+                                    struct trn_backend **backend, struct snap_error *err)
+{
+    const enum snap_status status = trn_device_backend_open(0, pool, backend, err);
+    (void)isa;
+    if (status == SNAP_OK) {
+        trn_cuda_choose(*backend, wanted_ways);
+    }
+    return status;
+}
+
+struct trn_backend *cuda_test_open(struct snap_pool *pool, const struct trn_cuda_ways *ways)
+{
+    struct trn_backend *backend = NULL;
+    struct snap_error err = SNAP_ERROR_INIT;
+    wanted_ways = ways;
+    if (open_device(NULL, pool, &backend, &err) != SNAP_OK) {
+        fail_msg("%s", err.text);
+    }
+    return backend;
+}
+
+static void hash_words(const struct op_words *words, char hex[65])
+{
+    /* Hosts are little-endian; configure says so. */
+    golden_hash(words->words, words->count * sizeof(words->words[0]), hex);
+}
+
+void cuda_test_operators(const struct trn_cuda_ways *ways, size_t first, size_t stride)
+{
+    struct snap_pool *pool = NULL;
+    struct trn_backend *backend;
+    struct op_words words = { 0 };
+    size_t count = 0;
+    struct op_case *cases = op_cases_new(&count);
+    assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
+    backend = cuda_test_open(pool, ways);
+    for (size_t i = first; i < count; i += stride) {
+        char hex[65], kept[65];
+        op_case_run(&cases[i], backend, &words);
+        hash_words(&words, hex);
+        golden_find("goldens.txt", cases[i].name, kept);
+        if (strcmp(hex, kept) != 0) {
+            struct op_words wanted = { 0 };
+            size_t k = 0;
+            op_case_run(&cases[i], NULL, &wanted);
+            while (k < wanted.count && wanted.words[k] == words.words[k]) {
+                k++;
+            }
+            fail_msg("tile %u, split %d: %s: word %zu of %zu is %08x, the oracle has %08x",
+                     ways->tile, ways->split, cases[i].name, k, wanted.count,
+                     k < words.count ? words.words[k] : 0, k < wanted.count ? wanted.words[k] : 0);
+        }
+    }
+    free(words.words);
+    free(cases);
+    trn_backend_close(backend);
+    snap_pool_free(pool);
+}
+
+void cuda_test_steps(const struct trn_cuda_ways *ways, size_t first, size_t stride)
+{
+    static const unsigned shards[] = { 1, 2, 4 };
+    struct record *record = calloc(1, sizeof(*record));
+    assert_non_null(record);
+    wanted_ways = ways;
+    rig_backend_open = open_device;
+    for (size_t i = first; i < 2 * RIG_OPTIMIZERS * 3; i += stride) {
+        const enum rig_kind kind = i % 2 == 0 ? RIG_IMAGES : RIG_SEQUENCES;
+        const size_t optimizer = i / 2 / 3;
+        const unsigned parts = shards[i / 2 % 3];
+        char name[80], hex[65], kept[65];
+        struct rig rig;
+        snprintf(name, sizeof(name), "%s, %s, shards=%u", rig_kind_names[kind],
+                 rig_optimizer_names[optimizer], parts);
+        golden_find("model_goldens.txt", name, kept);
+        record->size_bytes = 0;
+        rig_ready_kind(&rig, kind, NULL, 1, parts, &rig_optimizers[optimizer]);
+        for (unsigned step = 0; step < RIG_STEPS; step++) {
+            rig_train_step(&rig, step, record);
+        }
+        record_state(record, &rig);
+        golden_hash(record->bytes, record->size_bytes, hex);
+        rig_dismantle(&rig);
+        if (strcmp(hex, kept) != 0) {
+            fail_msg("%s, tile %u, split %d: %s, kept %s", name, ways->tile, ways->split, hex,
+                     kept);
+        }
+    }
+    rig_backend_open = trn_backend_open;
+    free(record);
+}
+
+static void check_leaves(const unsigned char *bytes, size_t size_bytes,
+                         const unsigned char *digests)
+{
+    for (size_t at = 0; at < size_bytes; at += SNAP_TREE_LEAF_BYTES) {
+        const size_t rest = size_bytes - at;
+        unsigned char wanted[SNAP_DIGEST_BYTES];
+        assert_int_equal(snap_sha256(bytes + at,
+                                     rest < SNAP_TREE_LEAF_BYTES ? rest : SNAP_TREE_LEAF_BYTES,
+                                     wanted, NULL),
+                         SNAP_OK);
+        assert_memory_equal(digests, wanted, sizeof(wanted));
+        digests += SNAP_DIGEST_BYTES;
+    }
+}
+
+void cuda_test_digests(void)
+{
+    static const size_t sizes[] = { 1,    3,    55,   56,   63,   64,   65,        119, 120,
+                                    4032, 4087, 4088, 4095, 4096, 4097, 2 * 4096, 0,   100000 };
+    enum { PIECES = sizeof(sizes) / sizeof(sizes[0]), GAP = 16 };
+    static const struct trn_cuda_ways any = { 0, 0 };
+    const struct snap_device_ops *ops = snap_device_cuda();
+    struct snap_device_piece pieces[PIECES];
+    struct snap_device_digester *digester = NULL;
+    struct snap_pool *pool = NULL;
+    struct trn_backend *backend;
+    unsigned char *bytes, *memory = NULL;
+    size_t size_bytes = 0;
+    assert_non_null(ops);
+    assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
+    backend = cuda_test_open(pool, &any);
+    for (size_t i = 0; i < PIECES; i++) {
+        size_bytes += (sizes[i] / GAP + 2) * GAP;
+    }
+    bytes = malloc(size_bytes);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < size_bytes; i++) {
+        bytes[i] = (unsigned char)(i * 2654435761u >> 11);
+    }
+    assert_int_equal(backend->ops->alloc(backend, size_bytes, (void **)&memory, NULL), SNAP_OK);
+    assert_int_equal(backend->ops->upload(backend, memory, bytes, size_bytes, NULL), SNAP_OK);
+    assert_int_equal(ops->digester_new(0, &digester, NULL), SNAP_OK);
+    /* Few pieces, all at once, all from odd addresses. */
+    for (size_t round = 0; round < 3; round++) {
+        const size_t count = round == 0 ? 2 : PIECES, shift = round == 2 ? 5 : 0;
+        const unsigned char *digests = NULL;
+        size_t at = 0;
+        for (size_t i = 0; i < count; i++) {
+            pieces[i] = (struct snap_device_piece){ memory + at + shift, sizes[i] };
+            at += (sizes[i] / GAP + 2) * GAP;
+        }
+        assert_int_equal(ops->digest_leaves(digester, pieces, count, backend->stream, &digests,
+                                            NULL),
+                         SNAP_OK);
+        for (size_t i = 0; i < count; i++) {
+            check_leaves(bytes + ((const unsigned char *)pieces[i].device - memory), sizes[i],
+                         digests);
+            digests += snap_tree_leaf_count(sizes[i]) * SNAP_DIGEST_BYTES;
+        }
+    }
+    ops->digester_free(digester);
+    backend->ops->release(backend, memory);
+    trn_backend_close(backend);
+    snap_pool_free(pool);
+    free(bytes);
+}

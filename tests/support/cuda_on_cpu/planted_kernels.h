@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernels with and without a fault, for the test that faults show on the CPU. */
+#ifndef PLANTED_KERNELS_H
+#define PLANTED_KERNELS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PLANTED_THREADS 64
+
+/* out[i] = the square of i, turned round in shared memory; without the barrier a thread may read
+ * what was not written yet. */
+void planted_reverse(int with_barrier, float out[PLANTED_THREADS]);
+/* Half of the threads come to a barrier: ends the program. */
+void planted_half_barrier(void);
+/* Half of a warp comes to a shuffle: ends the program. */
+void planted_half_shuffle(void);
+/* out = the sum of the lanes' squares, by shuffles. */
+void planted_shuffles(float *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
