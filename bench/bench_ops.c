@@ -313,8 +313,8 @@ int main(int argc, char **argv)
     }
     call = argc > 2 ? prepare(argv[1], number) : NULL;
     if (!call) {
-        fprintf(stderr, "usage: bench_ops [cuda | cudnn] matmul M N K | reduce N | relu N | add N | "
-                        "copy N | mlp BATCH | cnn BATCH (at most 1024) | digest MIB\n");
+        fprintf(stderr, "usage: bench_ops [cuda | cudnn] matmul M N K | reduce N | relu N | "
+                        "add N | copy N | mlp BATCH | cnn BATCH (at most 1024) | digest MIB\n");
         return 2;
     }
     while (fgets(line, sizeof(line), stdin)) {

@@ -47,6 +47,10 @@ def declared_functions(text):
     return names
 
 
+# What nvcc adds to an object: handles of its kernels, and the host's shadows of __constant__ arrays.
+NVCC = re.compile(r"__device_stub__|__cudaFatCubinHandle|sha256_rounds")
+
+
 def nm(*arguments):
     out = subprocess.run(["nm", *map(str, arguments)], stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL, check=True, text=True)
@@ -64,7 +68,7 @@ def variables(path):
         fields = [field.strip() for field in line.split("|")]
         if len(fields) == 7 and fields[3] in ("OBJECT", "TLS", "NOTYPE"):
             if re.match(r"\.t?(data|bss)|\*COM\*", fields[6]):
-                if not fields[6].startswith(CONSTANT_SECTIONS):
+                if not fields[6].startswith(CONSTANT_SECTIONS) and not NVCC.search(fields[0]):
                     yield f"{fields[0]} in {fields[6]}"
 
 
