@@ -47,7 +47,8 @@ def declared_functions(text):
     return names
 
 
-# What nvcc adds to an object: handles of its kernels, and the host's shadows of __constant__ arrays.
+# What nvcc adds to an object: handles of its kernels, and the host's shadows of __constant__
+# arrays.
 NVCC = re.compile(r"__device_stub__|__cudaFatCubinHandle|sha256_rounds")
 
 
