@@ -15,7 +15,7 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 
 def _compare(bench, what, peer, peer_name):
     ours = [bench.program("bench/bench_ops"), *map(str, what)]
-    with Worker(ours) as mine, Worker(peer) as theirs:
+    with Worker(ours, stopped=True) as mine, Worker(peer, stopped=True) as theirs:
         return Measurement(*in_turn(bench, mine.go, theirs.go), peer_name)
 
 

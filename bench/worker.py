@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that are measured: each times itself, so that starting it is not counted."""
 
+import signal
 import subprocess
 
 from figure import NotMeasured
@@ -23,20 +24,26 @@ def once(command, env=None):
 
 class Worker:
     """A program that answers each line, "go" or what it is to do, with the seconds that it took,
-    and what else it has to say behind them."""
+    and what else it has to say behind them. `stopped`: between its answers it does not run, so that
+    threads of its that wait by spinning take nothing from the other side."""
 
-    def __init__(self, command, env=None):
+    def __init__(self, command, env=None, stopped=False):
         self.command = command
+        self.stopped = stopped
         self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def ask(self, line):
         """The fields of the answer."""
         try:
+            if self.stopped:
+                self.process.send_signal(signal.SIGCONT)
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
             fields = self.process.stdout.readline().split()
             float(fields[0])
+            if self.stopped:
+                self.process.send_signal(signal.SIGSTOP)
             return fields
         except (BrokenPipeError, IndexError, ValueError):
             errors = self.process.communicate()[1]
