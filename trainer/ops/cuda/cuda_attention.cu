@@ -32,10 +32,7 @@ struct head_rows {
     }
     __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
     {
-#pragma unroll
-        for (unsigned q = 0; q < 4; q++) {
-            v[q] = k + q < end ? place.row[k + q] : 0.0f;
-        }
+        trn_cuda_fetch(place.row, 1, k, end, v);
     }
 };
 
@@ -53,10 +50,7 @@ struct head_columns {
     }
     __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
     {
-#pragma unroll
-        for (unsigned q = 0; q < 4; q++) {
-            v[q] = k + q < end ? place.column[(k + q) * of.row_step] : 0.0f;
-        }
+        trn_cuda_fetch(place.column, of.row_step, k, end, v);
     }
 };
 

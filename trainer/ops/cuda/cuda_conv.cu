@@ -83,28 +83,6 @@ template <bool BACKWARD> struct conv_taps {
     }
 };
 
-/* Column oc of the forward product: w[oc][k], k = (r, s, c). */
-struct filter_rows {
-    static constexpr bool K_FIRST = true;
-    const float *w;
-    size_t taps; /* kernel_h * kernel_w * c */
-    struct place {
-        const float *row;
-    };
-    __device__ struct place at(size_t row) const
-    {
-        const struct place found = { w + row * taps };
-        return found;
-    }
-    __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
-    {
-#pragma unroll
-        for (unsigned q = 0; q < 4; q++) {
-            v[q] = k + q < end ? place.row[k + q] : 0.0f;
-        }
-    }
-};
-
 /* Column c of the data gradient's product: w[oc][r][s][c], k = (r, s, oc). */
 struct filter_columns {
     static constexpr bool K_FIRST = false;
@@ -132,29 +110,8 @@ struct filter_columns {
     }
 };
 
-/* Row oc of the weight gradient's product: dy[k][oc], k the output pixel. */
-struct gradient_channels {
-    static constexpr bool K_FIRST = false;
-    const float *dy;
-    size_t oc;
-    struct place {
-        const float *channel;
-    };
-    __device__ struct place at(size_t row) const
-    {
-        const struct place found = { dy + row };
-        return found;
-    }
-    __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
-    {
-#pragma unroll
-        for (unsigned q = 0; q < 4; q++) {
-            v[q] = k + q < end ? place.channel[(k + q) * oc] : 0.0f;
-        }
-    }
-};
-
-/* Column (r, s, channel) of it: what that tap of output pixel k reads. */
+/* Column (r, s, channel) of the weight gradient's product, k the output pixel: what that
+ * tap of it reads. */
 struct input_columns {
     static constexpr bool K_FIRST = false;
     struct trn_conv c;
@@ -203,13 +160,13 @@ extern "C" enum snap_status trn_cuda_conv_forward(struct trn_backend *backend,
 {
     struct trn_cuda_gemm g = trn_cuda_gemm();
     const struct conv_taps<false> a = { *c, x };
-    const struct filter_rows b = { w, window_taps(c) * c->c };
     g.m = c->n * c->oh * c->ow;
     g.n = c->oc;
     g.k = window_taps(c) * c->c;
     g.bias = bias;
     g.out = y;
-    return trn_cuda_gemm_any(backend, "conv2d", g, a, b, err);
+    /* Column oc is w[oc][k], k = (r, s, c). */
+    return trn_cuda_gemm_any(backend, "conv2d", g, a, trn_cuda_by_rows(w, g.k), err);
 }
 
 extern "C" enum snap_status trn_cuda_conv_data_gradient(struct trn_backend *backend,
@@ -233,7 +190,7 @@ extern "C" enum snap_status trn_cuda_conv_weight_gradient(struct trn_backend *ba
                                                           float *dw, struct snap_error *err)
 {
     struct trn_cuda_gemm g = trn_cuda_gemm();
-    const struct gradient_channels a = { dy, c->oc };
+    const struct trn_cuda_columns_of_k a = { dy, c->oc }; /* row oc is dy[k][oc] */
     const struct input_columns b = { *c, x };
     g.m = c->oc;
     g.n = window_taps(c) * c->c;

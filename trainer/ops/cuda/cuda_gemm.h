@@ -21,6 +21,70 @@
 #define TRN_CUDA_SIDE 16u /* threads along one side of a tile */
 #define TRN_CUDA_PAD 4u   /* floats; keeps rows apart in the banks, and 16 bytes aligned */
 
+/* Elements k..k+3 of those that lie `step` apart, +0 from `end` on. */
+static __device__ inline void trn_cuda_fetch(const float *from, size_t step, size_t k, size_t end,
+                                             float v[4])
+{
+#pragma unroll
+    for (unsigned q = 0; q < 4; q++) {
+        v[q] = k + q < end ? from[(k + q) * step] : 0.0f;
+    }
+}
+
+/* Element (row, k) is at row * k_total + k. */
+struct trn_cuda_rows_of_k {
+    static constexpr bool K_FIRST = true;
+    const float *from;
+    size_t k_total;
+    bool quads; /* every k that is a multiple of four is 16 bytes aligned */
+    struct place {
+        const float *row;
+    };
+    __device__ struct place at(size_t row) const
+    {
+        const struct place found = { from + row * k_total };
+        return found;
+    }
+    __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
+    {
+        if (quads && k + 4 <= end) {
+            const float4 quad = *reinterpret_cast<const float4 *>(place.row + k);
+            v[0] = quad.x;
+            v[1] = quad.y;
+            v[2] = quad.z;
+            v[3] = quad.w;
+            return;
+        }
+        trn_cuda_fetch(place.row, 1, k, end, v);
+    }
+};
+
+/* Element (row, k) is at k * rows + row. */
+struct trn_cuda_columns_of_k {
+    static constexpr bool K_FIRST = false;
+    const float *from;
+    size_t rows;
+    struct place {
+        const float *row;
+    };
+    __device__ struct place at(size_t row) const
+    {
+        const struct place found = { from + row };
+        return found;
+    }
+    __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
+    {
+        trn_cuda_fetch(place.row, rows, k, end, v);
+    }
+};
+
+static inline struct trn_cuda_rows_of_k trn_cuda_by_rows(const float *from, size_t k)
+{
+    const bool quads = k % 4 == 0 && reinterpret_cast<uintptr_t>(from) % 16 == 0;
+    const struct trn_cuda_rows_of_k operand = { from, k, quads };
+    return operand;
+}
+
 /* (rows, columns) outputs and what becomes of partial sums. Of several products at once, the one
  * of number y is that of blocks with blockIdx.y == y; operands look at it too. */
 struct trn_cuda_gemm {
