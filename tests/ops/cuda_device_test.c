@@ -19,6 +19,7 @@
 #include "golden_file.h"
 #include "model_rig.h"
 #include "op_cases.h"
+#include "op_golden.h"
 
 static const struct trn_cuda_ways *wanted_ways;
 
@@ -44,12 +45,6 @@ struct trn_backend *cuda_test_open(struct snap_pool *pool, const struct trn_cuda
     return backend;
 }
 
-static void hash_words(const struct op_words *words, char hex[65])
-{
-    /* Hosts are little-endian; configure says so. */
-    golden_hash(words->words, words->count * sizeof(words->words[0]), hex);
-}
-
 void cuda_test_operators(const struct trn_cuda_ways *ways, size_t first, size_t stride)
 {
     struct snap_pool *pool = NULL;
@@ -57,24 +52,12 @@ void cuda_test_operators(const struct trn_cuda_ways *ways, size_t first, size_t 
     struct op_words words = { 0 };
     size_t count = 0;
     struct op_case *cases = op_cases_new(&count);
+    char where[40];
+    snprintf(where, sizeof(where), "tile %u, split %d", ways->tile, ways->split);
     assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
     backend = cuda_test_open(pool, ways);
     for (size_t i = first; i < count; i += stride) {
-        char hex[65], kept[65];
-        op_case_run(&cases[i], backend, &words);
-        hash_words(&words, hex);
-        golden_find("goldens.txt", cases[i].name, kept);
-        if (strcmp(hex, kept) != 0) {
-            struct op_words wanted = { 0 };
-            size_t k = 0;
-            op_case_run(&cases[i], NULL, &wanted);
-            while (k < wanted.count && wanted.words[k] == words.words[k]) {
-                k++;
-            }
-            fail_msg("tile %u, split %d: %s: word %zu of %zu is %08x, the oracle has %08x",
-                     ways->tile, ways->split, cases[i].name, k, wanted.count,
-                     k < words.count ? words.words[k] : 0, k < wanted.count ? wanted.words[k] : 0);
-        }
+        op_golden_check(&cases[i], backend, &words, where);
     }
     free(words.words);
     free(cases);

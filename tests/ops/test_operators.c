@@ -18,22 +18,10 @@
 
 #include "golden_file.h"
 #include "op_cases.h"
+#include "op_golden.h"
 
 static struct op_case *cases;
 static size_t case_count;
-
-static void hash_words(const struct op_words *words, char hex[65])
-{
-    unsigned char *bytes = malloc(4 * words->count + 1);
-    assert_non_null(bytes);
-    for (size_t i = 0; i < words->count; i++) {
-        for (int b = 0; b < 4; b++) {
-            bytes[4 * i + (size_t)b] = (unsigned char)(words->words[i] >> 8 * b);
-        }
-    }
-    golden_hash(bytes, 4 * words->count, hex);
-    free(bytes);
-}
 
 static void oracle_equals_goldens(void **state)
 {
@@ -42,7 +30,7 @@ static void oracle_equals_goldens(void **state)
     for (size_t i = 0; i < case_count; i++) {
         char hex[65], kept[65];
         op_case_run(&cases[i], NULL, &words);
-        hash_words(&words, hex);
+        op_golden_hash(&words, hex);
         golden_find("goldens.txt", cases[i].name, kept);
         if (strcmp(hex, kept) != 0) {
             fail_msg("%s: %s, kept %s", cases[i].name, hex, kept);
@@ -56,24 +44,12 @@ static void compare_all(const char *isa, unsigned threads)
     struct snap_pool *pool = NULL;
     struct trn_backend *backend = NULL;
     struct op_words words = { 0 };
+    char where[40];
+    snprintf(where, sizeof(where), "%s, %u threads", isa, threads);
     assert_int_equal(snap_pool_new(threads, &pool, NULL), SNAP_OK);
     assert_int_equal(trn_backend_open(isa, pool, &backend, NULL), SNAP_OK);
     for (size_t i = 0; i < case_count; i++) {
-        char hex[65], kept[65];
-        op_case_run(&cases[i], backend, &words);
-        hash_words(&words, hex);
-        golden_find("goldens.txt", cases[i].name, kept);
-        if (strcmp(hex, kept) != 0) {
-            struct op_words wanted = { 0 };
-            size_t k = 0;
-            op_case_run(&cases[i], NULL, &wanted);
-            while (k < wanted.count && wanted.words[k] == words.words[k]) {
-                k++;
-            }
-            fail_msg("%s, %u threads: %s: word %zu of %zu is %08x, the oracle has %08x", isa,
-                     threads, cases[i].name, k, wanted.count, k < words.count ? words.words[k] : 0,
-                     k < wanted.count ? wanted.words[k] : 0);
-        }
+        op_golden_check(&cases[i], backend, &words, where);
     }
     free(words.words);
     trn_backend_close(backend);
@@ -117,7 +93,7 @@ static int write_goldens(const char *path)
     for (size_t i = 0; i < case_count; i++) {
         char hex[65];
         op_case_run(&cases[i], NULL, &words);
-        hash_words(&words, hex);
+        op_golden_hash(&words, hex);
         fprintf(file, "%s %s\n", hex, cases[i].name);
     }
     free(words.words);
