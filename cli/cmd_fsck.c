@@ -67,7 +67,7 @@ static enum snap_status fsck(const void *arguments, struct cmd_report *report,
         return status;
     status = given->salvage ? salvage(given, pool, &verdict, err)
                             : check_run(given, pool, &verdict, err);
-    status = cmd_report_verdict(report, verdict, status, err);
+    status = cmd_report_verdict(report, verdict, NULL, status, err);
     snap_verdict_free(verdict);
     snap_pool_free(pool);
     return status;

@@ -94,31 +94,21 @@ static enum snap_status replay(const struct verify_arguments *given, const char 
     return status == SNAP_OK ? told : status;
 }
 
-static json_t *result_value(const struct snap_verdict *verdict,
-                            const struct trn_stretches_result *replayed)
-{
-    json_t *value = cmd_json_parse(snap_verdict_json(verdict));
-
-    if (replayed->replayed && value &&
-        json_object_set_new(value, "replay", cmd_json_stretches(replayed)) != 0) {
-        json_decref(value);
-        value = NULL;
-    }
-    return value;
-}
-
 static enum snap_status tell(const struct snap_verdict *verdict,
                              const struct trn_stretches_result *replayed, enum snap_status status,
                              struct cmd_report *report, struct snap_error *err)
 {
-    if (report->json) {
-        enum snap_status told = cmd_report_set(report, result_value(verdict, replayed),
-                                               status == SNAP_OK ? err : NULL);
-        return status == SNAP_OK ? told : status;
-    }
-    if (replayed->replayed)
+    json_t *extra = NULL;
+
+    if (replayed->replayed && report->json) {
+        extra = json_pack("{s:o}", "replay", cmd_json_stretches(replayed));
+        if (!extra && status == SNAP_OK)
+            return cmd_report_set(report, NULL, err);
+    } else if (replayed->replayed) {
         cmd_print_stretches(replayed);
-    cmd_print_text(snap_verdict_text(verdict));
+    }
+    status = cmd_report_verdict(report, verdict, extra, status, err);
+    json_decref(extra);
     return status;
 }
 

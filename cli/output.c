@@ -233,11 +233,17 @@ static void print_error(const char *text)
 }
 
 enum snap_status cmd_report_verdict(struct cmd_report *report, const struct snap_verdict *verdict,
-                                    enum snap_status status, struct snap_error *err)
+                                    json_t *extra, enum snap_status status,
+                                    struct snap_error *err)
 {
     if (verdict && report->json) {
-        enum snap_status told = cmd_report_set(report, cmd_json_parse(snap_verdict_json(verdict)),
-                                               status == SNAP_OK ? err : NULL);
+        json_t *value = cmd_json_parse(snap_verdict_json(verdict));
+        enum snap_status told;
+        if (extra && value && json_object_update(value, extra) != 0) {
+            json_decref(value);
+            value = NULL;
+        }
+        told = cmd_report_set(report, value, status == SNAP_OK ? err : NULL);
         return status == SNAP_OK ? told : status;
     }
     if (verdict)

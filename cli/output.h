@@ -52,11 +52,13 @@ json_t *cmd_json_parse(const char *text);
 /* Make `result` the report's; NULL: SNAP_NO_MEMORY. */
 enum snap_status cmd_report_set(struct cmd_report *report, json_t *result, struct snap_error *err);
 
-/* A verdict as text, or as the report's result; NULL: there is none. Returns `status`, unless it is
- * SNAP_OK and there is no memory. */
+/* A verdict as text, or as the report's result; NULL: there is none. `extra`: members that the
+ * result has beside the verdict's, borrowed; NULL: none. Returns `status`, unless it is SNAP_OK and
+ * there is no memory. */
 struct snap_verdict;
 enum snap_status cmd_report_verdict(struct cmd_report *report, const struct snap_verdict *verdict,
-                                    enum snap_status status, struct snap_error *err);
+                                    json_t *extra, enum snap_status status,
+                                    struct snap_error *err);
 
 /* ---- the end ---- */
 
