@@ -15,12 +15,6 @@ struct snap_run_digester {
     struct snap_device_digester *digester;
 };
 
-/* A packed storage's elements lie apart: its bytes are made on the host. */
-static bool can_digest(const struct snap_inventory_storage *storage)
-{
-    return snap_storage_is_mirrored(storage) && !storage->packed;
-}
-
 static bool same_device(struct snap_device left, struct snap_device right)
 {
     return left.kind == right.kind && left.index == right.index;
@@ -70,14 +64,16 @@ static enum snap_status digest_device(struct snap_run *run, struct snap_device d
         return status;
     for (size_t i = 0; i < inventory->storage_count; i++) {
         const struct snap_mirror *mirror = &inventory->storages[i].mirror;
-        if (can_digest(&inventory->storages[i]) && same_device(mirror->device, device))
+        if (snap_storage_is_whole_on_device(&inventory->storages[i]) &&
+            same_device(mirror->device, device))
             pieces[count++] = (struct snap_device_piece){ mirror->memory, mirror->bytes };
     }
     status = digester->ops->digest_leaves(digester->digester, pieces, count, run->device_stream,
                                           &leaves, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++) {
         const struct snap_mirror *mirror = &inventory->storages[i].mirror;
-        if (can_digest(&inventory->storages[i]) && same_device(mirror->device, device)) {
+        if (snap_storage_is_whole_on_device(&inventory->storages[i]) &&
+            same_device(mirror->device, device)) {
             image->storages[i].size = mirror->bytes;
             image->storages[i].leaves = leaves;
             leaves += snap_tree_leaf_count(mirror->bytes) * SNAP_DIGEST_BYTES;
@@ -94,7 +90,7 @@ enum snap_status snap_device_digest_leaves(struct snap_run *run, struct snap_sta
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++) {
         const struct snap_inventory_storage *storage = &inventory->storages[i];
-        if (!can_digest(storage) || image->storages[i].leaves != NULL)
+        if (!snap_storage_is_whole_on_device(storage) || image->storages[i].leaves != NULL)
             continue;
         if (pieces == NULL)
             pieces = calloc(inventory->storage_count, sizeof *pieces);

@@ -11,6 +11,11 @@ bool snap_storage_is_mirrored(const struct snap_inventory_storage *storage)
     return storage->mirror.bytes > 0;
 }
 
+bool snap_storage_is_whole_on_device(const struct snap_inventory_storage *storage)
+{
+    return snap_storage_is_mirrored(storage) && !storage->packed;
+}
+
 static enum snap_status make(struct snap_inventory *inventory, size_t index,
                              struct snap_error *err)
 {

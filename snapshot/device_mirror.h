@@ -15,6 +15,9 @@ enum snap_status snap_mirrors_make(struct snap_inventory *inventory, struct snap
 void snap_mirrors_release(struct snap_inventory *inventory);
 
 bool snap_storage_is_mirrored(const struct snap_inventory_storage *storage);
+/* Mirrored, and its bytes are those of the device as they lie there: of a packed one the elements
+ * lie apart, and are gathered on the host. */
+bool snap_storage_is_whole_on_device(const struct snap_inventory_storage *storage);
 /* From the device into the mirror of a storage, after what is in the run's device stream; nothing
  * when it has none. */
 enum snap_status snap_mirror_fetch(const struct snap_run *run, size_t storage,

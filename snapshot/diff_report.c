@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,13 +50,11 @@ void snap_diff_free(struct snap_diff *diff)
 enum snap_status snap_diff_add(struct snap_diff *diff, struct snap_error *err, const char *kind,
                                const char *name, json_t *detail, const char *format, ...)
 {
-    char written[1000];
     char text[1000];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(written, sizeof written, format, arguments);
+    snap_text_clean_format(text, sizeof text, format, arguments); /* names may be hostile */
     va_end(arguments);
-    snap_text_clean(written, text, sizeof text); /* names may come from a hostile archive */
     void *entries = snap_array_grow(diff->entries, diff->count, sizeof *diff->entries);
     if (entries != NULL)
         diff->entries = entries;

@@ -121,13 +121,11 @@ enum snap_status snap_receipt_restored(struct snap_receipt *receipt, size_t inde
 enum snap_status snap_receipt_lower(struct snap_receipt *receipt, enum snap_tier tier,
                                     struct snap_error *err, const char *format, ...)
 {
-    char written[600];
     char text[600];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(written, sizeof written, format, arguments);
+    snap_text_clean_format(text, sizeof text, format, arguments); /* names may be hostile */
     va_end(arguments);
-    snap_text_clean(written, text, sizeof text); /* names may come from a hostile archive */
     if (tier < receipt->tier)
         receipt->tier = tier;
     return snap_json_append(receipt->reasons, json_string(text), err);

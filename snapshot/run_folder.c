@@ -106,13 +106,7 @@ enum snap_status snap_run_open_archive(struct snap_store *store, const char *nam
         return status;
     struct snap_archive *made = NULL;
     status = snap_archive_open_fd(fd, label, &made, err);
-    if (status == SNAP_OK)
-        status = snap_archive_fill(made, err);
-    if (status == SNAP_OK)
-        *archive = made;
-    else
-        snap_archive_close(made);
-    return status;
+    return status == SNAP_OK ? snap_archive_fill_and_give(made, archive, err) : status;
 }
 
 /* What to do when `latest` cannot be followed. */

@@ -147,7 +147,7 @@ static enum snap_status take_storage(const struct snap_inventory *inventory, siz
     enum snap_status status = SNAP_OK;
     if (piece->leaves != NULL)
         return SNAP_OK;
-    if (snap_stager_is_on(stager) && !storage->packed && snap_storage_is_mirrored(storage))
+    if (snap_stager_is_on(stager) && snap_storage_is_whole_on_device(storage))
         return snap_stage_device(stager, storage, piece, err);
     status = snap_mirror_fetch(stager->run, index, err);
     if (status != SNAP_OK)

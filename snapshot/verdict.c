@@ -57,13 +57,11 @@ static enum snap_status add_check(struct snap_verdict *verdict, const char *resu
 enum snap_status snap_verdict_ok(struct snap_verdict *verdict, bool note, struct snap_error *err,
                                  const char *check, const char *format, ...)
 {
-    char written[600];
     char text[600];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(written, sizeof written, format, arguments);
+    snap_text_clean_format(text, sizeof text, format, arguments);
     va_end(arguments);
-    snap_text_clean(written, text, sizeof text);
     return add_check(verdict, note ? "note" : "ok", check, text, err);
 }
 
@@ -142,13 +140,11 @@ enum snap_status snap_verdict_part(struct snap_verdict *verdict, enum snap_stand
                                    struct snap_error *err, const char *part, const char *format,
                                    ...)
 {
-    char written[600];
     char text[600];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(written, sizeof written, format, arguments);
+    snap_text_clean_format(text, sizeof text, format, arguments);
     va_end(arguments);
-    snap_text_clean(written, text, sizeof text);
     return add_part(verdict, standing, part, text, err);
 }
 

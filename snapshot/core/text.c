@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -80,4 +81,11 @@ void snap_text_clean(const char *text, char *out, size_t out_bytes)
         left -= length > 0 ? length : 1;
     }
     out[used] = '\0';
+}
+
+void snap_text_clean_format(char *out, size_t out_bytes, const char *format, va_list arguments)
+{
+    char written[SNAP_TEXT_LINE_BYTES];
+    vsnprintf(written, out_bytes, format, arguments);
+    snap_text_clean(written, out, out_bytes);
 }

@@ -264,6 +264,18 @@ enum snap_status snap_archive_fill(struct snap_archive *archive, struct snap_err
     return status;
 }
 
+enum snap_status snap_archive_fill_and_give(struct snap_archive *made,
+                                            struct snap_archive **archive,
+                                            struct snap_error *err)
+{
+    enum snap_status status = snap_archive_fill(made, err);
+    if (status == SNAP_OK)
+        *archive = made;
+    else
+        snap_archive_close(made);
+    return status;
+}
+
 const struct snap_source *snap_archive_source(const struct snap_archive *archive)
 {
     return &archive->source;

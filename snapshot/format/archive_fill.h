@@ -44,7 +44,11 @@ const struct snap_source *snap_archive_source(const struct snap_archive *archive
  * has in its own file with the same size and digest can be read from then on (`elsewhere`). Files
  * that cannot be opened are passed over; of a stub nothing is looked for. SNAP_NO_MEMORY alone. */
 enum snap_status snap_archive_fill(struct snap_archive *archive, struct snap_error *err);
-/* The same from one archive, which is borrowed until `archive` is closed. */
+/* Fill what was opened, and hand it over: *archive is the caller's. On failure it is closed. */
+enum snap_status snap_archive_fill_and_give(struct snap_archive *made,
+                                            struct snap_archive **archive,
+                                            struct snap_error *err);
+/* The same as snap_archive_fill from one archive, which is borrowed until `archive` is closed. */
 void snap_archive_fill_from(struct snap_archive *archive, struct snap_archive *other);
 /* Names of the files that fill it, relative to the folder: *count of them; borrowed until close. */
 const char *const *snap_archive_filled_by(const struct snap_archive *archive, size_t *count);

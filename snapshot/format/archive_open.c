@@ -340,11 +340,5 @@ enum snap_status snap_archive_open(const char *path, struct snap_archive **archi
 {
     struct snap_archive *made = NULL;
     enum snap_status status = snap_archive_open_alone(path, &made, err);
-    if (status == SNAP_OK)
-        status = snap_archive_fill(made, err);
-    if (status == SNAP_OK)
-        *archive = made;
-    else
-        snap_archive_close(made);
-    return status;
+    return status == SNAP_OK ? snap_archive_fill_and_give(made, archive, err) : status;
 }
