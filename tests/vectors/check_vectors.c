@@ -26,8 +26,10 @@ struct run {
     struct totals totals;
 };
 
-static const struct family *const families[] = { &python_family, &numpy_family, &generator_family,
-                                                 &torch_family, &jax_family, &by_name_family };
+static const struct family *const families[] = { &python_family, &numpy_family,
+                                                 &generator_family, &torch_family,
+                                                 &torch_cuda_family, &jax_family,
+                                                 &by_name_family };
 
 void *internals(struct snap_stream *stream, const char *kind)
 {
@@ -120,10 +122,11 @@ static bool has_bytes(const struct run *run, const struct snap_stream *stream,
     return same;
 }
 
-static void compare_state(struct run *run, const json_t *a_case, const char *name,
-                          struct snap_stream *stream, bool seeded)
+/* `name` of a case, or of a call that says what state it leaves behind. */
+static void compare_state(struct run *run, const json_t *a_case, const json_t *holder,
+                          const char *name, struct snap_stream *stream, bool seeded)
 {
-    const json_t *state = variant_of(run, a_case, name);
+    const json_t *state = variant_of(run, holder, name);
     bool same = run->family->same_state != NULL
                     ? run->family->same_state(stream, a_case, state, seeded)
                     : has_bytes(run, stream, state);
@@ -146,7 +149,7 @@ static void run_stream_case(struct run *run, const json_t *a_case)
     stream = new_stream(run);
     if (seeded) {
         family->seed(stream, seed);
-        compare_state(run, a_case, "state_before", stream, true);
+        compare_state(run, a_case, a_case, "state_before", stream, true);
     }
     if (family->only_seeded == NULL || !family->only_seeded(a_case)) {
         snap_stream_free(stream);
@@ -165,10 +168,13 @@ static void run_stream_case(struct run *run, const json_t *a_case)
         } else {
             compare_result(run, a_case, call, &result);
         }
+        if (has_argument(call, "state")) {
+            compare_state(run, a_case, call, "state", stream, seeded);
+        }
         result_clear(&result);
     }
     renew(run, a_case, &stream);
-    compare_state(run, a_case, "state_after", stream, seeded);
+    compare_state(run, a_case, a_case, "state_after", stream, seeded);
     snap_stream_free(stream);
 }
 

@@ -19,8 +19,8 @@ check_file() { # NAME FILE
     fi
 }
 
-for family in python_random numpy_randomstate numpy_generator torch_cpu counter_based curand jax \
-    tensorflow c_cxx; do
+for family in python_random numpy_randomstate numpy_generator torch_cpu torch_cuda counter_based \
+    curand jax tensorflow c_cxx; do
     check_file "$family" "$top_srcdir/tests/vectors/$family.json.gz"
     # Other files of the same families, where they are given.
     file=${SNAP_TEST_DATA:-/nonexistent}/vectors/$family.json
@@ -79,6 +79,8 @@ changed curand '/xorwow.1"/s/"state_after":{"form":"member","hex":"./&f/'
 changed tensorflow '/philox.3"/s/"bits":\["\(.\)/"bits":["f/'
 changed jax '/unsafe_rbg.part.x32/s/"out":\[\([0-9]*\),\([0-9]*\),/"out":[\2,\1,/'
 changed c_cxx '/random_r.1.2"/s/"out":\[\([0-9]*\),\([0-9]*\),/"out":[\2,\1,/'
+changed torch_cuda '/dropout.4"/s/"bits": \["[0-9a-f]*", "[0-9a-f]/&f/'
+changed torch_cuda '/generator.257"/s/"state": {"hex": "./&0/2'
 changed torch_cpu '1,/"cases"/!s/"bits":\["\(.\)/"bits":["f/'
 exits 2 "a file that holds no vectors is refused" "$check" "$work/no_vectors.json"
 

@@ -22,7 +22,8 @@ CHECK = BUILD / "tests" / "check_vectors"
 FAMILIES = [("python_random", None), ("c_cxx", None), ("numpy_randomstate", "numpy"),
             ("numpy_generator", "numpy"), ("torch_cpu", "torch")]
 # Of libraries that few machines have; the files of this folder say what they drew.
-WHERE_THEY_ARE = [("jax", "jax"), ("tensorflow", "tensorflow"), ("curand", None)]
+WHERE_THEY_ARE = [("jax", "jax"), ("tensorflow", "tensorflow"), ("curand", None),
+                  ("torch_cuda", "torch")]
 
 
 def run(*command):
@@ -43,6 +44,14 @@ def has_cuda():
     folder = Path(os.environ.get("CUDA_HOME") or "/usr/local/cuda")
     return (folder / "include" / "curand_kernel.h").exists() and any(
         (folder / lib / "libcurand.so").exists() for lib in ("lib", "lib64"))
+
+
+def is_here(family, module):
+    if module is None:
+        return has_cuda()
+    if importlib.util.find_spec(module) is None:
+        return False
+    return family != "torch_cuda" or importlib.import_module("torch").cuda.is_available()
 
 
 def check(tap, family, seed, folder):
@@ -71,7 +80,7 @@ def main():
             else:
                 check(tap, family, seed, folder)
         for family, module in WHERE_THEY_ARE:
-            if importlib.util.find_spec(module) is not None if module else has_cuda():
+            if is_here(family, module):
                 check(tap, family, seed, folder)
             else:
                 print(f"# {family}: not on this machine")

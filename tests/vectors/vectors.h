@@ -102,6 +102,7 @@ extern const struct family python_family;
 extern const struct family numpy_family;
 extern const struct family generator_family;
 extern const struct family torch_family;
+extern const struct family torch_cuda_family;
 extern const struct family jax_family; /* the keys of counter_based.json */
 extern const struct family by_name_family;
 
