@@ -86,8 +86,8 @@ static enum snap_status place_storages(struct snap_restore *restore, struct snap
 {
     const struct snap_inventory *inventory = &restore->run->inventory;
     size_t capacity = snap_archive_member_count(restore->archive);
-    size_t *members = calloc(capacity + 1, sizeof *members);
-    unsigned char **places = calloc(capacity + 1, sizeof *places);
+    const struct snap_member **members = calloc(capacity + 1, sizeof *members);
+    void **places = calloc(capacity + 1, sizeof *places);
     size_t wanted = 0;
     enum snap_status status = SNAP_OK;
     if (members == NULL || places == NULL)
@@ -103,14 +103,14 @@ static enum snap_status place_storages(struct snap_restore *restore, struct snap
                                               &count, err);
         unsigned char *place = storage->base;
         for (size_t part = 0; status == SNAP_OK && part < count; part++) {
-            members[wanted] = first + part;
+            members[wanted] = snap_archive_member(restore->archive, first + part);
             places[wanted++] = place;
             place += snap_storage_part_bytes(storage->size, part);
         }
     }
     if (status == SNAP_OK)
-        status = snap_archive_read_into(restore->archive, members, places, wanted,
-                                        restore->run->pool, err);
+        status = snap_archive_read_members(restore->archive, members, places, wanted,
+                                           restore->run->pool, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->storage_count; i++)
         if (inventory->storages[i].packed)
             status = place_packed(restore, i, err);

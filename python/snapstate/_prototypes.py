@@ -50,6 +50,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_archive_member": (_p(snap_member), HANDLE, c_size_t),
     "snap_archive_find": (_p(snap_member), HANDLE, TEXT),
     "snap_archive_read": (STATUS, HANDLE, _p(snap_member), DATA, ERROR),
+    "snap_archive_read_members": (STATUS, HANDLE, POINTER(_p(snap_member)), OUT, c_size_t,
+                                  HANDLE, ERROR),
     "snap_archive_check": (STATUS, HANDLE, HANDLE, ERROR),
     "snap_archive_withheld_count": (c_size_t, HANDLE),
     "snap_archive_kind": (TEXT, HANDLE),

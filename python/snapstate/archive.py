@@ -17,7 +17,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from . import errors, tree
@@ -26,8 +25,6 @@ from ._library import call, library, path_bytes, text, utf8
 from ._structs import MemberKind, snap_member
 
 __all__ = ["Archive", "ArchivedStream", "ArchivedTensor", "Member", "Storage"]
-
-READ_THREADS = 8
 
 _KINDS = {MemberKind.README: "readme", MemberKind.MANIFEST: "manifest",
           MemberKind.STATE_JSON: "state", MemberKind.DATA: "data", MemberKind.STREAM: "stream",
@@ -38,7 +35,8 @@ _KINDS = {MemberKind.README: "readme", MemberKind.MANIFEST: "manifest",
 
 class Member(NamedTuple):
     """A member of an archive: `kind` is the manifest's word, `offset` that of its content in the
-    file (0 when withheld), `sha256` 64 hex digits, `in_state`: it has a line in STATE."""
+    file (0 when withheld), `sha256` 64 hex digits, `in_state`: it has a line in STATE. `elsewhere`:
+    it is withheld, and read from an archive that lies beside this one."""
 
     name: str
     kind: str
@@ -47,6 +45,7 @@ class Member(NamedTuple):
     in_state: bool
     withheld: bool
     sha256: str
+    elsewhere: bool
 
 
 class Storage(NamedTuple):
@@ -55,6 +54,20 @@ class Storage(NamedTuple):
 
     member: str
     size: int
+
+
+class _Pool:
+    """Threads of the library while the block runs; 0: one for each processor."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ctypes.c_void_p()
+        call("snap_pool_new", threads, ctypes.byref(self._pool))
+
+    def __enter__(self) -> ctypes.c_void_p:
+        return self._pool
+
+    def __exit__(self, *exception: object) -> None:
+        library().snap_pool_free(self._pool)
 
 
 class _Handle:
@@ -204,7 +217,7 @@ class Archive:
                 name = raw.name.decode("ascii")
                 found[name] = Member(name, _KINDS[MemberKind(raw.kind)], raw.data_size,
                                      raw.data_offset, raw.in_state, raw.withheld,
-                                     bytes(raw.sha256).hex())
+                                     bytes(raw.sha256).hex(), raw.elsewhere)
             self._members = found
         return self._members
 
@@ -221,7 +234,8 @@ class Archive:
 
     def insist_present(self, name: str) -> None:
         """AbsentError when that member is withheld, NotFoundError when there is none."""
-        if self._find(self._handle(), name).contents.withheld:
+        found = self._find(self._handle(), name).contents
+        if found.withheld and not found.elsewhere:
             raise errors.AbsentError(f"{self.path}: member {name} is withheld: put it back, or "
                                      f"read an archive that has it")
 
@@ -245,20 +259,14 @@ class Archive:
         self.read_all([(name, ctypes.addressof(content) if content is not None else None)])
 
     def read_all(self, jobs: Sequence[Tuple[str, Optional[int]]]) -> None:
-        """Read members, each to an address with room for it, by several threads; the digests are
-        compared. Raises what the first of them that failed says."""
-        handle = self._handle()
-
-        def one(job: Tuple[str, Optional[int]]) -> None:
-            call("snap_archive_read", handle.pointer, self._find(handle, job[0]), job[1])
-
-        if len(jobs) < 2:
-            for job in jobs:
-                one(job)
-            return
-        with ThreadPoolExecutor(min(READ_THREADS, os.cpu_count() or 1, len(jobs))) as pool:
-            for _ in pool.map(one, jobs):
-                pass
+        """Read members, each once and to an address with room for it, in one pass by several
+        threads; the digests are compared. Raises what the first of them that failed says."""
+        handle, count = self._handle(), len(jobs)
+        members = (ctypes.POINTER(snap_member) * count)(*[self._find(handle, name)
+                                                          for name, _ in jobs])
+        buffers = (ctypes.c_void_p * count)(*[address for _, address in jobs])
+        with _Pool(0 if count > 1 else 1) as pool:
+            call("snap_archive_read_members", handle.pointer, members, buffers, count, pool)
 
     @property
     def streams(self) -> Dict[str, ArchivedStream]:
@@ -284,12 +292,9 @@ class Archive:
         """Read everything and compare every digest, with `threads` threads (0: one for each
         processor); then have a second reader read the file. CorruptError names the first member
         that differs; withheld ones are no failure."""
-        handle, pool = self._handle(), ctypes.c_void_p()
-        call("snap_pool_new", threads, ctypes.byref(pool))
-        try:
+        handle = self._handle()
+        with _Pool(threads) as pool:
             call("snap_archive_check", handle.pointer, pool)
-        finally:
-            library().snap_pool_free(pool)
 
     # ---- the tree ----
 

@@ -15,11 +15,12 @@
 #include "format/tar_layout.h"
 #include "io/read_file.h"
 
-/* What is to be read of an archive, by index; `places` NULL: nowhere. */
-struct reading {
-    const size_t *members;
-    unsigned char *const *places;
-    size_t count;
+/* A member that is to be read: in which file it is, and where to; `place` NULL: nowhere. */
+struct piece {
+    const struct snap_archive *archive;
+    size_t member; /* index in that archive */
+    unsigned char *place;
+    size_t file; /* 0: the archive itself; else one of those that lie beside it */
 };
 
 static enum snap_status compare_digest(const struct snap_archive *archive,
@@ -32,34 +33,32 @@ static enum snap_status compare_digest(const struct snap_archive *archive,
     return SNAP_OK;
 }
 
-/* Read those that are in the file, in its order, and compare digests; the first that fails is told.
- */
-static enum snap_status read_present(const struct snap_archive *archive,
-                                     const struct reading *reading, struct snap_pool *pool,
-                                     struct snap_error *err)
+/* Read pieces of one file, in its order, and compare digests; the first that fails is told. */
+static enum snap_status read_file(const struct piece *pieces, size_t count, struct snap_pool *pool,
+                                  struct snap_error *err)
 {
-    size_t count = reading->count;
+    const struct snap_archive *archive = pieces[0].archive;
     size_t done = 0;
     struct snap_error cause = SNAP_ERROR_INIT;
-    struct snap_span *spans = calloc(count + 1, sizeof *spans);
-    unsigned char(*digests)[SNAP_DIGEST_BYTES] = calloc(count + 1, sizeof *digests);
+    struct snap_span *spans = calloc(count, sizeof *spans);
+    unsigned char(*digests)[SNAP_DIGEST_BYTES] = calloc(count, sizeof *digests);
     enum snap_status status = SNAP_OK;
     if (spans == NULL || digests == NULL) {
         status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
         goto out;
     }
     for (size_t i = 0; i < count; i++) {
-        const struct snap_member *member = &archive->members[reading->members[i]];
+        const struct snap_member *member = &archive->members[pieces[i].member];
         spans[i] = (struct snap_span){ .offset = member->data_offset,
                                        .size_bytes = (size_t)member->data_size,
-                                       .place = reading->places != NULL ? reading->places[i] : NULL,
+                                       .place = pieces[i].place,
                                        .sha256 = digests[i] };
     }
     enum snap_status reading_status =
         snap_read_spans(archive->fd, spans, count, SNAP_READ_FASTEST, pool, archive->label, &done,
                         &cause);
     for (size_t i = 0; i < done && status == SNAP_OK; i++)
-        status = compare_digest(archive, &archive->members[reading->members[i]], digests[i], err);
+        status = compare_digest(archive, &archive->members[pieces[i].member], digests[i], err);
     if (status == SNAP_OK && reading_status != SNAP_OK) {
         status = reading_status;
         if (err != NULL)
@@ -71,66 +70,89 @@ out:
     return status;
 }
 
-/* The same for one that is elsewhere. */
-static enum snap_status read_elsewhere(const struct snap_archive *archive, size_t index,
-                                       unsigned char *place, struct snap_pool *pool,
-                                       struct snap_error *err)
+/* Where a member is, which is not absent. */
+static struct piece find_piece(const struct snap_archive *archive, size_t index,
+                               unsigned char *place)
 {
-    const struct snap_archive_filling *filling = &archive->filled[index];
-    size_t member = (size_t)(filling->member - filling->archive->members);
-    const struct reading one = { &member, place != NULL ? &place : NULL, 1 };
-    return read_present(filling->archive, &one, pool, err);
+    if (!archive->members[index].withheld)
+        return (struct piece){ archive, index, place, 0 };
+    const struct snap_archive *other = archive->filled[index].archive;
+    size_t file = 0;
+    while (file < archive->filler_count && archive->fillers[file] != other)
+        file++;
+    return (struct piece){ other, (size_t)(archive->filled[index].member - other->members), place,
+                           file + 1 };
 }
 
-static enum snap_status read_members(const struct snap_archive *archive,
-                                     const struct reading *reading, struct snap_pool *pool,
-                                     struct snap_error *err)
+static int compare_pieces(const void *left, const void *right)
 {
-    size_t *members = calloc(reading->count + 1, sizeof *members);
-    unsigned char **places = calloc(reading->count + 1, sizeof *places);
-    struct reading present = { members, reading->places != NULL ? places : NULL, 0 };
+    const struct piece *a = left;
+    const struct piece *b = right;
+    if (a->file != b->file)
+        return a->file < b->file ? -1 : 1;
+    return a->member < b->member ? -1 : a->member > b->member;
+}
+
+/* Read pieces, those of a file together. */
+static enum snap_status read_pieces(struct piece *pieces, size_t count, struct snap_pool *pool,
+                                    struct snap_error *err)
+{
     enum snap_status status = SNAP_OK;
-    if (members == NULL || places == NULL)
-        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
-    for (size_t i = 0; status == SNAP_OK && i < reading->count; i++) {
-        if (archive->members[reading->members[i]].withheld)
-            continue;
-        if (reading->places != NULL)
-            places[present.count] = reading->places[i];
-        members[present.count++] = reading->members[i];
+    size_t end;
+    qsort(pieces, count, sizeof *pieces, compare_pieces);
+    for (size_t begin = 0; status == SNAP_OK && begin < count; begin = end) {
+        for (end = begin + 1; end < count && pieces[end].file == pieces[begin].file; end++)
+            ;
+        status = read_file(&pieces[begin], end - begin, pool, err);
     }
-    if (status == SNAP_OK)
-        status = read_present(archive, &present, pool, err);
-    for (size_t i = 0; status == SNAP_OK && i < reading->count; i++)
-        if (archive->members[reading->members[i]].withheld)
-            status = read_elsewhere(archive, reading->members[i],
-                                    reading->places != NULL ? reading->places[i] : NULL, pool, err);
-    free(members);
-    free(places);
     return status;
+}
+
+static enum snap_status new_pieces(const struct snap_archive *archive, size_t count,
+                                   struct piece **pieces, struct snap_error *err)
+{
+    *pieces = calloc(count + 1, sizeof **pieces);
+    return *pieces != NULL
+               ? SNAP_OK
+               : snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
 }
 
 enum snap_status snap_archive_check_digests(const struct snap_archive *archive,
                                             struct snap_pool *pool, struct snap_error *err)
 {
-    size_t *members = calloc(archive->member_count + 1, sizeof *members);
-    struct reading reading = { .members = members };
-    if (members == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
+    struct piece *pieces;
+    size_t count = 0;
+    enum snap_status status = new_pieces(archive, archive->member_count, &pieces, err);
+    if (status != SNAP_OK)
+        return status;
     for (size_t i = 0; i < archive->member_count; i++)
         if (!snap_member_is_absent(&archive->members[i]))
-            members[reading.count++] = i;
-    enum snap_status status = read_members(archive, &reading, pool, err);
-    free(members);
+            pieces[count++] = find_piece(archive, i, NULL);
+    status = read_pieces(pieces, count, pool, err);
+    free(pieces);
     return status;
 }
 
-enum snap_status snap_archive_read_into(const struct snap_archive *archive, const size_t *members,
-                                        unsigned char *const *places, size_t count,
-                                        struct snap_pool *pool, struct snap_error *err)
+enum snap_status snap_archive_read_members(const struct snap_archive *archive,
+                                           const struct snap_member *const *members,
+                                           void *const *buffers, size_t count,
+                                           struct snap_pool *pool, struct snap_error *err)
 {
-    const struct reading reading = { members, places, count };
-    return read_members(archive, &reading, pool, err);
+    struct piece *pieces;
+    enum snap_status status = new_pieces(archive, count, &pieces, err);
+    if (status != SNAP_OK)
+        return status;
+    for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+        if (snap_member_is_absent(members[i]))
+            status = snap_error_set(err, SNAP_ABSENT, "%s: member %s: is withheld", archive->label,
+                                    members[i]->name);
+        else
+            pieces[i] = find_piece(archive, (size_t)(members[i] - archive->members), buffers[i]);
+    }
+    if (status == SNAP_OK)
+        status = read_pieces(pieces, count, pool, err);
+    free(pieces);
+    return status;
 }
 
 /* libarchive's view of the file, by pread, so that the archive's descriptor can be shared. */

@@ -30,12 +30,6 @@ enum snap_status snap_archive_read_alloc(const struct snap_archive *archive,
  * digests compared, in parallel. */
 enum snap_status snap_archive_check_digests(const struct snap_archive *archive,
                                             struct snap_pool *pool, struct snap_error *err);
-/* Read members, in the order of the file and none absent, each into memory of its size
- * (`places`), in parallel, and compare the digests of that memory. SNAP_CORRUPT names the first
- * that differs. */
-enum snap_status snap_archive_read_into(const struct snap_archive *archive, const size_t *members,
-                                        unsigned char *const *places, size_t count,
-                                        struct snap_pool *pool, struct snap_error *err);
 /* The members of storage `index`: `*first` is the index of its first member, its parts follow.
  * SNAP_INVALID past the last storage. */
 enum snap_status snap_archive_storage_members(const struct snap_archive *archive, size_t index,

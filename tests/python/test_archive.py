@@ -109,6 +109,7 @@ def check_example(tap, folder):
     fails(tap, errors.EnvironmentFailure, "nothing: opening", "no file", Archive,
           folder / "nothing")
     check_withheld(tap, folder)
+    check_elsewhere(tap, folder)
 
 
 def check_paths(tap, archive):
@@ -148,6 +149,33 @@ def check_withheld(tap, folder):
         fails(tap, errors.AbsentError, "withheld", "nor bytes", archive["model"]["fc.bias"].bytes)
         tap.ok(archive["model"]["fc.bias"].shape == (2,) and archive.check() is None,
                "shapes are known, and the rest is intact")
+
+
+def check_elsewhere(tap, folder):
+    """What is withheld is read from an archive that lies beside this one."""
+    beside = folder / "beside"
+    beside.mkdir()
+    thin = sample(beside, "thin.snap.tar", 0b111111110000)
+    with Archive(sample(beside, "whole.snap.tar")) as whole, Archive(thin) as archive:
+        for member in archive.members:
+            if member.elsewhere:
+                tap.ok(member.withheld and archive.read(member.name) == whole.read(member.name),
+                       f"{member.name} is read from beside")
+        name = "tensors/model/fc.bias"
+        order = [name, *reversed([member.name for member in archive.members
+                                  if member.kind == "tensor" and member.name != name])]
+        buffers = [bytearray(len(whole.read(entry))) for entry in order]
+        archive.read_all([(entry, ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+                           if buffer else None) for entry, buffer in zip(order, buffers)])
+        tap.ok([bytes(buffer) for buffer in buffers] == [whole.read(entry) for entry in order],
+               "members of both files, in any order, in one call")
+        path = beside / "whole.snap.tar"
+        place = next(member.offset for member in whole.members if member.name == name)
+        with open(path, "r+b") as file:
+            file.seek(place)
+            file.write(b"\xff")
+        fails(tap, errors.CorruptError, f"whole.snap.tar: member {re.escape(name)}",
+              "damage there is told by its name", archive.read, name)
 
 
 def check_sharing(tap, torch, numpy, folder):

@@ -73,6 +73,16 @@ enum snap_status snap_archive_read(const struct snap_archive *archive,
                                    const struct snap_member *member, void *buffer,
                                    struct snap_error *err);
 
+/* Read members of this archive, in any order and each at most once, into buffers of their
+ * data_size bytes, in one pass: the threads of `pool` (NULL: the caller's alone) take every byte to
+ * its place, and compare the digests of what is there. SNAP_ABSENT, before anything is read, when
+ * one is withheld and not elsewhere; SNAP_CORRUPT names the first that differs, and then no buffer
+ * is to be used. */
+enum snap_status snap_archive_read_members(const struct snap_archive *archive,
+                                           const struct snap_member *const *members,
+                                           void *const *buffers, size_t count,
+                                           struct snap_pool *pool, struct snap_error *err);
+
 /* Read all members and compare every digest, in parallel; then read the file again through
  * libarchive, a second reader that shares no code with ours, and compare names and sizes.
  * SNAP_CORRUPT names the first member that differs. Withheld members are no failure here: see
