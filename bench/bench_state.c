@@ -7,6 +7,8 @@
  *         the same, answered by the seconds for which it keeps the training;
  *     bench_state restore ARCHIVE BYTES TENSORS
  *         one restore, verified and in place, answered by its seconds;
+ *     bench_state load ARCHIVE BYTES TENSORS
+ *         one read of all tensors into fresh memory, digests compared, beside a state as large;
  *     bench_state verify ARCHIVE BYTES TENSORS
  *         one check of all digests and by the second reader, answered by its seconds.
  * The memory is filled before the clock runs, as a model's is. */
@@ -126,6 +128,46 @@ static int restore(const char *archive, uint64_t bytes, uint64_t tensors)
     return 0;
 }
 
+/* As long as it is done for: memory is got, read into, and compared, in the time that counts. */
+static void read_tensors(const char *path, struct snap_pool *pool)
+{
+    struct snap_archive *archive;
+    must(snap_archive_open(path, &archive, &err));
+    size_t count = snap_archive_member_count(archive);
+    const struct snap_member **members = calloc(count, sizeof *members);
+    void **buffers = calloc(count, sizeof *buffers);
+    size_t wanted = 0;
+    for (size_t i = 0; members != NULL && buffers != NULL && i < count; i++) {
+        const struct snap_member *member = snap_archive_member(archive, i);
+        if (member->kind != SNAP_MEMBER_TENSOR)
+            continue;
+        members[wanted] = member;
+        buffers[wanted] = malloc((size_t)member->data_size);
+        if (buffers[wanted++] == NULL)
+            exit(3);
+    }
+    must(snap_archive_read_members(archive, members, buffers, wanted, pool, &err));
+    snap_archive_close(archive);
+    free(members);
+    free(buffers); /* what they point to lives as long as the process */
+}
+
+static int load(const char *path, uint64_t bytes, uint64_t tensors)
+{
+    struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
+    struct snap_run *run;
+    struct snap_pool *pool;
+    must(snap_run_open(&options, &run, &err));
+    add_tensors(run, bytes, tensors, 1000000);
+    must(snap_pool_new(0, &pool, &err));
+    double began = seconds();
+    read_tensors(path, pool);
+    printf("%.6f\n", seconds() - began);
+    snap_pool_free(pool);
+    must(snap_run_close(run, &err));
+    return 0;
+}
+
 static int verify(const char *path)
 {
     struct snap_pool *pool;
@@ -148,9 +190,11 @@ int main(int argc, char **argv)
         return save(argv[2], bytes, tensors, argv[5]);
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "restore") == 0)
         return restore(argv[2], bytes, tensors);
+    if (tensors > 0 && argc == 5 && strcmp(argv[1], "load") == 0)
+        return load(argv[2], bytes, tensors);
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "verify") == 0)
         return verify(argv[2]);
     fprintf(stderr, "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back|stall\n"
-                    "       bench_state restore|verify ARCHIVE BYTES TENSORS\n");
+                    "       bench_state restore|load|verify ARCHIVE BYTES TENSORS\n");
     return 2;
 }

@@ -88,10 +88,14 @@ static void take_result(struct snap_run *run, const struct snap_save_job *job,
                                  2 * SNAP_DIGEST_BYTES, hash);
     if (saved) {
         run->written = ticket->result.after;
+        if (ticket->result.staged != NULL)
+            snap_staging_know(&run->staging, ticket->result.staged, ticket->result.staged_count);
         snap_parent_link_saved(run, job, hash);
     } else {
+        free(ticket->result.staged);
         give_up(run, job, &ticket->error);
     }
+    ticket->result.staged = NULL;
 }
 
 /* Those that nobody will wait for, and of which nothing is to be told any more; or all. */

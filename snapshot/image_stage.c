@@ -5,13 +5,16 @@
 
 #include "core/array.h"
 #include "device/device_ops.h"
+#include "format/member_name.h"
 #include "image_stage.h"
 
 enum snap_status snap_stager_begin(struct snap_stager *stager, struct snap_error *err)
 {
     const struct snap_inventory *inventory = &stager->run->inventory;
-    stager->copies =
-        calloc(inventory->storage_count + inventory->value_count + 1, sizeof *stager->copies);
+    size_t most = inventory->value_count;
+    for (size_t i = 0; i < inventory->storage_count; i++)
+        most += inventory->storages[i].part_count;
+    stager->copies = calloc(most + 1, sizeof *stager->copies);
     if (stager->copies == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "staging: copy: out of memory");
     stager->next = stager->run->staging.base;
@@ -33,20 +36,46 @@ uint64_t snap_state_image_staging_bytes(const struct snap_inventory *inventory)
     return bytes;
 }
 
-void *snap_stage_room(struct snap_stager *stager, uint64_t size)
+/* The next place; what is known of it stays. */
+static void *next_place(struct snap_stager *stager, uint64_t size)
 {
     void *place = stager->next;
     stager->next += snap_staging_padded(size);
     return place;
 }
 
-void snap_stage_copy(struct snap_stager *stager, struct snap_image_piece *piece, const void *from,
-                     uint64_t size)
+void *snap_stage_room(struct snap_stager *stager, uint64_t size)
+{
+    void *place = next_place(stager, size);
+    snap_staging_forget(&stager->run->staging, place, (size_t)size);
+    return place;
+}
+
+void snap_stage_value(struct snap_stager *stager, struct snap_image_piece *piece, const void *from,
+                      uint64_t size)
 {
     void *place = snap_stage_room(stager, size);
     stager->copies[stager->count++] =
         (struct snap_copy){ .to = place, .from = from, .size_bytes = (size_t)size };
     *piece = (struct snap_image_piece){ .data = place, .size = size };
+}
+
+void snap_stage_storage(struct snap_stager *stager, const struct snap_inventory_storage *storage,
+                        struct snap_image_piece *piece)
+{
+    unsigned char *place = next_place(stager, storage->size);
+    const unsigned char *from = storage->base;
+    *piece = (struct snap_image_piece){ .data = place, .size = storage->size };
+    for (size_t part = 0; part < storage->part_count; part++) {
+        size_t size = snap_storage_part_bytes(storage->size, part);
+        stager->copies[stager->count++] =
+            (struct snap_copy){ .to = place,
+                                .from = from,
+                                .size_bytes = size,
+                                .digest = snap_staging_find(&stager->run->staging, place, size) };
+        place += size;
+        from = size > 0 ? from + size : from; /* a storage of no bytes has no memory */
+    }
 }
 
 /* The copies from that device, begun when there are none. */

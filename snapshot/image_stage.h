@@ -8,7 +8,7 @@
 
 /* Where the parts of an image go in staging memory, one after the other. */
 struct snap_stager {
-    const struct snap_run *run;
+    struct snap_run *run;
     struct snap_state_image *image;
     unsigned char *next; /* NULL: nothing is staged */
     struct snap_copy *copies;
@@ -18,11 +18,14 @@ struct snap_stager {
 /* From now on parts are staged; `copies` is to be freed with free(). */
 enum snap_status snap_stager_begin(struct snap_stager *stager, struct snap_error *err);
 bool snap_stager_is_on(const struct snap_stager *stager);
-/* Room for a part of `size` bytes. */
+/* Room for a part of `size` bytes, which the caller puts there. */
 void *snap_stage_room(struct snap_stager *stager, uint64_t size);
-/* A copy of host memory, made with all the others by snap_stager_end. */
-void snap_stage_copy(struct snap_stager *stager, struct snap_image_piece *piece, const void *from,
-                     uint64_t size);
+/* Copies of host memory, made with all the others by snap_stager_end: of a value, and of a storage,
+ * whose parts are only compared where they are known to be there already. */
+void snap_stage_value(struct snap_stager *stager, struct snap_image_piece *piece, const void *from,
+                      uint64_t size);
+void snap_stage_storage(struct snap_stager *stager, const struct snap_inventory_storage *storage,
+                        struct snap_image_piece *piece);
 /* A copy of a storage of a device. It goes on by itself until snap_state_image_wait; when the next
  * forward pass, which is not held for it, changes the storage, it is made now. */
 enum snap_status snap_stage_device(struct snap_stager *stager,

@@ -121,6 +121,11 @@ static enum snap_status saved_event(struct snap_run *run, const struct snap_save
 
 /* ---- thin ---- */
 
+static bool is_tensor(const struct snap_write_member *member)
+{
+    return strncmp(member->name, "tensors/", 8) == 0;
+}
+
 /* The base, if it is still the file that this run wrote. */
 static struct snap_archive *open_base(const struct snap_run *run, const struct snap_save_job *job)
 {
@@ -138,47 +143,73 @@ static struct snap_archive *open_base(const struct snap_run *run, const struct s
     return NULL;
 }
 
-/* Take the tensors' digests now, and leave to the base what it has. */
+/* The tensors' digests: those that are not known are taken now. */
+static enum snap_status take_tensor_digests(const struct snap_save_job *job, struct snap_error *err)
+{
+    struct snap_write_member *members = job->members;
+    size_t count = job->member_count;
+    size_t wanted = 0;
+    struct snap_digest_item *items = calloc(count + 1, sizeof *items);
+    if (items == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
+    for (size_t i = 0; i < count; i++)
+        if (is_tensor(&members[i]) && !members[i].digest_known)
+            items[wanted++] = (struct snap_digest_item){ .data = members[i].data,
+                                                         .size_bytes = members[i].size };
+    enum snap_status status = snap_member_digests(job->pool, items, wanted, err);
+    wanted = 0;
+    for (size_t i = 0; status == SNAP_OK && i < count; i++)
+        if (is_tensor(&members[i]) && !members[i].digest_known) {
+            memcpy(members[i].sha256, items[wanted++].sha256, SNAP_DIGEST_BYTES);
+            members[i].digest_known = true;
+        }
+    free(items);
+    return status;
+}
+
+/* Leave to the base what it has. */
 static enum snap_status leave_to_base(const struct snap_run *run, const struct snap_save_job *job,
                                       struct snap_error *err)
 {
     struct snap_archive *base = open_base(run, job);
-    struct snap_write_member *members = job->members;
-    struct snap_digest_item *items = NULL;
-    size_t count = job->member_count;
-    size_t tensors = 0;
-    enum snap_status status = SNAP_OK;
     if (base == NULL)
         return SNAP_OK;
-    items = calloc(count + 1, sizeof *items);
-    if (items == NULL) {
-        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
-        goto out;
-    }
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(members[i].name, "tensors/", 8) == 0)
-            items[tensors++] = (struct snap_digest_item){ .data = members[i].data,
-                                                          .size_bytes = members[i].size };
-    status = snap_member_digests(job->pool, items, tensors, err);
-    tensors = 0;
-    for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-        struct snap_write_member *member = &members[i];
-        if (strncmp(member->name, "tensors/", 8) != 0)
+    enum snap_status status = take_tensor_digests(job, err);
+    for (size_t i = 0; status == SNAP_OK && i < job->member_count; i++) {
+        struct snap_write_member *member = &job->members[i];
+        if (!is_tensor(member))
             continue;
         struct snap_member as_read = { .name = member->name,
                                        .kind = SNAP_MEMBER_TENSOR,
                                        .data_size = member->size };
-        memcpy(member->sha256, items[tensors++].sha256, SNAP_DIGEST_BYTES);
         memcpy(as_read.sha256, member->sha256, SNAP_DIGEST_BYTES);
-        member->digest_known = true;
         member->withheld = snap_thin_withholds(base, &as_read);
-        if (member->withheld)
-            member->data = NULL;
     }
-out:
-    free(items);
     snap_archive_close(base);
     return status;
+}
+
+/* Keep what the archive has of staging memory. Without memory for that the next save takes longer.
+ */
+static void note_staged(const struct snap_run *run, const struct snap_save_job *job,
+                        const struct snap_archive_plan *plan, struct snap_save_result *result)
+{
+    const unsigned char *base = run->staging.base;
+    if (run->thin == 0 || base == NULL || job->capsule)
+        return;
+    result->staged = calloc(job->member_count + 1, sizeof *result->staged);
+    for (size_t i = 0; result->staged != NULL && i < job->member_count; i++) {
+        const struct snap_write_member *member = &job->members[i];
+        const unsigned char *place = member->data;
+        if (!is_tensor(member) || member->size == 0 || place < base ||
+            place >= base + run->staging.capacity)
+            continue;
+        struct snap_staged_digest *staged = &result->staged[result->staged_count++];
+        staged->place = place;
+        staged->size_bytes = (size_t)member->size;
+        atomic_init(&staged->held, true);
+        memcpy(staged->sha256, snap_archive_plan_digest(plan, i), SNAP_DIGEST_BYTES);
+    }
 }
 
 static void note_base(const struct snap_save_job *job, struct snap_save_result *result)
@@ -245,6 +276,7 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
                  snap_archive_plan_snapshot_hash(plan));
         if (status == SNAP_OK && !job->capsule) {
             note_base(job, result);
+            note_staged(run, job, plan, result);
             status = check_stale(run, job, plan, result, err);
         }
     }

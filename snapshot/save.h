@@ -37,6 +37,10 @@ struct snap_save_result {
     char snapshot_hash[SNAP_HASH_TEXT_BYTES];
     bool was_there;            /* the same state was saved already */
     struct snap_written after; /* that the next is compared with */
+    /* What of staging memory is in it, for the next one; malloc'd, owned by the caller; NULL:
+     * nothing is to be known of it. */
+    struct snap_staged_digest *staged;
+    size_t staged_count;
 };
 
 /* Take the state (save_job.c). `flags` as for snap_state_image_take. *job must be zeroed but for

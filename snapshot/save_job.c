@@ -61,6 +61,15 @@ static enum snap_status take_members(const struct snap_run *run, struct snap_sav
     job->names = calloc(job->member_count, sizeof *job->names);
     if (job->names == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
+    for (size_t i = 0; i < count; i++) {
+        struct snap_write_member *member = &job->members[i];
+        const struct snap_staged_digest *known =
+            snap_staging_find(&run->staging, member->data, member->size);
+        if (known == NULL)
+            continue;
+        memcpy(member->sha256, known->sha256, SNAP_DIGEST_BYTES);
+        member->digest_known = true;
+    }
     struct snap_write_member *more = job->members + count;
     *more++ = (struct snap_write_member){ .name = "env.json",
                                           .data = job->environment.data,

@@ -14,6 +14,8 @@
 /* What one thread copies at a time: small enough to share a large tensor out, large enough that
  * handing it out costs nothing beside it. */
 #define PIECE_BYTES (2u << 20)
+/* What is compared at a time. */
+#define BLOCK_BYTES ((size_t)1 << 16)
 
 uint64_t snap_staging_padded(uint64_t size)
 {
@@ -68,7 +70,48 @@ void snap_staging_release(struct snap_staging *staging)
         staging->pinned_by->unpin(staging->base);
     if (staging->base != NULL)
         munmap(staging->base, (size_t)staging->capacity);
+    free(staging->digests);
     *staging = (struct snap_staging)SNAP_STAGING_INIT;
+}
+
+/* ---- what is known of it ---- */
+
+static int compare_places(const void *left, const void *right)
+{
+    const unsigned char *a = ((const struct snap_staged_digest *)left)->place;
+    const unsigned char *b = ((const struct snap_staged_digest *)right)->place;
+    return a < b ? -1 : a > b;
+}
+
+void snap_staging_know(struct snap_staging *staging, struct snap_staged_digest *digests,
+                       size_t count)
+{
+    free(staging->digests);
+    qsort(digests, count, sizeof *digests, compare_places);
+    staging->digests = digests;
+    staging->digest_count = count;
+}
+
+struct snap_staged_digest *snap_staging_find(const struct snap_staging *staging, const void *place,
+                                             size_t size_bytes)
+{
+    const struct snap_staged_digest wanted = { .place = place };
+    struct snap_staged_digest *found = NULL;
+    if (staging->digest_count > 0)
+        found = bsearch(&wanted, staging->digests, staging->digest_count, sizeof wanted,
+                        compare_places);
+    return found != NULL && found->size_bytes == size_bytes && atomic_load(&found->held) ? found
+                                                                                         : NULL;
+}
+
+void snap_staging_forget(struct snap_staging *staging, const void *place, size_t size_bytes)
+{
+    const unsigned char *begin = place;
+    for (size_t i = 0; i < staging->digest_count; i++) {
+        struct snap_staged_digest *digest = &staging->digests[i];
+        if (digest->place < begin + size_bytes && digest->place + digest->size_bytes > begin)
+            atomic_store(&digest->held, false);
+    }
 }
 
 /* ---- copies ---- */
@@ -82,6 +125,19 @@ struct sharing {
 static size_t piece_count(size_t size_bytes)
 {
     return size_bytes / PIECE_BYTES + (size_bytes % PIECE_BYTES != 0);
+}
+
+/* Of `size` bytes, how many blocks at the beginning are the same. */
+static size_t same_bytes(const char *left, const char *right, size_t size)
+{
+    size_t same = 0;
+    while (same < size) {
+        size_t block = size - same < BLOCK_BYTES ? size - same : BLOCK_BYTES;
+        if (memcmp(left + same, right + same, block) != 0)
+            break;
+        same += block;
+    }
+    return same;
 }
 
 static void copy_piece(void *arg, size_t index, unsigned worker)
@@ -99,9 +155,19 @@ static void copy_piece(void *arg, size_t index, unsigned worker)
     }
     const struct snap_copy *copy = &sharing->copies[low];
     size_t offset = (index - sharing->first[low]) * (size_t)PIECE_BYTES;
-    size_t size = copy->size_bytes - offset;
-    memcpy((char *)copy->to + offset, (const char *)copy->from + offset,
-           size < PIECE_BYTES ? size : PIECE_BYTES);
+    size_t size = copy->size_bytes - offset < PIECE_BYTES ? copy->size_bytes - offset : PIECE_BYTES;
+    char *to = (char *)copy->to + offset;
+    const char *from = (const char *)copy->from + offset;
+    if (copy->digest != NULL) {
+        size_t same = same_bytes(to, from, size);
+        if (same == size)
+            return;
+        atomic_store(&copy->digest->held, false);
+        to += same;
+        from += same;
+        size -= same;
+    }
+    memcpy(to, from, size);
 }
 
 enum snap_status snap_copy_all(struct snap_pool *pool, const struct snap_copy *copies, size_t count,

@@ -4,17 +4,30 @@
 #ifndef SNAP_STAGING_H
 #define SNAP_STAGING_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include <snapstate/archive.h>
 #include <snapstate/device.h>
 #include <snapstate/pool.h>
 #include <snapstate/status.h>
+
+/* What is known of a part that was saved from it. */
+struct snap_staged_digest {
+    const unsigned char *place;
+    size_t size_bytes;
+    atomic_bool held; /* nothing else was put there since */
+    unsigned char sha256[SNAP_DIGEST_BYTES];
+};
 
 struct snap_staging {
     unsigned char *base; /* shared memory without a name; NULL: none is reserved */
     uint64_t capacity;   /* bytes */
     const struct snap_device_ops *pinned_by; /* NULL: pages like others */
+    struct snap_staged_digest *digests;      /* by place, ascending; NULL: nothing is known */
+    size_t digest_count;
 };
 #define SNAP_STAGING_INIT                                                                          \
     {                                                                                              \
@@ -35,11 +48,24 @@ void snap_staging_release(struct snap_staging *staging);
 /* The bytes that a part of `size` bytes takes. */
 uint64_t snap_staging_padded(uint64_t size);
 
+/* Of the digests, which are handed over (malloc'd, in any order), those that were known before are
+ * the past: the parts hold what was saved last. */
+void snap_staging_know(struct snap_staging *staging, struct snap_staged_digest *digests,
+                       size_t count);
+/* What is known of the part there; NULL: nothing, or something else was put there since. */
+struct snap_staged_digest *snap_staging_find(const struct snap_staging *staging, const void *place,
+                                             size_t size_bytes);
+/* Something is about to be put there. */
+void snap_staging_forget(struct snap_staging *staging, const void *place, size_t size_bytes);
+
 /* `size_bytes` from one memory to another that does not overlap it. */
 struct snap_copy {
     void *to;
     const void *from;
     size_t size_bytes;
+    /* (optional) Of what is there: where both are the same, bit by bit, nothing is written, and
+     * where all of it is the same the digest stays held. */
+    struct snap_staged_digest *digest;
 };
 /* All of them, by all threads of the pool. SNAP_NO_MEMORY: nothing was copied. */
 enum snap_status snap_copy_all(struct snap_pool *pool, const struct snap_copy *copies, size_t count,

@@ -166,7 +166,7 @@ static enum snap_status take_storage(const struct snap_inventory *inventory, siz
     } else if (changed) {
         status = copy_piece(piece, storage->base, storage->size, err);
     } else if (snap_stager_is_on(stager)) {
-        snap_stage_copy(stager, piece, storage->base, storage->size);
+        snap_stage_storage(stager, storage, piece);
     } else {
         piece->data = storage->base;
         piece->size = storage->size;
@@ -212,7 +212,7 @@ static void take_values(const struct snap_inventory *inventory, struct snap_stag
     for (size_t i = 0; i < inventory->value_count; i++) {
         const struct snap_inventory_value *value = &inventory->values[i];
         if (snap_stager_is_on(stager)) {
-            snap_stage_copy(stager, &image->values[i], value->data, value->size);
+            snap_stage_value(stager, &image->values[i], value->data, value->size);
         } else {
             image->values[i].data = value->data;
             image->values[i].size = value->size;

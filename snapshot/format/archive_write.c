@@ -370,6 +370,11 @@ void snap_archive_plan_free(struct snap_archive_plan *plan)
     free(plan);
 }
 
+const unsigned char *snap_archive_plan_digest(const struct snap_archive_plan *plan, size_t index)
+{
+    return plan->members[BEFORE + index].sha256;
+}
+
 enum snap_status snap_archive_plan_moving(const struct snap_archive_plan *plan,
                                           unsigned char digest[SNAP_DIGEST_BYTES],
                                           struct snap_error *err)

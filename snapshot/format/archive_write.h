@@ -19,7 +19,7 @@
  * are made here. */
 struct snap_write_member {
     const char *name; /* legal; its kind follows from it. Borrowed until the plan is freed */
-    const void *data; /* borrowed until the plan is freed; NULL when withheld or empty */
+    const void *data; /* borrowed until the plan is freed; not looked at when withheld */
     uint64_t size;
     bool in_state;      /* of an extra; for others it follows from the kind */
     bool withheld;      /* listed, but left out of the file; needs digest_known */
@@ -53,6 +53,9 @@ struct snap_content snap_archive_plan_content(struct snap_archive_plan *plan);
  * (SNAP_INTERNAL). For archives that are written again. */
 void snap_archive_plan_expect(struct snap_archive_plan *plan, const char *snapshot_hash);
 
+/* After the file was written: the digest of the caller's member `index`, in the order in which they
+ * are sorted now; borrowed. */
+const unsigned char *snap_archive_plan_digest(const struct snap_archive_plan *plan, size_t index);
 /* After the file was written: SHA-256 over the digests of tensors and streams, which a step of
  * training changes. */
 enum snap_status snap_archive_plan_moving(const struct snap_archive_plan *plan,
