@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The library's own side of the storage figures: a state of so many bytes in so many tensors, saved
  * or restored through the run API.
- *     bench_state save FOLDER BYTES TENSORS read-back|no-read-back
- *         each line "go" on standard input makes one save, answered by its seconds;
- *     bench_state save FOLDER BYTES TENSORS stall
- *         the same, answered by the seconds for which it keeps the training;
+ *     bench_state save FOLDER BYTES TENSORS read-back|no-read-back|whole|thin
+ *         each line "go" on standard input makes one save, answered by its seconds, the seconds for
+ *         which it kept the training, the bytes of its file, and the bytes of memory at the highest
+ *         beyond the state and its copy. The last two change a tenth of the tensors between
+ *         saves, and are not read back; of the last one snapshots are thin;
  *     bench_state restore ARCHIVE BYTES TENSORS
  *         one restore, verified and in place, answered by its seconds;
  *     bench_state load ARCHIVE BYTES TENSORS
@@ -15,16 +16,19 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <snapstate/snapstate.h>
 
 static struct snap_error err = SNAP_ERROR_INIT;
+static float **tensors_data;
 
 static void must(enum snap_status status)
 {
@@ -55,14 +59,16 @@ static void fill(float *data, size_t count, uint64_t seed)
 static void add_tensors(struct snap_run *run, uint64_t bytes, uint64_t tensors, uint64_t seed)
 {
     uint64_t count = bytes / tensors / sizeof(float);
+    tensors_data = calloc(tensors, sizeof *tensors_data);
     for (uint64_t i = 0; i < tensors; i++) {
         char name[40];
         float *data = malloc(count * sizeof *data);
-        if (data == NULL) {
+        if (tensors_data == NULL || data == NULL) {
             fprintf(stderr, "bench_state: out of memory\n");
             exit(3);
         }
         fill(data, count, seed + i);
+        tensors_data[i] = data;
         snprintf(name, sizeof name, "layer%05llu.weight", (unsigned long long)i);
         struct snap_run_tensor tensor = SNAP_RUN_TENSOR_INIT;
         tensor.root = "model";
@@ -75,14 +81,49 @@ static void add_tensors(struct snap_run *run, uint64_t bytes, uint64_t tensors, 
     }
 }
 
-/* A step without a step's work, so that the next save is of another step. */
-static void step(struct snap_run *run)
+/* A step that changes the first `changed` tensors, so that the next save is of another step. */
+static void step(struct snap_run *run, uint64_t changed)
 {
     struct snap_step_record record = { .size_bytes = sizeof record,
                                        .step = snap_run_steps_done(run) + 1 };
     must(snap_run_begin_step(run, &err));
     must(snap_run_before_update(run, NULL, &err));
+    for (uint64_t i = 0; i < changed; i++)
+        tensors_data[i][0] += 1.0f;
     must(snap_run_step(run, &record, &err));
+}
+
+/* A line of /proc/self/status, in bytes. */
+static uint64_t memory(const char *name)
+{
+    char line[256];
+    unsigned long long kilobytes = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0)
+            sscanf(line + strlen(name), ": %llu", &kilobytes);
+    if (file != NULL)
+        fclose(file);
+    return (uint64_t)kilobytes << 10;
+}
+
+/* The highest that VmHWM tells is from now on. */
+static void forget_highest(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    if (file == NULL || fputs("5", file) < 0 || fclose(file) != 0)
+        perror("bench_state: /proc/self/clear_refs");
+}
+
+static void archive_of(const char *folder, uint64_t step, char path[4096])
+{
+    snprintf(path, 4096, "%s/snapshots/step-%010llu.snap.tar", folder, (unsigned long long)step);
+}
+
+static uint64_t file_bytes(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
 }
 
 static int save(const char *folder, uint64_t bytes, uint64_t tensors, const char *way)
@@ -90,27 +131,37 @@ static int save(const char *folder, uint64_t bytes, uint64_t tensors, const char
     struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
     struct snap_run *run;
     char line[16];
+    bool thin = strcmp(way, "thin") == 0;
+    uint64_t changed = thin || strcmp(way, "whole") == 0 ? (tensors + 9) / 10 : 0;
     options.dir = folder;
     options.no_read_back = strcmp(way, "read-back") != 0;
+    options.thin = thin ? 1000000 : 0;
     must(snap_run_open(&options, &run, &err));
     add_tensors(run, bytes, tensors, 0);
+    uint64_t held = memory("VmRSS");
     while (fgets(line, sizeof line, stdin) != NULL) {
         char archive[4096];
         struct snap_ticket *ticket;
-        step(run);
+        step(run, changed);
+        forget_highest();
         double began = seconds();
         must(snap_run_capture(run, snap_run_steps_done(run), NULL, &ticket, &err));
         double stalled = seconds() - began;
         must(snap_run_wait(run, ticket, NULL, &err));
-        printf("%.6f\n", strcmp(way, "stall") == 0 ? stalled : seconds() - began);
+        double ended = seconds();
+        uint64_t most = memory("VmHWM");
+        archive_of(folder, snap_run_steps_done(run), archive);
+        printf("%.6f %.6f %llu %llu\n", ended - began, stalled,
+               (unsigned long long)file_bytes(archive),
+               (unsigned long long)(most > held + bytes ? most - held - bytes : 0));
         fflush(stdout);
-        /* The last one stays, for a restore. */
-        snprintf(archive, sizeof archive, "%s/snapshots/step-%010llu.snap.tar", folder,
-                 (unsigned long long)snap_run_steps_done(run) - 1);
-        if (unlink(archive) != 0 && errno != ENOENT)
+        /* The last one stays, for a restore; and what thin ones need. */
+        archive_of(folder, snap_run_steps_done(run) - 1, archive);
+        if (!(thin && snap_run_steps_done(run) == 2) && unlink(archive) != 0 && errno != ENOENT)
             fprintf(stderr, "bench_state: %s: %s\n", archive, strerror(errno));
     }
     must(snap_run_close(run, &err));
+    free(tensors_data);
     return 0;
 }
 
@@ -194,7 +245,7 @@ int main(int argc, char **argv)
         return load(argv[2], bytes, tensors);
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "verify") == 0)
         return verify(argv[2]);
-    fprintf(stderr, "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back|stall\n"
+    fprintf(stderr, "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back|whole|thin\n"
                     "       bench_state restore|load|verify ARCHIVE BYTES TENSORS\n");
     return 2;
 }

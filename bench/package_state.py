@@ -2,9 +2,10 @@
 """Our side of the package figures: a torch model saved and restored through the Python package.
 
     package_state.py save FOLDER BYTES TENSORS read-back|no-read-back
-    package_state.py restore ARCHIVE BYTES TENSORS
+    package_state.py restore|load ARCHIVE BYTES TENSORS
 
-As bench_state.c: "go" on standard input makes one save; a restore is one, in place.
+As bench_state.c: "go" on standard input makes one save; a restore is one, in place; a load is one,
+into fresh memory.
 """
 
 import os
@@ -14,6 +15,7 @@ import time
 import torch
 
 # By name, so that they are imported before the clock runs, as torch is.
+from snapstate import Archive
 from snapstate import restore as restore_state
 from snapstate import save as save_state
 
@@ -49,12 +51,21 @@ def restore(archive, size, count):
     print(f"{time.perf_counter() - began:.6f}", flush=True)
 
 
+def load(archive, size, count):
+    model = Model(size, count, 1)
+    began = time.perf_counter()
+    with Archive(archive) as opened:
+        state = opened.load("model", "torch")
+    print(f"{time.perf_counter() - began:.6f}", flush=True)
+    assert len(state) == len(model.state_dict()) == count
+
+
 def main():
     verb, where, size, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     if verb == "save":
         save(where, size, count, sys.argv[5] == "read-back")
     else:
-        restore(where, size, count)
+        {"restore": restore, "load": load}[verb](where, size, count)
 
 
 if __name__ == "__main__":
