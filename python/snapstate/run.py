@@ -12,20 +12,21 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 from . import errors
 from ._arguments import count_of, dict_of, json_of
 from ._assembly import Assembly, required_tier
 from ._dtypes import loaded
-from ._guard import Guard, save_capsule
+from ._guard import Guard
 from ._hooks import UpdateCounter
-from ._line import Line, is_finite, learning_rates
+from ._line import Line
 from ._loading import Loading, RunState
 from ._replay import Replay
 from ._run_handle import RunHandle
+from ._run_loop import RunLoop
+from ._run_saving import Stopped
 from ._signals import Signals
-from ._structs import Wanted
 from ._trap import Trap
 from .environment import capture_environment
 from .profile import PROFILE, Violation, cautions, torch_binding, violations
@@ -34,23 +35,12 @@ from .state import collection
 from .state.component import Component
 from .generators import Stream, find_generators, streams as all_streams
 
-STOPPED_BY_SIGNAL = 75  # EX_TEMPFAIL: a scheduler may start the job again
+__all__ = ["Run", "Stopped"]
+
 PROFILES = (PROFILE, "host-1", "none")
 
 
-class Stopped(SystemExit):
-    """A signal asked for a stop, and the snapshot is durable. Its exit code is 75."""
-
-    def __init__(self, step: int, snapshot_hash: str) -> None:
-        super().__init__(STOPPED_BY_SIGNAL)
-        self.step = step
-        self.snapshot_hash = snapshot_hash
-
-    def __str__(self) -> str:
-        return f"stopped by a signal after step {self.step}, saved as {self.snapshot_hash}"
-
-
-class Run:
+class Run(RunLoop):
     """A run folder and the objects that train in it.
 
     dir          the folder, made when it is not there; one process at a time
@@ -207,196 +197,6 @@ class Run:
         for caution in self.cautions:
             self._handle.event("caution", {"text": str(caution)})
         return self.receipt
-
-    # ---- the loop ----
-
-    def batches(self, epochs: Optional[int] = None, steps: Optional[int] = None) -> Iterator[Any]:
-        """The batches of the loader, epoch after epoch, from where the run is: until `epochs`
-        epochs or `steps` steps were made in all, not only now; without either, until a signal.
-        Snapshots are made between two batches, when the body of the loop is done; the last one at
-        the end. A signal to stop ends it by Stopped (exit code 75), when the snapshot is
-        durable."""
-        self._loading.insist()
-        return self._loop(lambda: self._loading.next_batch(epochs), steps)
-
-    def steps(self, count: Optional[int] = None) -> Iterator[int]:
-        """For loops without a loader: the number of each step, up to `count`. InvalidError when the
-        body of the loop did not call step(): it would be given the same number for ever."""
-        return self._loop(self._next_step, count)
-
-    def _next_step(self) -> int:
-        if not self._called:
-            raise errors.InvalidError(f"step {self._steps + 1}: step() was not called in the body "
-                                      f"of the loop: call it there each time")
-        self._called = False
-        return self._steps + 1
-
-    def _loop(self, take: Callable[[], Any], steps: Optional[int]) -> Iterator[Any]:
-        self.restore()
-        self._signals.install()
-        try:
-            while True:
-                self._between()
-                if steps is not None and self._steps >= steps and not self._in_step:
-                    break
-                fresh = not self._in_step
-                self.begin()
-                try:
-                    batch = take()
-                except StopIteration:
-                    self._end_of_data(fresh)
-                    break
-                self._line.add_batch(batch, self._loading.last_ids)
-                self._guard.new_batch(batch)
-                yield batch
-            self.finish()
-        finally:
-            self._signals.restore()
-
-    def begin(self) -> None:
-        """Before anything of a step is drawn; called by batches() and steps(). The first call after
-        a restore springs the trap: a stream that was drawn from since is named, with the number of
-        draws and the usual cause (DiffersError)."""
-        self.restore()
-        if self._in_step:
-            return
-        self._trap.check()
-        self._handle.begin_step()
-        self._in_step = True
-        self._counter.reset()
-        self._guard.begin()
-
-    def _end_of_data(self, fresh: bool) -> None:
-        """There is no batch for the step that was begun; `fresh`: it had none before either."""
-        if not fresh:
-            raise errors.InvalidError(
-                f"step {self._steps + 1}: the data ended in the middle of it: its batches had no "
-                f"update, or step() was not called behind them: make the update, or drop them")
-        self._handle.cancel_step()
-        self._in_step = False
-
-    def _before_update(self) -> None:
-        if self._in_step:
-            self._guard.before_update()
-            self._handle.before_update()
-
-    def step(self, loss: Any = None, **scalars: Any) -> bool:
-        """Write the ledger line of the step: call it once for each batch, when its update is made.
-        Inside an accumulation (the optimizers were not asked for an update since the last line) the
-        loss is kept for the line to come, and the answer is False.
-
-        `loss` and further `scalars` are numbers, or tensors of one element. Those on a GPU are
-        recorded one step late, without waiting for it. DiffersError: the line is not the one that
-        this step made before. NonfiniteError: the loss is NaN or infinite; no line is written."""
-        if not self._in_step:
-            raise errors.InvalidError("step: record: none is under way: call it once for each "
-                                      "batch that batches() gave, or behind begin()")
-        self._called = True
-        self._line.add_loss({**({} if loss is None else {"loss": loss}), **scalars})
-        if self.optimizers and not self._counter.updates and not self._counter.skipped:
-            return False
-        step, skipped = self._steps + 1, self._counter.skipped
-        floats = self._line.floats()
-        self._insist_finite(step, floats)
-        if self._state_every and step % self._state_every == 0:
-            self._assembly.set_trees(self._handle)
-        self._handle.set_position(self._loading.epoch, self._loading.samples)
-        host = learning_rates(list(self.optimizers.items()))
-        if self.optimizers and self._counter.updates != len(self.optimizers):
-            host["updates"] = self._counter.updates
-        expected = step <= self._handle.expected_last
-        try:
-            self._handle.step(step, self._loading.epoch, samples=self._line.samples(),
-                              batch=self._line.batch(), host=host, floats=floats, skipped=skipped)
-        except errors.DiffersError:
-            if self._replay is not None:
-                difference = self._handle.difference()
-                self._replay.differs(self._handle, difference,
-                                     None if difference is None else str(difference["field"]))
-            raise
-        self._steps = step
-        self._in_step = False
-        self._line.clear()
-        self._guard.end()
-        if self._replay is not None:
-            self._assembly.set_trees(self._handle)
-            self._replay.after_step(self._handle, expected)
-        return True
-
-    def _insist_finite(self, step: int, floats: Mapping[str, Any]) -> None:
-        bad = [name for name, value in floats.items() if not is_finite(value)]
-        if bad and self._nonfinite == "stop":
-            raise errors.NonfiniteError(
-                f"step {step}: {bad[0]} is not finite, and the update was made: go back to the "
-                f"last snapshot; a train function wrapped by run.capsule() leaves a capsule from "
-                f"before the update")
-
-    # ---- saving ----
-
-    def _request(self, stop: bool) -> None:
-        self._handle.request(Wanted.SAVE_AND_STOP if stop else Wanted.SAVE)
-
-    def _between(self) -> None:
-        """Between the body of the loop and the next draw: what was asked for."""
-        if self._in_step:
-            return  # inside an accumulation
-        if self._replay is None and self._handle.wanted() != Wanted.NOTHING:
-            self._save_due()
-        if self._stopped_with is not None:
-            self.close()
-            raise Stopped(self._steps, self._stopped_with)
-
-    def _save_due(self) -> None:
-        """A save is asked for. It is made while the training goes on, unless that is to stop."""
-        if self._handle.wanted() == Wanted.SAVE_AND_STOP:
-            self.save()
-        else:
-            self._assembly.set_trees(self._handle)
-            self._handle.capture_behind(self._steps)
-            self._captured_step = self._steps
-
-    def save(self) -> str:
-        """A snapshot of the state after the last step, now; the snapshot hash, when it is
-        durable."""
-        self.restore()
-        if self._in_step:
-            raise errors.InvalidError(
-                f"step {self._steps + 1}: save: it is under way: its ledger line comes first")
-        self._assembly.set_trees(self._handle)
-        wanted = self._handle.wanted()
-        snapshot_hash = self._handle.capture(self._steps)  # which answers the request
-        self._captured_step = self._steps
-        if wanted == Wanted.SAVE_AND_STOP:
-            self._stopped_with = snapshot_hash
-        return snapshot_hash
-
-    def wait(self) -> None:
-        """Until the snapshot under way, if there is one, is durable. An error of it comes here."""
-        self._handle.wait()
-
-    def finish(self) -> None:
-        """The last snapshot, unless there is one of this step; it is durable after."""
-        if self._replay is None and self._steps > 0:
-            self.wait()
-            if self._captured_step != self._steps:
-                self.save()
-
-    def capsule(self, train: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap the function that makes a step (forward, backward, update): when its result or a
-        gradient is not finite, the update is not made, the step is run once more operation by
-        operation, and a capsule keeps the state from before it, the batch, and the first operation
-        whose output is not finite. Then NonfiniteError, with the path of the capsule."""
-        return self._guard.wrap(train)
-
-    def save_capsule(self, roots: Dict[str, Any], what: str, name: str, value: str,
-                     element: int) -> str:
-        """A capsule of the step under way, before its update, with `roots` beside the state; the
-        path. In a replay it is reported instead, and the program ends. For Guard."""
-        if self._replay is not None:
-            self._replay.failed(self._handle, {"what": what, "name": name, "value": value,
-                                               "element": element, "step": self._steps + 1})
-        self._assembly.set_trees(self._handle)
-        return save_capsule(self._handle, roots, self._steps + 1, what, name, value, element)
 
     # ---- looking ----
 
