@@ -7,11 +7,12 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Optional
 
 from . import errors
 from ._hooks import UpdateCounter
-from ._line import Line, is_finite, learning_rates
+from ._line import Line, Record, is_finite, learning_rates, merged
 from ._loading import Loading
 from ._run_saving import RunSaving
 from ._signals import Signals
 from ._trap import Trap
+from .ranks.throw_away import ThrowAway
 
 
 class RunLoop(RunSaving):
@@ -23,6 +24,7 @@ class RunLoop(RunSaving):
     _counter: UpdateCounter
     _trap: Trap
     _signals: Signals
+    _throw_away: ThrowAway
     _nonfinite: str
     _state_every: int
     _called: bool  # step(), since steps() gave a number
@@ -77,7 +79,10 @@ class RunLoop(RunSaving):
         self.restore()
         if self._in_step:
             return
-        self._trap.check()
+        self._link.together(self._trap.check)
+        self._throw_away.insist_wrapped()
+        self._assembly.gather(None)
+        self._assembly.insist_distinct()
         self._handle.begin_step()
         self._in_step = True
         self._counter.reset()
@@ -94,6 +99,7 @@ class RunLoop(RunSaving):
 
     def _before_update(self) -> None:
         if self._in_step:
+            self._throw_away.before_update()
             self._guard.before_update()
             self._handle.before_update()
 
@@ -112,19 +118,17 @@ class RunLoop(RunSaving):
         self._line.add_loss({**({} if loss is None else {"loss": loss}), **scalars})
         if self.optimizers and not self._counter.updates and not self._counter.skipped:
             return False
-        step, skipped = self._steps + 1, self._counter.skipped
-        floats = self._line.floats()
-        self._insist_finite(step, floats)
+        step = self._steps + 1
+        record = merged(step, self._assembly.gather(self._record()))
+        self._insist_finite(step, record.floats)
         if self._state_every and step % self._state_every == 0:
             self._assembly.set_trees(self._handle)
-        self._handle.set_position(self._loading.epoch, self._loading.samples)
-        host = learning_rates(list(self.optimizers.items()))
-        if self.optimizers and self._counter.updates != len(self.optimizers):
-            host["updates"] = self._counter.updates
+        self._handle.set_position(record.epoch, record.samples)
         expected = step <= self._handle.expected_last
         try:
-            self._handle.step(step, self._loading.epoch, samples=self._line.samples(),
-                              batch=self._line.batch(), host=host, floats=floats, skipped=skipped)
+            self._handle.step(step, record.epoch, samples=record.sample_digest(),
+                              batch=record.batch_digest(), host=record.host, floats=record.floats,
+                              skipped=record.skipped)
         except errors.DiffersError:
             if self._replay is not None:
                 difference = self._handle.difference()
@@ -140,6 +144,14 @@ class RunLoop(RunSaving):
             self._replay.after_step(self._handle, expected)
         return True
 
+    def _record(self) -> Record:
+        """Of this process."""
+        host = learning_rates(list(self.optimizers.items()))
+        if self.optimizers and self._counter.updates != len(self.optimizers):
+            host["updates"] = self._counter.updates
+        return Record(self._loading.epoch, self._loading.samples, self._line.ids(),
+                      self._line.batches(), host, self._line.floats(), self._counter.skipped)
+
     def _insist_finite(self, step: int, floats: Mapping[str, Any]) -> None:
         bad = [name for name, value in floats.items() if not is_finite(value)]
         if bad and self._nonfinite == "stop":
@@ -147,3 +159,10 @@ class RunLoop(RunSaving):
                 f"step {step}: {bad[0]} is not finite, and the update was made: go back to the "
                 f"last snapshot; a train function wrapped by run.capsule() leaves a capsule from "
                 f"before the update")
+
+    def distributed(self, train: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap the function that makes a step (forward, backward, update) of a model in
+        DistributedDataParallel; on every rank, before the loop. After a restore its first call is
+        made twice: up to the update, to have the buckets made as they were, with everything put
+        back after it; and then in earnest. Without such a model nothing is done."""
+        return self._throw_away.wrap(train)

@@ -9,7 +9,6 @@ from . import errors
 from ._assembly import Assembly
 from ._guard import Guard, save_capsule
 from ._replay import Replay
-from ._run_handle import RunHandle
 from ._structs import Wanted
 from .receipt import Receipt
 
@@ -31,7 +30,8 @@ class Stopped(SystemExit):
 class RunSaving:
     """The part of a Run that saves; Run makes the attributes."""
 
-    _handle: RunHandle
+    _link: Any                     # to the other processes of the run
+    _handle: Any                   # RunHandle, or RanksHandle
     _assembly: Assembly
     _guard: Guard
     _replay: Optional[Replay]
@@ -53,15 +53,16 @@ class RunSaving:
         """Between the body of the loop and the next draw: what was asked for."""
         if self._in_step:
             return  # inside an accumulation
-        if self._replay is None and self._handle.wanted() != Wanted.NOTHING:
-            self._save_due()
+        wanted = Wanted.NOTHING if self._replay is not None else self._handle.wanted()
+        if wanted != Wanted.NOTHING:
+            self._save_due(wanted)
         if self._stopped_with is not None:
             self.close()
             raise Stopped(self._steps, self._stopped_with)
 
-    def _save_due(self) -> None:
+    def _save_due(self, wanted: Wanted) -> None:
         """A save is asked for. It is made while the training goes on, unless that is to stop."""
-        if self._handle.wanted() == Wanted.SAVE_AND_STOP:
+        if wanted == Wanted.SAVE_AND_STOP:
             self.save()
         else:
             self._assembly.set_trees(self._handle)
@@ -99,6 +100,10 @@ class RunSaving:
         gradient is not finite, the update is not made, the step is run once more operation by
         operation, and a capsule keeps the state from before it, the batch, and the first operation
         whose output is not finite. Then NonfiniteError, with the path of the capsule."""
+        if self._link.world > 1:
+            raise errors.UnsupportedError(
+                f"capsule(): {self._link.world} processes: a capsule is of one process in this "
+                f"version: leave it out, or look at the step in one process")
         return self._guard.wrap(train)
 
     def save_capsule(self, roots: Dict[str, Any], what: str, name: str, value: str,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from . import errors
 from ._arguments import count_of, dict_of, json_of
@@ -30,6 +30,14 @@ from ._signals import Signals
 from ._trap import Trap
 from .environment import capture_environment
 from .profile import PROFILE, Violation, cautions, torch_binding, violations
+from .ranks.link import link_of_process
+from .ranks.rank_binding import (buffer_addresses, own_buffers, shared_binding, unwrapped,
+                                 wrappers_of)
+from .ranks.ranks_assembly import RanksAssembly
+from .ranks.ranks_handle import RanksHandle
+from .ranks.ranks_replay import replay_of_ranks
+from .ranks.ranks_state import RanksState
+from .ranks.throw_away import ThrowAway
 from .receipt import Receipt
 from .state import collection
 from .state.component import Component
@@ -60,9 +68,13 @@ class Run(RunLoop):
     archive      begin from this archive, in a new folder
     require      of a restore: "exact", "streams", "weights" (the last two for `archive`)
     gradients    keep the gradients too: for a loop that adds to them across updates
+    distinct     names of streams that must not be in one state on two processes (DiffersError)
     batch_bytes  a digest of every batch's bytes in the ledger, beside its sample ids
     nonfinite    "stop" (NonfiniteError) or "record", when a loss is NaN or infinite
     read_back    read each snapshot back from the disk before it counts
+
+    Under torchrun every rank makes its Run, in the same folder, once torch.distributed is
+    initialised, and calls the same methods in the same order: docs/torchrun.md.
 
     UnsupportedError when a flag breaks the profile: the text has the line to change. BusyError when
     another process has the folder. Nothing is restored before batches(), steps(), begin() or
@@ -77,17 +89,21 @@ class Run(RunLoop):
                  training: Optional[Mapping[str, Any]] = None, profile: Optional[str] = None,
                  archive: "Union[str, os.PathLike[str], None]" = None, require: str = "exact",
                  gradients: bool = False, batch_bytes: bool = False, nonfinite: str = "stop",
-                 read_back: bool = True) -> None:
+                 read_back: bool = True, distinct: Sequence[str] = ()) -> None:
         if nonfinite not in ("stop", "record"):
             raise errors.InvalidError(f'nonfinite {nonfinite!r}: it is "stop" or "record"')
         every, state_every = count_of("every", every), count_of("state_every", state_every)
         user = json_of("training", training)
         required_tier(require, "none")  # one that there is not is told now
         self._import_numpy()
+        wrapped = collection.named("model", model)
+        model = unwrapped(model)
         self.models = collection.named("model", model)
+        self._wrappers = wrappers_of(wrapped)
+        self._link = link_of_process()
         self.cautions: List[Violation] = []  # what may break the profile; also in events.jsonl
         self.optimizers = collection.named("optimizer", optimizer)
-        self.profile = self._choose_profile(profile)
+        self.profile = self._link.together(lambda: self._choose_profile(profile))[0]
         self._require = require
         self._nonfinite = nonfinite
         self._state_every = state_every
@@ -104,8 +120,9 @@ class Run(RunLoop):
         self._steps = 0
         self._captured_step: Optional[int] = None
         self._stopped_with: Optional[str] = None  # a snapshot that answered a request to stop
-        self._replay = Replay.from_environment()
-        self._handle = RunHandle(
+        self._replay = replay_of_ranks(self._link, Replay.from_environment())
+        self._distinct = tuple(distinct)
+        self._handle = self._open(
             profile=self.profile, binding=self._binding(), state_every=state_every, every=every,
             training={"batch_bytes": batch_bytes, "state_every": state_every,
                       "user": user},
@@ -114,8 +131,10 @@ class Run(RunLoop):
         self._counter.before_update = self._before_update
         for one in self.optimizers.values():
             self._counter.watch(one)
-        for one in collection.named("scaler", scaler).values():
+        scalers = collection.named("scaler", scaler)
+        for one in scalers.values():
             self._counter.watch_scaler(one)
+        self._throw_away = ThrowAway(self, self._wrappers, scalers, values)
         self._signals = Signals(self._request)
         self._assembly: Assembly  # made by restore(), which comes before each use
         self._trap = Trap()
@@ -139,7 +158,7 @@ class Run(RunLoop):
             raise errors.InvalidError(f"profile {profile!r}: it is one of {', '.join(PROFILES)}")
         if profile == PROFILE:
             self.cautions = cautions()
-            found = violations(self.models)
+            found = violations(self.models, several=self._link.world > 1)
             if found:
                 raise errors.UnsupportedError(
                     f"profile {PROFILE}: is broken here: " + "; ".join(map(str, found)))
@@ -147,8 +166,16 @@ class Run(RunLoop):
 
     def _binding(self) -> Dict[str, Any]:
         if loaded("torch") is not None and self.profile == PROFILE:
-            return torch_binding()
+            own = torch_binding()
+            return own if self._link.world == 1 else shared_binding(self._link, own,
+                                                                    self._wrappers)
         return {}
+
+    def _open(self, **options: Any) -> Any:
+        """The folder: a RunHandle, or with several processes what they share."""
+        if self._link.world == 1:
+            return RunHandle(**options)
+        return RanksHandle(self._link, options)
 
     def _where(self, dir: str, archive: Any) -> Dict[str, Any]:
         """A replay runs in memory, from the archive that it was told."""
@@ -162,7 +189,7 @@ class Run(RunLoop):
                                   **self._objects)
 
     def _assemble(self) -> Assembly:
-        parts = [*self._parts(), RunState(self._line), *self._loading.components()]
+        parts = self._parts()
         found: Dict[str, Stream] = dict(all_streams())
         for name, generator in self._given_streams.items():
             found[name] = self._loading.stream(name, generator)
@@ -172,7 +199,13 @@ class Run(RunLoop):
         if self._objects["model"] is not None and not self._gradients:
             gaps.append(("gradients", "an update has used them; whether they are there is kept, "
                                       "their values are not (gradients=True keeps them)"))
-        return Assembly(parts, found, gaps)
+        if self._link.world == 1:
+            return Assembly([*parts, RunState(self._line), *self._loading.components()], found,
+                            gaps)
+        ranks = RanksState(self._link.rank, self._link.world, self._line,
+                           self._loading.components(), own_buffers(self._wrappers))
+        return RanksAssembly(self._link, parts, ranks, found, gaps,
+                             buffer_addresses(self._wrappers), self._distinct)
 
     def restore(self) -> Optional[Receipt]:
         """Go on from the snapshot that `latest` names, or from `archive`; None: a fresh run. Called
@@ -190,7 +223,9 @@ class Run(RunLoop):
         if self.receipt is not None:
             self._captured_step = self._steps
             self._loading.resume(self.receipt)
+            self._assembly.share(self.receipt)
             self._trap.arm(self._assembly.streams)
+            self._throw_away.restored(self._steps)
         if self._replay is not None:
             self._replay.begin(self._handle)
         self._handle.event("environment", {"environment": capture_environment()})
