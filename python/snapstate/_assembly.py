@@ -49,6 +49,10 @@ class Assembly:
     def insist_distinct(self) -> None:
         """DiffersError when processes draw the same numbers and should not: here it is one."""
 
+    def twins(self) -> List[Tuple[str, int, int]]:
+        """Streams that are in one state on two processes: name and ranks. Here it is one."""
+        return []
+
     def share(self, receipt: Receipt) -> None:
         """What lowers the tier on one process lowers it on all."""
 

@@ -206,6 +206,8 @@ class Tracked(Loading):
 
     def resume(self, receipt: Receipt) -> None:
         state, self._state.archived = self._state.archived, None
+        if state is None:
+            return  # the weights alone were asked for
         self._tracker.restore(state)
         self._tracker.start()
         reasons = self._tracker.exactness()[1]

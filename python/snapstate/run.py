@@ -231,6 +231,10 @@ class Run(RunLoop):
         self._handle.event("environment", {"environment": capture_environment()})
         for caution in self.cautions:
             self._handle.event("caution", {"text": str(caution)})
+        for name, first, second in self._assembly.twins():
+            self._handle.event("caution", {
+                "text": f"stream {name}: is in one state on ranks {first} and {second}: they draw "
+                        f"the same numbers; seed it by the rank if each is to draw its own"})
         return self.receipt
 
     # ---- looking ----

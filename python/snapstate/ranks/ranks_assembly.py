@@ -53,11 +53,14 @@ class RanksAssembly(Assembly):
 
     def insist_distinct(self) -> None:
         """DiffersError when two ranks are about to draw the same numbers and should not."""
-        for name, first, second in self.rank_streams.twins() if self._distinct else ():
+        for name, first, second in self.twins() if self._distinct else ():
             if name in self._distinct:
                 raise errors.DiffersError(
                     f"stream {name}: is in one state on ranks {first} and {second}, and is to "
                     f"differ (distinct=): seed it by the rank")
+
+    def twins(self) -> List[Tuple[str, int, int]]:
+        return self.rank_streams.twins()
 
     # ---- capture ----
 
