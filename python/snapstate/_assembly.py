@@ -38,11 +38,29 @@ class Assembly:
         self.streams = dict(streams)
         self.gaps = dict(gaps)
 
+    def registered_streams(self) -> List[Any]:
+        """As the run is to have them."""
+        return list(self.streams.values())
+
+    def gather(self, value: Any) -> List[Any]:
+        """What each process of the run gives, before its line or a step: here it is one."""
+        return [value]
+
+    def insist_distinct(self) -> None:
+        """DiffersError when processes draw the same numbers and should not: here it is one."""
+
+    def twins(self) -> List[Tuple[str, int, int]]:
+        """Streams that are in one state on two processes: name and ranks. Here it is one."""
+        return []
+
+    def share(self, receipt: Receipt) -> None:
+        """What lowers the tier on one process lowers it on all."""
+
     # ---- capture ----
 
     def register(self, handle: RunHandle) -> None:
         """Once, before anything of the run has begun: streams, trees, what is not captured."""
-        for stream in self.streams.values():
+        for stream in self.registered_streams():
             handle.add_stream(stream)
         self.set_trees(handle)
         gaps = dict(self.gaps)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 from . import errors
 from ._assembly import place
-from ._dtypes import loaded
+from ._before import Before, NoUpdate, named_parameters
 from ._operations import Operation, Trace, first_nonfinite, is_finite, recorder, tensors_of
-from .state.module_state import plain_attributes
 
 if TYPE_CHECKING:
     from .run import Run
@@ -24,44 +23,6 @@ class _Failure(Exception):
         self.what = what
         self.name = name
         self.element, self.value = first_nonfinite(tensor)
-
-
-class NoUpdate(Exception):
-    """Ends the second run of a step where its update would begin."""
-
-
-def _parameters(models: Mapping[str, Any]) -> List[Tuple[str, Any]]:
-    return [(f"{model}.{name}" if len(models) > 1 else name, parameter)
-            for model, module in models.items() if hasattr(module, "named_parameters")
-            for name, parameter in module.named_parameters()]
-
-
-class _Before:
-    """What the forward and backward pass change, as it was: streams, buffers, numbers and flags in
-    attributes of modules, which gradients were there."""
-
-    def __init__(self, run: "Run") -> None:
-        self.streams = [(stream, stream.get()) for stream in run.streams.values()]
-        self.buffers = [(buffer, buffer.detach().clone()) for model in run.models.values()
-                        if hasattr(model, "buffers") for buffer in model.buffers()]
-        self.attributes = [(part, plain_attributes(part)) for model in run.models.values()
-                           if hasattr(model, "modules") for part in model.modules()]
-        self.had_gradient = [(parameter, parameter.grad is not None)
-                             for _, parameter in _parameters(run.models)]
-
-    def put_back(self) -> None:
-        torch = loaded("torch")
-        for stream, state in self.streams:
-            stream.set(state)
-        for part, attributes in self.attributes:
-            for name in plain_attributes(part).keys() - attributes.keys():
-                delattr(part, name)
-            vars(part).update(attributes)
-        with torch.no_grad():
-            for buffer, value in self.buffers:
-                buffer.copy_(value)
-            for parameter, had in self.had_gradient:
-                parameter.grad = torch.zeros_like(parameter) if had else None
 
 
 class Guard:
@@ -88,7 +49,7 @@ class Guard:
         if self._repeating:
             raise NoUpdate()
         if self._check:
-            for name, parameter in _parameters(self._run.models):
+            for name, parameter in named_parameters(self._run.models):
                 if parameter.grad is not None and not is_finite(parameter.grad):
                     raise _Failure("gradient", name, parameter.grad)
             self._updated = True
@@ -97,7 +58,7 @@ class Guard:
         @functools.wraps(train)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             self._run.begin()
-            before = _Before(self._run)
+            before = Before(self._run)
             self._check, self._updated = True, False
             try:
                 result = train(*args, **kwargs)
@@ -120,7 +81,7 @@ class Guard:
                 self._check = False
         return guarded
 
-    def _keep(self, train: Callable[..., Any], args: Any, kwargs: Any, before: _Before,
+    def _keep(self, train: Callable[..., Any], args: Any, kwargs: Any, before: Before,
               failure: _Failure) -> Tuple[str, str]:
         """Run the step once more, and save the capsule: its path, and what happened as text."""
         before.put_back()
@@ -159,7 +120,7 @@ def run_recorded(models: Mapping[str, Any], train: Callable[..., Any], args: Any
         pass
     finally:
         record.unwatch()
-    for name, parameter in _parameters(models):
+    for name, parameter in named_parameters(models):
         if failure is None and parameter.grad is not None and not is_finite(parameter.grad):
             failure = _Failure("gradient", name, parameter.grad)
     for tensor in tensors_of(result):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import struct
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import errors
@@ -80,6 +81,56 @@ def batch_digest(batch: Any) -> bytes:
     return bytes_digest(b"".join(parts))
 
 
+@dataclass
+class Record:
+    """What a step gives to its line, of one process or of all.
+
+    samples    of this epoch consumed so far
+    ids        of the step's samples; None: not known, or none
+    batches    a digest of each batch's bytes
+    host       scalars that are equal on any machine
+    """
+
+    epoch: int
+    samples: int
+    ids: Optional[List[int]]
+    batches: List[bytes]
+    host: Dict[str, Any]
+    floats: Dict[str, Any]
+    skipped: bool
+
+    def sample_digest(self) -> Optional[bytes]:
+        return sample_digest(self.ids) if self.ids else None
+
+    def batch_digest(self) -> Optional[bytes]:
+        if not self.batches:
+            return None
+        return self.batches[0] if len(self.batches) == 1 else bytes_digest(b"".join(self.batches))
+
+
+def merged(step: int, records: Sequence[Record]) -> Record:
+    """One record of those of all ranks: their samples one after the other, and the losses of rank 1
+    and on as `NAME.rank1`. DiffersError when they made different updates."""
+    first = records[0]
+    for rank, record in enumerate(records[1:], start=1):
+        for what in ("epoch", "host", "skipped"):
+            one, other = getattr(first, what), getattr(record, what)
+            if one != other:
+                raise errors.DiffersError(
+                    f"step {step}: {what} is {one!r} on rank 0 and {other!r} on rank {rank}, which "
+                    f"train one model: make their updates the same")
+    if len(records) == 1:
+        return first
+    floats = {name if rank == 0 else f"{name}.rank{rank}": value
+              for rank, record in enumerate(records) for name, value in record.floats.items()}
+    ids: Optional[List[int]] = None
+    if all(record.ids is not None for record in records):
+        ids = [number for record in records for number in record.ids or ()]
+    return Record(first.epoch, sum(record.samples for record in records), ids,
+                  [digest for record in records for digest in record.batches], first.host, floats,
+                  first.skipped)
+
+
 class Line:
     """Gathers a step: the batches handed out for it, and the losses reported, until the update that
     ends it."""
@@ -108,15 +159,13 @@ class Line:
     def add_loss(self, values: Dict[str, Any]) -> None:
         self.losses += values.items()
 
-    def samples(self) -> Optional[bytes]:
-        return sample_digest(self._ids) if self._known and self._ids else None
+    def ids(self) -> Optional[List[int]]:
+        """Of the samples of the step; None when those of a batch are not known."""
+        return list(self._ids) if self._known else None
 
-    def batch(self) -> Optional[bytes]:
-        """Waits for the digests under way."""
-        digests = [future.result() for future in self._batches]
-        if not digests:
-            return None
-        return digests[0] if len(digests) == 1 else bytes_digest(b"".join(digests))
+    def batches(self) -> List[bytes]:
+        """The digests of their bytes, if they are asked for. Waits for those under way."""
+        return [future.result() for future in self._batches]
 
     def floats(self) -> Dict[str, Scalar]:
         """The losses of the step; of several micro-batches numbered from 0. One that is on a device

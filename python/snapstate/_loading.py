@@ -17,7 +17,7 @@ from .generators import Stream
 from .generators.registry import make_stream, name_of, streams as all_streams
 
 
-class _Verbatim(Component):
+class Verbatim(Component):
     """A root whose content is taken as it is in the archive, and put to use by its owner later:
     what was archived stands for it until then."""
 
@@ -38,14 +38,14 @@ class _Verbatim(Component):
         return planner.plan
 
 
-class Ignored(_Verbatim):
+class Ignored(Verbatim):
     """A root that nothing live stands for."""
 
     def now(self) -> Any:
         return None
 
 
-class LoaderState(_Verbatim):
+class LoaderState(Verbatim):
     """Root `loader`. `strict`: a place that cannot be had exactly is a problem of the plan."""
 
     strict = False
@@ -57,19 +57,24 @@ class LoaderState(_Verbatim):
     def now(self) -> Any:
         return self._tracker.state()
 
+    def problems(self, archived: Any) -> List[str]:
+        """Why the place that was archived cannot be had exactly, when that is asked for."""
+        if not self.strict:
+            return []
+        reasons = [*self._tracker.compare(archived), *self._tracker.exactness()[1]]
+        return [f'loader: {reason} (require="streams" goes on all the same)'
+                for reason in reasons]
+
     def plan_in(self, archived: Any, storages: Storages) -> Plan:
         plan = super().plan_in(archived, storages)
-        if self.strict:
-            reasons = [*self._tracker.compare(archived), *self._tracker.exactness()[1]]
-            plan.problems += [f'loader: {reason} (require="streams" goes on all the same)'
-                              for reason in reasons]
+        plan.problems += self.problems(archived)
         return plan
 
 
 RUN_ROOT = "run"
 
 
-class RunState(_Verbatim):
+class RunState(Verbatim):
     """Root `run`: losses that the next line will hold; an archive of save() has none."""
 
     may_be_absent = True
@@ -201,6 +206,8 @@ class Tracked(Loading):
 
     def resume(self, receipt: Receipt) -> None:
         state, self._state.archived = self._state.archived, None
+        if state is None:
+            return  # the weights alone were asked for
         self._tracker.restore(state)
         self._tracker.start()
         reasons = self._tracker.exactness()[1]

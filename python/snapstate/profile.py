@@ -23,6 +23,8 @@ PROFILE = "torch-1"
 _NOT_BOUND = ("interop_threads",)
 # Workspaces of fixed size, without which cuBLAS chooses its algorithms by what streams it finds.
 CUBLAS_WORKSPACES = (":4096:8", ":16:8")
+# What NCCL else chooses by what it finds of the machine and of the size of a message.
+NCCL_PINNED = {"NCCL_ALGO": "Ring", "NCCL_PROTO": "Simple"}
 
 
 @dataclass(frozen=True)
@@ -151,12 +153,31 @@ def _world_size(torch: Any) -> int:
     return distributed.get_world_size()
 
 
-def violations(modules: "Dict[str, Any] | None" = None, *,
-               require: str = PROFILE) -> List[Violation]:
+def _processes(torch: Any, several: bool) -> Iterator[Violation]:
+    world = _world_size(torch)
+    if world == 1:
+        return
+    if not several:
+        yield Violation("torch.distributed", f"{world} processes", "one process",
+                        "keep them by snapstate.Run, which all of them make, or run it as one")
+        return
+    backend = str(torch.distributed.get_backend()).lower()
+    if not set(backend.replace(":", ",").split(",")) <= {"cpu", "cuda", "gloo", "nccl"}:
+        yield Violation("torch.distributed", f"over {backend}", "gloo or nccl",
+                        'torch.distributed.init_process_group("gloo")')
+    for name in NCCL_PINNED if "nccl" in backend else ():
+        if name not in os.environ:
+            yield Violation(name, "not set", f"{NCCL_PINNED[name]}, or another one",
+                            f"export {name}={NCCL_PINNED[name]} before Python starts")
+
+
+def violations(modules: "Dict[str, Any] | None" = None, *, require: str = PROFILE,
+               several: bool = False) -> List[Violation]:
     """What breaks the profile here and now, each with the line to change; [] when nothing does.
 
     modules  the modules (or compiled functions) that the run trains, by name; they are looked at
              for compilation, autotuned kernels, and devices
+    several  the processes of torch.distributed are all in the run
     require  a profile: "torch-1", or "none", which nothing breaks; InvalidError for another
 
     Flags of CUDA count once CUDA is in use. On a CPU torch's defaults break nothing."""
@@ -171,11 +192,7 @@ def violations(modules: "Dict[str, Any] | None" = None, *,
     if environment.cuda_in_use(torch):
         found.extend(_cuda(read_flags()))
     found.extend(_modules(modules or {}))
-    world = _world_size(torch)
-    if world > 1:
-        found.append(Violation("torch.distributed", f"{world} processes", "one process",
-                               "run it as one process: the order in which several add their "
-                               "gradients is not recorded"))
+    found.extend(_processes(torch, several))
     return found
 
 

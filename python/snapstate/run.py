@@ -12,45 +12,43 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from . import errors
 from ._arguments import count_of, dict_of, json_of
 from ._assembly import Assembly, required_tier
 from ._dtypes import loaded
-from ._guard import Guard, save_capsule
+from ._guard import Guard
 from ._hooks import UpdateCounter
-from ._line import Line, is_finite, learning_rates
+from ._line import Line
 from ._loading import Loading, RunState
 from ._replay import Replay
 from ._run_handle import RunHandle
+from ._run_loop import RunLoop
+from ._run_saving import Stopped
 from ._signals import Signals
-from ._structs import Wanted
 from ._trap import Trap
 from .environment import capture_environment
 from .profile import PROFILE, Violation, cautions, torch_binding, violations
+from .ranks.link import link_of_process
+from .ranks.rank_binding import (buffer_addresses, own_buffers, shared_binding, unwrapped,
+                                 wrappers_of)
+from .ranks.ranks_assembly import RanksAssembly
+from .ranks.ranks_handle import RanksHandle
+from .ranks.ranks_replay import replay_of_ranks
+from .ranks.ranks_state import RanksState
+from .ranks.throw_away import ThrowAway
 from .receipt import Receipt
 from .state import collection
 from .state.component import Component
 from .generators import Stream, find_generators, streams as all_streams
 
-STOPPED_BY_SIGNAL = 75  # EX_TEMPFAIL: a scheduler may start the job again
+__all__ = ["Run", "Stopped"]
+
 PROFILES = (PROFILE, "host-1", "none")
 
 
-class Stopped(SystemExit):
-    """A signal asked for a stop, and the snapshot is durable. Its exit code is 75."""
-
-    def __init__(self, step: int, snapshot_hash: str) -> None:
-        super().__init__(STOPPED_BY_SIGNAL)
-        self.step = step
-        self.snapshot_hash = snapshot_hash
-
-    def __str__(self) -> str:
-        return f"stopped by a signal after step {self.step}, saved as {self.snapshot_hash}"
-
-
-class Run:
+class Run(RunLoop):
     """A run folder and the objects that train in it.
 
     dir          the folder, made when it is not there; one process at a time
@@ -70,9 +68,13 @@ class Run:
     archive      begin from this archive, in a new folder
     require      of a restore: "exact", "streams", "weights" (the last two for `archive`)
     gradients    keep the gradients too: for a loop that adds to them across updates
+    distinct     names of streams that must not be in one state on two processes (DiffersError)
     batch_bytes  a digest of every batch's bytes in the ledger, beside its sample ids
     nonfinite    "stop" (NonfiniteError) or "record", when a loss is NaN or infinite
     read_back    read each snapshot back from the disk before it counts
+
+    Under torchrun every rank makes its Run, in the same folder, once torch.distributed is
+    initialised, and calls the same methods in the same order: docs/torchrun.md.
 
     UnsupportedError when a flag breaks the profile: the text has the line to change. BusyError when
     another process has the folder. Nothing is restored before batches(), steps(), begin() or
@@ -87,17 +89,21 @@ class Run:
                  training: Optional[Mapping[str, Any]] = None, profile: Optional[str] = None,
                  archive: "Union[str, os.PathLike[str], None]" = None, require: str = "exact",
                  gradients: bool = False, batch_bytes: bool = False, nonfinite: str = "stop",
-                 read_back: bool = True) -> None:
+                 read_back: bool = True, distinct: Sequence[str] = ()) -> None:
         if nonfinite not in ("stop", "record"):
             raise errors.InvalidError(f'nonfinite {nonfinite!r}: it is "stop" or "record"')
         every, state_every = count_of("every", every), count_of("state_every", state_every)
         user = json_of("training", training)
         required_tier(require, "none")  # one that there is not is told now
         self._import_numpy()
+        wrapped = collection.named("model", model)
+        model = unwrapped(model)
         self.models = collection.named("model", model)
+        self._wrappers = wrappers_of(wrapped)
+        self._link = link_of_process()
         self.cautions: List[Violation] = []  # what may break the profile; also in events.jsonl
         self.optimizers = collection.named("optimizer", optimizer)
-        self.profile = self._choose_profile(profile)
+        self.profile = self._link.together(lambda: self._choose_profile(profile))[0]
         self._require = require
         self._nonfinite = nonfinite
         self._state_every = state_every
@@ -114,8 +120,9 @@ class Run:
         self._steps = 0
         self._captured_step: Optional[int] = None
         self._stopped_with: Optional[str] = None  # a snapshot that answered a request to stop
-        self._replay = Replay.from_environment()
-        self._handle = RunHandle(
+        self._replay = replay_of_ranks(self._link, Replay.from_environment())
+        self._distinct = tuple(distinct)
+        self._handle = self._open(
             profile=self.profile, binding=self._binding(), state_every=state_every, every=every,
             training={"batch_bytes": batch_bytes, "state_every": state_every,
                       "user": user},
@@ -124,8 +131,10 @@ class Run:
         self._counter.before_update = self._before_update
         for one in self.optimizers.values():
             self._counter.watch(one)
-        for one in collection.named("scaler", scaler).values():
+        scalers = collection.named("scaler", scaler)
+        for one in scalers.values():
             self._counter.watch_scaler(one)
+        self._throw_away = ThrowAway(self, self._wrappers, scalers, values)
         self._signals = Signals(self._request)
         self._assembly: Assembly  # made by restore(), which comes before each use
         self._trap = Trap()
@@ -149,7 +158,7 @@ class Run:
             raise errors.InvalidError(f"profile {profile!r}: it is one of {', '.join(PROFILES)}")
         if profile == PROFILE:
             self.cautions = cautions()
-            found = violations(self.models)
+            found = violations(self.models, several=self._link.world > 1)
             if found:
                 raise errors.UnsupportedError(
                     f"profile {PROFILE}: is broken here: " + "; ".join(map(str, found)))
@@ -157,8 +166,16 @@ class Run:
 
     def _binding(self) -> Dict[str, Any]:
         if loaded("torch") is not None and self.profile == PROFILE:
-            return torch_binding()
+            own = torch_binding()
+            return own if self._link.world == 1 else shared_binding(self._link, own,
+                                                                    self._wrappers)
         return {}
+
+    def _open(self, **options: Any) -> Any:
+        """The folder: a RunHandle, or with several processes what they share."""
+        if self._link.world == 1:
+            return RunHandle(**options)
+        return RanksHandle(self._link, options)
 
     def _where(self, dir: str, archive: Any) -> Dict[str, Any]:
         """A replay runs in memory, from the archive that it was told."""
@@ -172,7 +189,7 @@ class Run:
                                   **self._objects)
 
     def _assemble(self) -> Assembly:
-        parts = [*self._parts(), RunState(self._line), *self._loading.components()]
+        parts = self._parts()
         found: Dict[str, Stream] = dict(all_streams())
         for name, generator in self._given_streams.items():
             found[name] = self._loading.stream(name, generator)
@@ -182,7 +199,13 @@ class Run:
         if self._objects["model"] is not None and not self._gradients:
             gaps.append(("gradients", "an update has used them; whether they are there is kept, "
                                       "their values are not (gradients=True keeps them)"))
-        return Assembly(parts, found, gaps)
+        if self._link.world == 1:
+            return Assembly([*parts, RunState(self._line), *self._loading.components()], found,
+                            gaps)
+        ranks = RanksState(self._link.rank, self._link.world, self._line,
+                           self._loading.components(), own_buffers(self._wrappers))
+        return RanksAssembly(self._link, parts, ranks, found, gaps,
+                             buffer_addresses(self._wrappers), self._distinct)
 
     def restore(self) -> Optional[Receipt]:
         """Go on from the snapshot that `latest` names, or from `archive`; None: a fresh run. Called
@@ -200,203 +223,19 @@ class Run:
         if self.receipt is not None:
             self._captured_step = self._steps
             self._loading.resume(self.receipt)
+            self._assembly.share(self.receipt)
             self._trap.arm(self._assembly.streams)
+            self._throw_away.restored(self._steps)
         if self._replay is not None:
             self._replay.begin(self._handle)
         self._handle.event("environment", {"environment": capture_environment()})
         for caution in self.cautions:
             self._handle.event("caution", {"text": str(caution)})
+        for name, first, second in self._assembly.twins():
+            self._handle.event("caution", {
+                "text": f"stream {name}: is in one state on ranks {first} and {second}: they draw "
+                        f"the same numbers; seed it by the rank if each is to draw its own"})
         return self.receipt
-
-    # ---- the loop ----
-
-    def batches(self, epochs: Optional[int] = None, steps: Optional[int] = None) -> Iterator[Any]:
-        """The batches of the loader, epoch after epoch, from where the run is: until `epochs`
-        epochs or `steps` steps were made in all, not only now; without either, until a signal.
-        Snapshots are made between two batches, when the body of the loop is done; the last one at
-        the end. A signal to stop ends it by Stopped (exit code 75), when the snapshot is
-        durable."""
-        self._loading.insist()
-        return self._loop(lambda: self._loading.next_batch(epochs), steps)
-
-    def steps(self, count: Optional[int] = None) -> Iterator[int]:
-        """For loops without a loader: the number of each step, up to `count`. InvalidError when the
-        body of the loop did not call step(): it would be given the same number for ever."""
-        return self._loop(self._next_step, count)
-
-    def _next_step(self) -> int:
-        if not self._called:
-            raise errors.InvalidError(f"step {self._steps + 1}: step() was not called in the body "
-                                      f"of the loop: call it there each time")
-        self._called = False
-        return self._steps + 1
-
-    def _loop(self, take: Callable[[], Any], steps: Optional[int]) -> Iterator[Any]:
-        self.restore()
-        self._signals.install()
-        try:
-            while True:
-                self._between()
-                if steps is not None and self._steps >= steps and not self._in_step:
-                    break
-                fresh = not self._in_step
-                self.begin()
-                try:
-                    batch = take()
-                except StopIteration:
-                    self._end_of_data(fresh)
-                    break
-                self._line.add_batch(batch, self._loading.last_ids)
-                self._guard.new_batch(batch)
-                yield batch
-            self.finish()
-        finally:
-            self._signals.restore()
-
-    def begin(self) -> None:
-        """Before anything of a step is drawn; called by batches() and steps(). The first call after
-        a restore springs the trap: a stream that was drawn from since is named, with the number of
-        draws and the usual cause (DiffersError)."""
-        self.restore()
-        if self._in_step:
-            return
-        self._trap.check()
-        self._handle.begin_step()
-        self._in_step = True
-        self._counter.reset()
-        self._guard.begin()
-
-    def _end_of_data(self, fresh: bool) -> None:
-        """There is no batch for the step that was begun; `fresh`: it had none before either."""
-        if not fresh:
-            raise errors.InvalidError(
-                f"step {self._steps + 1}: the data ended in the middle of it: its batches had no "
-                f"update, or step() was not called behind them: make the update, or drop them")
-        self._handle.cancel_step()
-        self._in_step = False
-
-    def _before_update(self) -> None:
-        if self._in_step:
-            self._guard.before_update()
-            self._handle.before_update()
-
-    def step(self, loss: Any = None, **scalars: Any) -> bool:
-        """Write the ledger line of the step: call it once for each batch, when its update is made.
-        Inside an accumulation (the optimizers were not asked for an update since the last line) the
-        loss is kept for the line to come, and the answer is False.
-
-        `loss` and further `scalars` are numbers, or tensors of one element. Those on a GPU are
-        recorded one step late, without waiting for it. DiffersError: the line is not the one that
-        this step made before. NonfiniteError: the loss is NaN or infinite; no line is written."""
-        if not self._in_step:
-            raise errors.InvalidError("step: record: none is under way: call it once for each "
-                                      "batch that batches() gave, or behind begin()")
-        self._called = True
-        self._line.add_loss({**({} if loss is None else {"loss": loss}), **scalars})
-        if self.optimizers and not self._counter.updates and not self._counter.skipped:
-            return False
-        step, skipped = self._steps + 1, self._counter.skipped
-        floats = self._line.floats()
-        self._insist_finite(step, floats)
-        if self._state_every and step % self._state_every == 0:
-            self._assembly.set_trees(self._handle)
-        self._handle.set_position(self._loading.epoch, self._loading.samples)
-        host = learning_rates(list(self.optimizers.items()))
-        if self.optimizers and self._counter.updates != len(self.optimizers):
-            host["updates"] = self._counter.updates
-        expected = step <= self._handle.expected_last
-        try:
-            self._handle.step(step, self._loading.epoch, samples=self._line.samples(),
-                              batch=self._line.batch(), host=host, floats=floats, skipped=skipped)
-        except errors.DiffersError:
-            if self._replay is not None:
-                difference = self._handle.difference()
-                self._replay.differs(self._handle, difference,
-                                     None if difference is None else str(difference["field"]))
-            raise
-        self._steps = step
-        self._in_step = False
-        self._line.clear()
-        self._guard.end()
-        if self._replay is not None:
-            self._assembly.set_trees(self._handle)
-            self._replay.after_step(self._handle, expected)
-        return True
-
-    def _insist_finite(self, step: int, floats: Mapping[str, Any]) -> None:
-        bad = [name for name, value in floats.items() if not is_finite(value)]
-        if bad and self._nonfinite == "stop":
-            raise errors.NonfiniteError(
-                f"step {step}: {bad[0]} is not finite, and the update was made: go back to the "
-                f"last snapshot; a train function wrapped by run.capsule() leaves a capsule from "
-                f"before the update")
-
-    # ---- saving ----
-
-    def _request(self, stop: bool) -> None:
-        self._handle.request(Wanted.SAVE_AND_STOP if stop else Wanted.SAVE)
-
-    def _between(self) -> None:
-        """Between the body of the loop and the next draw: what was asked for."""
-        if self._in_step:
-            return  # inside an accumulation
-        if self._replay is None and self._handle.wanted() != Wanted.NOTHING:
-            self._save_due()
-        if self._stopped_with is not None:
-            self.close()
-            raise Stopped(self._steps, self._stopped_with)
-
-    def _save_due(self) -> None:
-        """A save is asked for. It is made while the training goes on, unless that is to stop."""
-        if self._handle.wanted() == Wanted.SAVE_AND_STOP:
-            self.save()
-        else:
-            self._assembly.set_trees(self._handle)
-            self._handle.capture_behind(self._steps)
-            self._captured_step = self._steps
-
-    def save(self) -> str:
-        """A snapshot of the state after the last step, now; the snapshot hash, when it is
-        durable."""
-        self.restore()
-        if self._in_step:
-            raise errors.InvalidError(
-                f"step {self._steps + 1}: save: it is under way: its ledger line comes first")
-        self._assembly.set_trees(self._handle)
-        wanted = self._handle.wanted()
-        snapshot_hash = self._handle.capture(self._steps)  # which answers the request
-        self._captured_step = self._steps
-        if wanted == Wanted.SAVE_AND_STOP:
-            self._stopped_with = snapshot_hash
-        return snapshot_hash
-
-    def wait(self) -> None:
-        """Until the snapshot under way, if there is one, is durable. An error of it comes here."""
-        self._handle.wait()
-
-    def finish(self) -> None:
-        """The last snapshot, unless there is one of this step; it is durable after."""
-        if self._replay is None and self._steps > 0:
-            self.wait()
-            if self._captured_step != self._steps:
-                self.save()
-
-    def capsule(self, train: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap the function that makes a step (forward, backward, update): when its result or a
-        gradient is not finite, the update is not made, the step is run once more operation by
-        operation, and a capsule keeps the state from before it, the batch, and the first operation
-        whose output is not finite. Then NonfiniteError, with the path of the capsule."""
-        return self._guard.wrap(train)
-
-    def save_capsule(self, roots: Dict[str, Any], what: str, name: str, value: str,
-                     element: int) -> str:
-        """A capsule of the step under way, before its update, with `roots` beside the state; the
-        path. In a replay it is reported instead, and the program ends. For Guard."""
-        if self._replay is not None:
-            self._replay.failed(self._handle, {"what": what, "name": name, "value": value,
-                                               "element": element, "step": self._steps + 1})
-        self._assembly.set_trees(self._handle)
-        return save_capsule(self._handle, roots, self._steps + 1, what, name, value, element)
 
     # ---- looking ----
 

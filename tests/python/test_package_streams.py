@@ -17,7 +17,7 @@ sys.path[:0] = [str(TOP / "tests" / "support"), str(TOP / "python")]
 from snapstate import errors  # noqa: E402
 from snapstate._library import take_bytes  # noqa: E402
 from snapstate.generators import streams  # noqa: E402
-from snapstate.generators.base import FOLLOW_WORDS  # noqa: E402
+from snapstate.generators.mirror import FOLLOW_WORDS  # noqa: E402
 from snapstate.generators.python_streams import PythonStream  # noqa: E402
 from tap import Tap  # noqa: E402
 

@@ -7,7 +7,8 @@
     find_generators(dataset)             those that nobody registered
 """
 
-from .base import Stream, distance
+from .base import Stream
+from .mirror import distance
 from .registry import register, streams, unregister
 from .search import Found, find_generators
 

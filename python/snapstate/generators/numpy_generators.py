@@ -10,7 +10,8 @@ import sys
 from typing import Any, Dict, Optional, Union
 
 from .. import errors
-from .base import TWISTER_BYTES, Mirror, Stream, TwisterMirror
+from .base import Stream
+from .mirror import TWISTER_BYTES, Mirror, TwisterMirror
 from .numpy_streams import TWISTER, loaded, twister_address
 
 # The kind of a Generator over each of NumPy's own bit generators.

@@ -11,7 +11,8 @@ import sys
 from typing import Any, Optional
 
 from .. import errors
-from .base import TWISTER_BYTES, Stream, TwisterMirror
+from .base import Stream
+from .mirror import TWISTER_BYTES, TwisterMirror
 
 LEGACY_KIND = "numpy_random_state"
 TWISTER = "MT19937"

@@ -8,7 +8,8 @@ import struct
 from typing import Any
 
 from .. import errors
-from .base import Stream, TwisterMirror
+from .base import Stream
+from .mirror import TwisterMirror
 
 KIND = "python_random"
 STATE_VERSION = 3  # of getstate(), in every Python from 3.2 on

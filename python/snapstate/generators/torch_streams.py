@@ -11,7 +11,8 @@ from typing import Any, List
 
 from .. import errors
 from .._library import take_bytes
-from .base import Mirror, Stream
+from .base import Stream
+from .mirror import Mirror
 
 KINDS = {"cpu": "torch_cpu", "cuda": "torch_cuda"}
 
