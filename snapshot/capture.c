@@ -39,16 +39,20 @@ void snap_run_request(struct snap_run *run, enum snap_wanted wanted)
 enum snap_wanted snap_run_wanted(struct snap_run *run)
 {
     snap_run_settle_saves(run, false);
-    int wanted = atomic_load(&run->requested);
-    if (run->saving != NULL && wanted == SNAP_WANTED_SAVE)
-        wanted = SNAP_WANTED_NOTHING; /* after the save that is under way */
-    run->answered = wanted;
-    bool saved = run->captured && run->captured_step == run->steps_done;
+    struct snap_asked asked = {
+        .wanted = atomic_load(&run->requested),
+        .saving = run->saving != NULL,
+        .saved = run->captured && run->captured_step == run->steps_done,
+        .full = run->saving == NULL && run->link.lines.size > LINES_WANT_SAVE_BYTES
+    };
+    snap_run_share_asked(run, &asked);
+    if (asked.saving && asked.wanted == SNAP_WANTED_SAVE)
+        asked.wanted = SNAP_WANTED_NOTHING; /* after the save that is under way */
+    run->answered = asked.wanted;
     bool due = run->every > 0 && run->steps_done > 0 && run->steps_done % run->every == 0;
-    bool full = run->saving == NULL && run->link.lines.size > LINES_WANT_SAVE_BYTES;
-    if (wanted == SNAP_WANTED_NOTHING && (due || full) && !saved)
-        wanted = SNAP_WANTED_SAVE;
-    return (enum snap_wanted)wanted;
+    if (asked.wanted == SNAP_WANTED_NOTHING && (due || asked.full) && !asked.saved)
+        asked.wanted = SNAP_WANTED_SAVE;
+    return (enum snap_wanted)asked.wanted;
 }
 
 /* The save that begins answers the request that snap_run_wanted has told, or a plain one: it is
@@ -127,7 +131,7 @@ void snap_run_settle_saves(struct snap_run *run, bool wait)
 static enum snap_status check_capture(const struct snap_run *run, uint64_t step,
                                       struct snap_error *err)
 {
-    if (run->store == NULL)
+    if (run->store == NULL && !snap_run_follows(run))
         return snap_error_set(err, SNAP_UNSUPPORTED, "capture: this run has no folder");
     if (run->in_step)
         return snap_error_set(err, SNAP_INVALID,
@@ -186,10 +190,17 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
         status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
         status = snap_run_check_alarm(run, err);
-    if (status == SNAP_OK)
-        status = snap_run_begin(run, err);
+    status = snap_run_begin(run, status, err);
     if (status != SNAP_OK)
         return status;
+    if (snap_run_follows(run)) { /* rank 0 writes */
+        (void)take_request(run);
+        run->captured = true;
+        run->captured_step = step;
+        if (ticket != NULL)
+            *ticket = NULL;
+        return SNAP_OK;
+    }
     struct snap_save_job job = { .capsule = false };
     struct snap_ticket *made = calloc(1, sizeof *made);
     if (made == NULL)
