@@ -11,6 +11,7 @@
 #include "device_mirror.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
+#include "group/group_ops.h"
 #include "save.h"
 
 struct snap_ticket {
@@ -95,6 +96,7 @@ static void take_result(struct snap_run *run, const struct snap_save_job *job,
         snap_parent_link_saved(run, job, hash);
     } else {
         give_up(run, job, &ticket->error);
+        ticket->told = snap_run_follows(run); /* rank 0 tells it */
     }
 }
 
@@ -191,26 +193,18 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
     if (status == SNAP_OK)
         status = snap_run_check_alarm(run, err);
     status = snap_run_begin(run, status, err);
-    if (status != SNAP_OK)
-        return status;
-    if (snap_run_follows(run)) { /* rank 0 writes */
-        (void)take_request(run);
-        run->captured = true;
-        run->captured_step = step;
-        if (ticket != NULL)
-            *ticket = NULL;
-        return SNAP_OK;
-    }
     struct snap_save_job job = { .capsule = false };
     struct snap_ticket *made = calloc(1, sizeof *made);
-    if (made == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "capture: out of memory");
-    made->error = (struct snap_error)SNAP_ERROR_INIT;
+    if (status == SNAP_OK && made == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "capture: out of memory");
     snap_snapshot_name("snapshots", step, job.name);
-    bool staged = can_stage(run);
-    status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE | (staged ? SNAP_IMAGE_STAGED : 0), &job,
-                                err);
+    bool staged = status == SNAP_OK && snap_group_in_threads(run->group) && can_stage(run);
+    if (status == SNAP_OK)
+        status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE | (staged ? SNAP_IMAGE_STAGED : 0),
+                                    &job, err);
+    status = snap_group_agree(run->group, status, err);
     if (status == SNAP_OK) {
+        made->error = (struct snap_error)SNAP_ERROR_INIT;
         made->next = run->tickets;
         made->unwanted = ticket == NULL;
         run->tickets = made;

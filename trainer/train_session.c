@@ -130,13 +130,19 @@ static enum snap_status end_save(struct session *s, struct snap_error *err)
     struct snap_ticket *ticket = s->saving;
     struct snap_error problem = SNAP_ERROR_INIT;
     char name[64];
-    if (ticket == NULL) /* also of a rank that does not write */
+    if (ticket == NULL)
         return SNAP_OK;
     s->saving = NULL;
     trn_progress_end(&s->progress);
     enum snap_status status = snap_run_wait(t->run, ticket, result->snapshot_hash, &problem);
     /* Not by `latest`, which may name a later snapshot of the same lines. */
     snprintf(name, sizeof(name), "snapshots/step-%010" PRIu64 ".snap.tar", s->saving_step);
+    if (!leads(s)) {
+        /* Rank 0 has the same outcome, and tells it. */
+        s->saved = status == SNAP_OK;
+        result->snapshot_step = s->saving_step;
+        return SNAP_OK;
+    }
     if (status == SNAP_OK)
         status = trn_join_path(snap_run_dir(t->run), name, result->snapshot_path, &problem);
     if (status != SNAP_OK) {

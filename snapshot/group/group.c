@@ -67,6 +67,16 @@ int snap_group_local_world(const struct snap_group *group)
     return group == NULL ? 1 : group->local_world;
 }
 
+struct snap_group *snap_group_beside(struct snap_group *group)
+{
+    return group == NULL || group->beside == NULL ? group : group->beside;
+}
+
+bool snap_group_in_threads(const struct snap_group *group)
+{
+    return group == NULL || group->world == 1 || group->in_threads;
+}
+
 bool snap_group_agreed(const struct snap_group *group)
 {
     return group == NULL || group->world == 1 || group->agreed;
@@ -78,6 +88,7 @@ void snap_group_close(struct snap_group *group, bool in_order, int exit_code)
         return;
     if (!in_order && group->world > 1)
         group->ops->abort(group, exit_code);
+    snap_group_close(group->beside, true, 0);
     free(group->begins);
     free(group->numbers);
     group->ops->close(group);

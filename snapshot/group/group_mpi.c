@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "group/group_ops.h"
 #include "group/mpi_calls.h"
@@ -15,6 +16,7 @@ struct mpi_group {
     struct snap_mpi_calls mpi;
     MPI_Comm comm;
     bool began;   /* MPI was initialised here, and is ended here */
+    bool patient; /* looks now and then, and lets others have the processor */
     int *counts;  /* and places of a call: 4 * world */
 };
 
@@ -33,11 +35,32 @@ static enum snap_status failed(const struct mpi_group *mpi, const char *call, in
                           call, text);
 }
 
+/* How long a patient call sleeps before it looks again. */
+#define PATIENCE_NS 500000
+
+/* The answer of a call that was begun with answer `code`. */
+static int finish(const struct mpi_group *mpi, int code, MPI_Request *request)
+{
+    const struct timespec pause = { 0, PATIENCE_NS };
+    int done = 0;
+    while (code == MPI_SUCCESS && !done) {
+        code = mpi->mpi.MPI_Test(request, &done, MPI_STATUS_IGNORE);
+        if (code == MPI_SUCCESS && !done)
+            nanosleep(&pause, NULL); /* or shorter, by a signal */
+    }
+    return code;
+}
+
 static enum snap_status broadcast(struct snap_group *group, void *data, size_t size_bytes, int root,
                                   struct snap_error *err)
 {
     struct mpi_group *mpi = as_mpi(group);
-    int code = mpi->mpi.MPI_Bcast(data, (int)size_bytes, mpi->mpi.byte, root, mpi->comm);
+    MPI_Request request;
+    int size = (int)size_bytes;
+    int code = mpi->patient
+                   ? finish(mpi, mpi->mpi.MPI_Ibcast(data, size, mpi->mpi.byte, root, mpi->comm,
+                                                     &request), &request)
+                   : mpi->mpi.MPI_Bcast(data, size, mpi->mpi.byte, root, mpi->comm);
     return code == MPI_SUCCESS ? SNAP_OK : failed(mpi, "MPI_Bcast", code, err);
 }
 
@@ -57,8 +80,13 @@ static enum snap_status gather_parts(struct snap_group *group, void *data, const
     int *counts = mpi->counts;
     int *places = counts + group->world;
     cut(mpi, begins, counts, places);
-    int code = mpi->mpi.MPI_Allgatherv(MPI_IN_PLACE, 0, mpi->mpi.byte, data, counts, places,
-                                       mpi->mpi.byte, mpi->comm);
+    MPI_Request request;
+    int code = mpi->patient
+                   ? finish(mpi, mpi->mpi.MPI_Iallgatherv(MPI_IN_PLACE, 0, mpi->mpi.byte, data,
+                                                          counts, places, mpi->mpi.byte, mpi->comm,
+                                                          &request), &request)
+                   : mpi->mpi.MPI_Allgatherv(MPI_IN_PLACE, 0, mpi->mpi.byte, data, counts, places,
+                                             mpi->mpi.byte, mpi->comm);
     return code == MPI_SUCCESS ? SNAP_OK : failed(mpi, "MPI_Allgatherv", code, err);
 }
 
@@ -118,7 +146,25 @@ static enum snap_status count_local(struct mpi_group *mpi, struct snap_error *er
     return code == MPI_SUCCESS ? SNAP_OK : failed(mpi, "MPI_Comm_split_type", code, err);
 }
 
-/* Saves speak from a thread of their own. */
+/* A communicator of our own beside `comm`. */
+static enum snap_status duplicate(struct mpi_group *mpi, MPI_Comm comm, struct snap_error *err)
+{
+    int code = mpi->mpi.MPI_Comm_dup(comm, &mpi->comm);
+    if (code == MPI_SUCCESS)
+        code = mpi->mpi.MPI_Comm_set_errhandler(mpi->comm, mpi->mpi.errors_return);
+    if (code == MPI_SUCCESS)
+        code = mpi->mpi.MPI_Comm_rank(mpi->comm, &mpi->group.rank);
+    if (code == MPI_SUCCESS)
+        code = mpi->mpi.MPI_Comm_size(mpi->comm, &mpi->group.world);
+    if (code != MPI_SUCCESS)
+        return failed(mpi, "MPI_Comm_dup", code, err);
+    mpi->counts = calloc(4 * (size_t)mpi->group.world, sizeof *mpi->counts);
+    if (mpi->counts == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "group: open: out of memory");
+    return snap_group_prepare(&mpi->group, err);
+}
+
+/* MPI from its beginning. */
 static enum snap_status begin(struct mpi_group *mpi, struct snap_error *err)
 {
     int initialised = 0;
@@ -128,30 +174,45 @@ static enum snap_status begin(struct mpi_group *mpi, struct snap_error *err)
         code = mpi->mpi.MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level);
         mpi->began = code == MPI_SUCCESS;
     }
+    if (code == MPI_SUCCESS)
+        code = mpi->mpi.MPI_Query_thread(&level);
     if (code != MPI_SUCCESS)
         return failed(mpi, "MPI_Init_thread", code, err);
-    code = mpi->mpi.MPI_Comm_dup(mpi->mpi.world, &mpi->comm);
-    if (code == MPI_SUCCESS)
-        code = mpi->mpi.MPI_Comm_set_errhandler(mpi->comm, mpi->mpi.errors_return);
-    if (code == MPI_SUCCESS)
-        code = mpi->mpi.MPI_Comm_rank(mpi->comm, &mpi->group.rank);
-    if (code == MPI_SUCCESS)
-        code = mpi->mpi.MPI_Comm_size(mpi->comm, &mpi->group.world);
-    return code == MPI_SUCCESS ? count_local(mpi, err) : failed(mpi, "MPI_Comm_dup", code, err);
+    mpi->group.in_threads = level == MPI_THREAD_MULTIPLE;
+    return duplicate(mpi, mpi->mpi.world, err);
+}
+
+static struct mpi_group *new_group(const struct snap_mpi_calls *calls)
+{
+    struct mpi_group *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    made->group = (struct snap_group){ .ops = &mpi_ops, .world = 1, .local_world = 1 };
+    made->mpi = *calls;
+    return made;
+}
+
+/* What speaks beside the training. */
+static enum snap_status add_beside(struct mpi_group *mpi, struct snap_error *err)
+{
+    struct mpi_group *made = new_group(&mpi->mpi);
+    if (made == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "group: open: out of memory");
+    made->patient = true;
+    mpi->group.beside = &made->group;
+    return duplicate(made, mpi->comm, err);
 }
 
 enum snap_status snap_group_mpi_open(int launched, const char *launcher,
                                      struct snap_group **group, struct snap_error *err)
 {
-    struct mpi_group *made = calloc(1, sizeof *made);
-    if (made == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "group: open: out of memory");
-    made->group = (struct snap_group){ .ops = &mpi_ops, .world = 1, .local_world = 1 };
-    enum snap_status status = snap_mpi_load(&made->mpi, err);
-    if (status != SNAP_OK) {
-        free(made);
+    struct snap_mpi_calls calls;
+    enum snap_status status = snap_mpi_load(&calls, err);
+    struct mpi_group *made = status == SNAP_OK ? new_group(&calls) : NULL;
+    if (status == SNAP_OK && made == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "group: open: out of memory");
+    if (status != SNAP_OK)
         return status;
-    }
     status = begin(made, err);
     /* Processes that do not know of each other would each write the same folder. */
     if (status == SNAP_OK && made->group.world != launched)
@@ -160,12 +221,9 @@ enum snap_status snap_group_mpi_open(int launched, const char *launcher,
                                 "the launcher and Open MPI do not know each other; with srun it is "
                                 "--mpi=pmix that they need", launcher, launched, made->group.world);
     if (status == SNAP_OK)
-        status = snap_group_prepare(&made->group, err);
-    if (status == SNAP_OK) {
-        made->counts = calloc(4 * (size_t)made->group.world, sizeof *made->counts);
-        if (made->counts == NULL)
-            status = snap_error_set(err, SNAP_NO_MEMORY, "group: open: out of memory");
-    }
+        status = count_local(made, err);
+    if (status == SNAP_OK)
+        status = add_beside(made, err);
     if (status != SNAP_OK) {
         snap_group_close(&made->group, true, 0);
         return status;

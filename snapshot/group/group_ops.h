@@ -36,6 +36,10 @@ struct snap_group {
     int world;
     int local_world;
     bool agreed; /* the last failure is known to all */
+    /* The same ranks, to speak beside it; NULL for one process alone. Its calls wait without taking
+     * a processor. */
+    struct snap_group *beside;
+    bool in_threads; /* `beside` may be used by another thread meanwhile */
     /* For the calls, made with the group, since a rank that had no memory in the middle of one
      * would leave the others waiting; NULL for one process alone. */
     size_t *begins;   /* world + 1 */
@@ -44,6 +48,12 @@ struct snap_group {
 
 /* Get that memory; snap_group_close frees it. */
 enum snap_status snap_group_prepare(struct snap_group *group, struct snap_error *err);
+
+/* A group of the same ranks for work beside the training: no message of one meets one of the other.
+ * Of one process alone it is the group itself. Borrowed; for one save at a time. */
+struct snap_group *snap_group_beside(struct snap_group *group);
+/* Can that be by another thread? */
+bool snap_group_in_threads(const struct snap_group *group);
 
 /* One process alone. */
 enum snap_status snap_group_single_open(struct snap_group **group, struct snap_error *err);

@@ -12,7 +12,8 @@
     X(MPI_Initialized) X(MPI_Init_thread) X(MPI_Finalize) X(MPI_Abort)                             \
     X(MPI_Comm_dup) X(MPI_Comm_free) X(MPI_Comm_rank) X(MPI_Comm_size)                             \
     X(MPI_Comm_split_type) X(MPI_Comm_set_errhandler) X(MPI_Error_string)                          \
-    X(MPI_Bcast) X(MPI_Allgatherv) X(MPI_Alltoallv)
+    X(MPI_Query_thread) X(MPI_Bcast) X(MPI_Allgatherv) X(MPI_Alltoallv)                            \
+    X(MPI_Ibcast) X(MPI_Iallgatherv) X(MPI_Test)
 
 /* Each function as mpi.h declares it, and the objects that its constants are the addresses of. */
 struct snap_mpi_calls {

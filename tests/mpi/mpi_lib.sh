@@ -26,7 +26,9 @@ need_mpi() { # NAME
 ranks() { # N COMMAND...
     ranks_n=$1
     shift
-    timeout --kill-after=10 300 mpirun --oversubscribe --bind-to none -n "$ranks_n" "$@"
+    # mpirun reads what is meant for others.
+    timeout --kill-after=10 300 \
+        mpirun --oversubscribe --bind-to none -n "$ranks_n" "$@" </dev/null
 }
 
 # As snap_run and snap_restore of tests/resume/resume_lib.sh, on N ranks.
