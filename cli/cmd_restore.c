@@ -24,9 +24,12 @@ static enum snap_status restore(const void *arguments, struct cmd_report *report
     struct trn_listener listener;
     struct trn_restore_options options = TRN_RESTORE_OPTIONS_INIT;
     enum cmd_target kind;
-    enum snap_status status =
-        cmd_target_find(given->target, CMD_TARGET_RUN | CMD_TARGET_ARCHIVE, &kind, err);
+    enum snap_status status = snap_group_open(&report->group, err);
 
+    if (status != SNAP_OK)
+        return status;
+    status = cmd_target_find(given->target, CMD_TARGET_RUN | CMD_TARGET_ARCHIVE, &kind, err);
+    status = snap_group_agree(report->group, status, err);
     if (status != SNAP_OK)
         return status;
 
@@ -41,8 +44,10 @@ static enum snap_status restore(const void *arguments, struct cmd_report *report
     options.require = given->require;
     options.dry_run = given->dry_run;
     options.listener = &listener;
+    options.group = report->group;
     status = trn_restore(&options, &result, err);
-    if (status == SNAP_ABSENT && result.receipt && !report->json)
+    if (status == SNAP_ABSENT && result.receipt && !report->json &&
+        !cmd_is_silent(report, status))
         cmd_print_text(snap_receipt_table(result.receipt));
     status = cmd_training_tell(&result, status, report, err);
     trn_result_release(&result);

@@ -20,8 +20,10 @@ static enum snap_status run(const void *arguments, struct cmd_report *report,
     struct trn_result result = TRN_RESULT_INIT;
     struct trn_listener listener;
     struct trn_run_options options = TRN_RUN_OPTIONS_INIT;
-    enum snap_status status;
+    enum snap_status status = snap_group_open(&report->group, err);
 
+    if (status != SNAP_OK)
+        return status;
     cmd_training_listen(&listener, report);
     options.config = given->config;
     options.dir = given->dir;
@@ -32,6 +34,7 @@ static enum snap_status run(const void *arguments, struct cmd_report *report,
     options.seed = given->seed.value;
     options.device = given->device;
     options.listener = &listener;
+    options.group = report->group;
     status = trn_run(&options, &result, err);
     status = cmd_training_tell(&result, status, report, err);
     trn_result_release(&result);

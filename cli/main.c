@@ -79,5 +79,8 @@ int main(int argc, char **argv)
     } else {
         status = run_command(command, argc - 1, argv + 1, &report, &err);
     }
-    return (int)cmd_finish(command ? command->name : NULL, &report, status, &err);
+    enum cmd_exit code = cmd_finish(command ? command->name : NULL, &report, status, &err);
+    snap_group_close(report.group, status == SNAP_OK || snap_group_agreed(report.group),
+                     (int)code);
+    return (int)code;
 }

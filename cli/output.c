@@ -251,6 +251,13 @@ enum snap_status cmd_report_verdict(struct cmd_report *report, const struct snap
     return status;
 }
 
+/* A failure of one rank alone is its own to tell. */
+bool cmd_is_silent(const struct cmd_report *report, enum snap_status status)
+{
+    return snap_group_rank(report->group) != 0 &&
+           (status == SNAP_OK || snap_group_agreed(report->group));
+}
+
 enum cmd_exit cmd_finish(const char *command, struct cmd_report *report, enum snap_status status,
                          const struct snap_error *err)
 {
@@ -261,6 +268,11 @@ enum cmd_exit cmd_finish(const char *command, struct cmd_report *report, enum sn
 
     if (status == SNAP_OK && report->stopped)
         code = CMD_EXIT_STOPPED;
+    if (cmd_is_silent(report, status)) {
+        json_decref(report->result);
+        report->result = NULL;
+        return code;
+    }
     if (report->json && command &&
         !print_document(command, report, status, error_text, code)) {
         print_error("the JSON document: no memory for it");

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include <snapstate/group.h>
 #include <snapstate/status.h>
 
 #include "exit_code.h"
@@ -18,7 +19,11 @@ struct cmd_report {
     bool json;      /* --json: print nothing to stdout, fill `result` */
     json_t *result; /* an object, or NULL: nothing was found out. Owned by the report */
     bool stopped;   /* a signal stopped the training, after a durable snapshot */
+    struct snap_group *group; /* the ranks that do this together; NULL: this process alone */
 };
+
+/* Does another rank tell what there is to tell? */
+bool cmd_is_silent(const struct cmd_report *report, enum snap_status status);
 
 /* Open /dev/null for each of the descriptors 0, 1, 2 that is closed, so that no file of ours gets
  * its number; writing to a stdout that was closed still fails. */
@@ -62,8 +67,9 @@ enum snap_status cmd_report_verdict(struct cmd_report *report, const struct snap
 
 /* ---- the end ---- */
 
-/* Print what is left to print: the line on stderr, and the JSON document; then make sure that
- * stdout took everything. `command` is NULL when there was none. Returns the exit status. */
+/* Print what is left to print, on the rank that tells it: the line on stderr, and the JSON
+ * document; then make sure that stdout took everything. `command` is NULL when there was none.
+ * Returns the exit status. */
 enum cmd_exit cmd_finish(const char *command, struct cmd_report *report, enum snap_status status,
                          const struct snap_error *err);
 

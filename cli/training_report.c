@@ -61,6 +61,9 @@ static void tell_warned(void *arg, const char *text)
 void cmd_training_listen(struct trn_listener *listener, struct cmd_report *report)
 {
     signal(SIGPIPE, SIG_IGN);
+    *listener = (struct trn_listener){ .arg = report };
+    if (snap_group_rank(report->group) != 0)
+        return; /* rank 0 tells it */
     *listener = (struct trn_listener){ .arg = report,
                                        .restored = tell_restored,
                                        .evaluated = tell_evaluated,
@@ -185,6 +188,8 @@ enum snap_status cmd_training_tell(const struct trn_result *result, enum snap_st
     bool ended = status == SNAP_OK || status == SNAP_NONFINITE;
 
     report->stopped = status == SNAP_OK && result->stop == TRN_STOP_SIGNAL;
+    if (cmd_is_silent(report, status))
+        return status;
     if (report->json) {
         /* Before the folder is known nothing was found out. */
         enum snap_status told = result->dir[0] || result->receipt

@@ -11,6 +11,7 @@
 #include "device_mirror.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
+#include "group/group_ops.h"
 #include "save.h"
 
 struct snap_ticket {
@@ -39,16 +40,20 @@ void snap_run_request(struct snap_run *run, enum snap_wanted wanted)
 enum snap_wanted snap_run_wanted(struct snap_run *run)
 {
     snap_run_settle_saves(run, false);
-    int wanted = atomic_load(&run->requested);
-    if (run->saving != NULL && wanted == SNAP_WANTED_SAVE)
-        wanted = SNAP_WANTED_NOTHING; /* after the save that is under way */
-    run->answered = wanted;
-    bool saved = run->captured && run->captured_step == run->steps_done;
+    struct snap_asked asked = {
+        .wanted = atomic_load(&run->requested),
+        .saving = run->saving != NULL,
+        .saved = run->captured && run->captured_step == run->steps_done,
+        .full = run->saving == NULL && run->link.lines.size > LINES_WANT_SAVE_BYTES
+    };
+    snap_run_share_asked(run, &asked);
+    if (asked.saving && asked.wanted == SNAP_WANTED_SAVE)
+        asked.wanted = SNAP_WANTED_NOTHING; /* after the save that is under way */
+    run->answered = asked.wanted;
     bool due = run->every > 0 && run->steps_done > 0 && run->steps_done % run->every == 0;
-    bool full = run->saving == NULL && run->link.lines.size > LINES_WANT_SAVE_BYTES;
-    if (wanted == SNAP_WANTED_NOTHING && (due || full) && !saved)
-        wanted = SNAP_WANTED_SAVE;
-    return (enum snap_wanted)wanted;
+    if (asked.wanted == SNAP_WANTED_NOTHING && (due || asked.full) && !asked.saved)
+        asked.wanted = SNAP_WANTED_SAVE;
+    return (enum snap_wanted)asked.wanted;
 }
 
 /* The save that begins answers the request that snap_run_wanted has told, or a plain one: it is
@@ -94,6 +99,7 @@ static void take_result(struct snap_run *run, const struct snap_save_job *job,
     } else {
         free(ticket->result.staged);
         give_up(run, job, &ticket->error);
+        ticket->told = snap_run_follows(run); /* rank 0 tells it */
     }
     ticket->result.staged = NULL;
 }
@@ -131,7 +137,7 @@ void snap_run_settle_saves(struct snap_run *run, bool wait)
 static enum snap_status check_capture(const struct snap_run *run, uint64_t step,
                                       struct snap_error *err)
 {
-    if (run->store == NULL)
+    if (run->store == NULL && !snap_run_follows(run))
         return snap_error_set(err, SNAP_UNSUPPORTED, "capture: this run has no folder");
     if (run->in_step)
         return snap_error_set(err, SNAP_INVALID,
@@ -190,20 +196,19 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
         status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
         status = snap_run_check_alarm(run, err);
-    if (status == SNAP_OK)
-        status = snap_run_begin(run, err);
-    if (status != SNAP_OK)
-        return status;
+    status = snap_run_begin(run, status, err);
     struct snap_save_job job = { .capsule = false };
     struct snap_ticket *made = calloc(1, sizeof *made);
-    if (made == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "capture: out of memory");
-    made->error = (struct snap_error)SNAP_ERROR_INIT;
+    if (status == SNAP_OK && made == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "capture: out of memory");
     snap_snapshot_name("snapshots", step, job.name);
-    bool staged = can_stage(run);
-    status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE | (staged ? SNAP_IMAGE_STAGED : 0), &job,
-                                err);
+    bool staged = status == SNAP_OK && snap_group_in_threads(run->group) && can_stage(run);
+    if (status == SNAP_OK)
+        status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE | (staged ? SNAP_IMAGE_STAGED : 0),
+                                    &job, err);
+    status = snap_group_agree(run->group, status, err);
     if (status == SNAP_OK) {
+        made->error = (struct snap_error)SNAP_ERROR_INIT;
         made->next = run->tickets;
         made->unwanted = ticket == NULL;
         run->tickets = made;

@@ -445,13 +445,10 @@ enum snap_status snap_run_source(struct snap_run *run, char *path, size_t path_s
     return SNAP_OK;
 }
 
-enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
-                                  struct snap_receipt **receipt, struct snap_error *err)
+enum snap_status snap_restore_here(struct snap_run *run, enum snap_tier require,
+                                   struct snap_receipt **receipt, struct snap_error *err)
 {
-    enum snap_status status = check_call(run, require, err);
-    if (status != SNAP_OK)
-        return status;
-    run->device_stream = stream;
+    enum snap_status status;
     struct snap_restore restore = { .run = run };
     enum origin origin = ORIGIN_MEMORY;
     bool matched = false;
@@ -487,4 +484,15 @@ enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, 
     }
     snap_restore_release(&restore);
     return status;
+}
+
+enum snap_status snap_run_restore(struct snap_run *run, enum snap_tier require, void *stream,
+                                  struct snap_receipt **receipt, struct snap_error *err)
+{
+    enum snap_status status = check_call(run, require, err);
+    if (status != SNAP_OK)
+        return status;
+    run->device_stream = stream;
+    return snap_group_world(run->group) > 1 ? snap_restore_together(run, require, receipt, err)
+                                            : snap_restore_here(run, require, receipt, err);
 }

@@ -35,6 +35,13 @@ struct snap_restore {
 /* Two training configs, NULL or a JSON null for none. */
 bool snap_same_training(const json_t *there, const json_t *here);
 
+/* snap_run_restore on this rank, of what its options name; and on every rank of a group, of what
+ * rank 0 finds (run_group.c). */
+enum snap_status snap_restore_here(struct snap_run *run, enum snap_tier require,
+                                   struct snap_receipt **receipt, struct snap_error *err);
+enum snap_status snap_restore_together(struct snap_run *run, enum snap_tier require,
+                                       struct snap_receipt **receipt, struct snap_error *err);
+
 /* Find the tier, and fill the receipt's components and reasons. */
 enum snap_status snap_restore_match(struct snap_restore *restore, struct snap_error *err);
 

@@ -160,8 +160,7 @@ enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *er
         status = snap_run_check_alarm(run, err);
     if (status == SNAP_OK)
         status = keep(run, &kept, err);
-    if (status == SNAP_OK)
-        status = snap_run_begin(run, err);
+    status = snap_run_begin(run, status, err);
     if (status == SNAP_OK) {
         end_alarm(run);
         commit(run, &kept);

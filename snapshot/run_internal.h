@@ -76,6 +76,8 @@ struct snap_run {
     uint64_t staging_bytes;
     bool no_read_back;
     uint64_t first_step;
+    struct snap_group *group; /* NULL: alone */
+    bool heads_shared;        /* every rank has the heads of rank 0 */
     struct snap_pool *pool;
     struct snap_pool *own_pool; /* the same when the run made it */
 
@@ -196,8 +198,10 @@ enum snap_status snap_run_ledger_start(struct snap_run *run, const struct snap_l
 /* Cut off what goes, and tell it in events. */
 enum snap_status snap_run_ledger_mend(struct snap_run *run, const struct snap_ledger_mend *mend,
                                       struct snap_error *err);
-/* The run has its genesis line after SNAP_OK: make and write, or compare it, once. */
-enum snap_status snap_run_begin(struct snap_run *run, struct snap_error *err);
+/* The run has its genesis line after SNAP_OK: make and write, or compare it, once. `status` is how
+ * it went so far, with its text in `err`: the other ranks are told. */
+enum snap_status snap_run_begin(struct snap_run *run, enum snap_status status,
+                                struct snap_error *err);
 /* Compare a line just made with what is expected, or add it to the ledger; then the run's heads are
  * `heads`. `line` is of step `step`, or a genesis line. */
 enum snap_status snap_run_line(struct snap_run *run, const struct snap_buffer *line, bool genesis,
@@ -214,6 +218,25 @@ enum snap_status snap_ledger_gather(struct snap_store *store, const struct snap_
 enum snap_status snap_ledger_explain(struct snap_store *store, const struct snap_archive *archive,
                                      const char *path, enum snap_status status,
                                      const struct snap_error *cause, struct snap_error *err);
+
+/* ---- several ranks: run_group.c ---- */
+
+/* Is it of a rank other than 0, which has the state and no folder? */
+bool snap_run_follows(const struct snap_run *run);
+/* After the heads of a run are known on each rank, or `status` says why not: the run id and heads
+ * of rank 0 are those of all. SNAP_DIFFERS: a rank came to others. Once a run. */
+enum snap_status snap_run_share_heads(struct snap_run *run, enum snap_status status,
+                                      struct snap_error *err);
+
+/* What is asked for, and what stands against it. */
+struct snap_asked {
+    int32_t wanted; /* enum snap_wanted, the strongest request of any rank */
+    bool saving;    /* a save is under way */
+    bool saved;     /* the present step is saved */
+    bool full;      /* the lines since the last snapshot are many */
+};
+/* The strongest request, also as this rank's own, and the rest as rank 0 has it. */
+void snap_run_share_asked(struct snap_run *run, struct snap_asked *asked);
 
 /* ---- small things: run_open.c, run_inventory.c ---- */
 

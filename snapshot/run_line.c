@@ -83,7 +83,7 @@ enum snap_status snap_run_line(struct snap_run *run, const struct snap_buffer *l
     enum snap_status status = meet(run, &run->given, line, genesis, step, &met_given, err);
     if (status == SNAP_OK)
         status = meet(run, &run->own, line, genesis, step, &met_own, err);
-    bool kept = run->store != NULL || run->archive_path == NULL;
+    bool kept = run->store != NULL || (run->archive_path == NULL && !snap_run_follows(run));
     if (status == SNAP_OK && kept)
         status = snap_buffer_reserve(&run->link.lines, line->size, err);
     if (status == SNAP_OK && run->store != NULL && !met_own)
@@ -271,7 +271,7 @@ static enum snap_status begin_anew(struct snap_run *run, struct snap_ledger **le
     return SNAP_OK;
 }
 
-enum snap_status snap_run_begin(struct snap_run *run, struct snap_error *err)
+static enum snap_status begin_here(struct snap_run *run, struct snap_error *err)
 {
     if (run->begun)
         return SNAP_OK;
@@ -316,6 +316,14 @@ enum snap_status snap_run_begin(struct snap_run *run, struct snap_error *err)
     snap_ledger_mend_release(&mend);
     snap_buffer_release(&line);
     return status;
+}
+
+enum snap_status snap_run_begin(struct snap_run *run, enum snap_status status,
+                                struct snap_error *err)
+{
+    if (status == SNAP_OK)
+        status = begin_here(run, err);
+    return run->heads_shared ? status : snap_run_share_heads(run, status, err);
 }
 
 /* ---- the line of a step ---- */

@@ -59,11 +59,6 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
     if (options->first_step > SNAP_MAX_STEP)
         return snap_error_set(err, SNAP_INVALID, "run: open: the first step is past %llu",
                               SNAP_MAX_STEP);
-    if (options->rank != 0 || options->world < 0 || options->world > 1)
-        return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "rank %d of %d: this version runs in one "
-                              "process",
-                              options->rank, options->world);
     run->profile = strdup(profile);
     run->archive_path = options->archive != NULL ? strdup(options->archive) : NULL;
     if (run->profile == NULL || (options->archive != NULL && run->archive_path == NULL))
@@ -74,6 +69,7 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
     run->no_read_back = options->no_read_back;
     run->thin = options->thin;
     run->first_step = options->first_step;
+    run->group = options->group;
     run->steps_done = options->first_step;
     enum snap_status status = parse_object(options->binding, "binding", &run->binding, err);
     if (status == SNAP_OK)
@@ -318,8 +314,9 @@ enum snap_status snap_run_open(const struct snap_run_options *options, struct sn
     made->ledger_file = (struct snap_ledger_file)SNAP_LEDGER_FILE_INIT;
     atomic_init(&made->requested, SNAP_WANTED_NOTHING);
     enum snap_status status = take_options(made, options, err);
-    if (status == SNAP_OK && options->dir != NULL)
+    if (status == SNAP_OK && options->dir != NULL && !snap_run_follows(made))
         status = open_folder(made, options, err);
+    status = snap_group_agree(options->group, status, err);
     if (status != SNAP_OK) {
         made->begun = false;
         snap_run_close(made, NULL); /* the cause is in err */

@@ -15,6 +15,7 @@
 #include "format/json_fields.h"
 #include "rewrite.h"
 #include "save.h"
+#include "save_ranks.h"
 
 uint64_t snap_save_clock_ms(void)
 {
@@ -253,8 +254,9 @@ uint64_t snap_run_stale_step(const struct snap_run *run)
     return run == NULL ? 0 : run->written.stale_step;
 }
 
-enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
-                                     struct snap_save_result *result, struct snap_error *err)
+static enum snap_status write_job(struct snap_run *run, const struct snap_save_job *job,
+                                  struct snap_save_lead *lead, struct snap_save_result *result,
+                                  struct snap_error *err)
 {
     struct snap_put_options put = { .no_read_back = run->no_read_back, .pool = job->pool };
     struct snap_archive_plan *plan = NULL;
@@ -270,8 +272,7 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
         status =
             meet_existing(run, job, &put.mode, &result->was_there, result->snapshot_hash, err);
     if (status == SNAP_OK && !result->was_there) {
-        struct snap_content content = snap_archive_plan_content(plan);
-        status = snap_store_put(run->store, job->name, &content, &put, err);
+        status = snap_save_lead_put(lead, plan, &put, err);
         snprintf(result->snapshot_hash, sizeof result->snapshot_hash, "%s",
                  snap_archive_plan_snapshot_hash(plan));
         if (status == SNAP_OK && !job->capsule) {
@@ -286,4 +287,14 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
         status = saved_event(run, job, result, snap_archive_plan_file_size(plan), err);
     snap_archive_plan_free(plan);
     return status;
+}
+
+enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
+                                     struct snap_save_result *result, struct snap_error *err)
+{
+    struct snap_save_lead lead = { .run = run, .job = job };
+    if (snap_run_follows(run))
+        return snap_save_follow(run, job, result, err);
+    enum snap_status status = write_job(run, job, &lead, result, err);
+    return snap_save_lead_end(&lead, status, result, err);
 }

@@ -99,7 +99,7 @@ enum snap_status snap_run_save_as(struct snap_run *run, const char *path,
     if (status == SNAP_OK)
         status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
-        status = snap_run_begin(run, err);
+        status = snap_run_begin(run, status, err);
     if (status == SNAP_OK)
         status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE, &job, err);
     if (status == SNAP_OK)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "ops/scalar.h"
+#include "rank_step.h"
 
 enum snap_status trn_evaluate(struct trn_training *t, float *loss, uint64_t *correct,
                               struct snap_error *err)
@@ -17,6 +18,9 @@ enum snap_status trn_evaluate(struct trn_training *t, float *loss, uint64_t *cor
     size_t places = test->labels_size;
     size_t right = 0;
     float mean;
+    size_t own_first;
+    size_t own;
+    trn_rank_samples(t, test->samples, &own_first, &own);
     if (capacity > test->samples)
         capacity = test->samples;
     float *losses = malloc(test->samples * places * sizeof(*losses));
@@ -26,10 +30,10 @@ enum snap_status trn_evaluate(struct trn_training *t, float *loss, uint64_t *cor
     if (losses == NULL || images == NULL || ids == NULL || labels == NULL) {
         status = snap_error_set(err, SNAP_NO_MEMORY, "evaluation: no memory for %zu samples",
                                 test->samples);
-        goto out;
     }
-    for (size_t first = 0; first < test->samples; first += capacity) {
-        size_t count = test->samples - first < capacity ? test->samples - first : capacity;
+    for (size_t done = 0; status == SNAP_OK && done < own; done += capacity) {
+        size_t first = own_first + done;
+        size_t count = own - done < capacity ? own - done : capacity;
         for (size_t i = 0; i < count; i++) {
             ids[i] = (uint32_t)(first + i);
             trn_dataset_labels(test, first + i, labels + i * places);
@@ -39,16 +43,15 @@ enum snap_status trn_evaluate(struct trn_training *t, float *loss, uint64_t *cor
         if (status == SNAP_OK)
             status = trn_model_evaluate(t->model, images, labels, count, losses + first * places,
                                         &right, err);
-        if (status != SNAP_OK)
-            goto out;
     }
-    status = trn_model_mean_loss(t->model, losses, test->samples * places, &mean, err);
+    status = trn_rank_gather_losses(t, status, losses, test->samples, places, &right, err);
+    if (status == SNAP_OK)
+        status = trn_model_mean_loss(t->model, losses, test->samples * places, &mean, err);
     if (status == SNAP_OK) {
         /* Processors make different NaNs; the ledger knows one. */
         *loss = isnan(mean) ? trn_f32_from_bits(0x7fc00000u) : mean;
         *correct = right;
     }
-out:
     free(losses);
     free(images);
     free(ids);

@@ -41,6 +41,8 @@ static enum snap_status check_room(const struct trn_training *training, const ch
                                    const struct trn_listener *listener, struct snap_error *err)
 {
     struct snap_error problem = SNAP_ERROR_INIT;
+    if (snap_group_rank(training->group) != 0)
+        return SNAP_OK; /* rank 0 writes */
     enum snap_status status = trn_room_check(training, dir, done, last, &problem);
     if (status != SNAP_OK && training->config.go_on) {
         if (listener != NULL && listener->warned != NULL)
@@ -56,7 +58,8 @@ static enum snap_status run(const struct trn_run_options *options, struct trn_re
                             struct snap_error *err)
 {
     struct trn_training_options making = { .threads = options->threads,
-                                           .device = options->device };
+                                           .device = options->device,
+                                           .group = options->group };
     struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
     struct trn_training *training = NULL;
     struct trn_config config;
@@ -65,13 +68,17 @@ static enum snap_status run(const struct trn_run_options *options, struct trn_re
         options->config, options->has_seed ? &options->seed : NULL, &config, err);
     if (status == SNAP_OK)
         status = trn_training_new(&config, &making, &training, err);
-    if (status != SNAP_OK)
+    uint64_t last = 0;
+    if (status == SNAP_OK) {
+        snprintf(result->dir, sizeof(result->dir), "%s", options->dir);
+        last = trn_session_last_step(training, options->has_steps, options->steps);
+        status = check_room(training, options->dir, 0, last, options->listener, err);
+    }
+    status = snap_group_agree(options->group, status, err);
+    if (training == NULL)
         return status;
     opening.dir = options->dir;
     opening.must_be_new = true;
-    snprintf(result->dir, sizeof(result->dir), "%s", options->dir);
-    uint64_t last = trn_session_last_step(training, options->has_steps, options->steps);
-    status = check_room(training, options->dir, 0, last, options->listener, err);
     if (status == SNAP_OK)
         status = trn_training_open_run(training, &opening, err);
     if (status == SNAP_OK)
@@ -231,6 +238,7 @@ static enum snap_status train_on(struct trn_training *training, const struct sou
         return trn_session_hashes(training, result, err);
     uint64_t last = trn_session_last_step(training, options->has_steps, options->steps);
     status = check_room(training, source->dir, result->first_step, last, listener, err);
+    status = snap_group_agree(training->group, status, err);
     if (status != SNAP_OK)
         return status;
     return trn_session_train(training, last, listener, result, err);
@@ -241,7 +249,8 @@ static enum snap_status restore(const struct trn_restore_options *options,
 {
     struct trn_training_options making = { .data_dir = options->data_dir,
                                            .threads = options->threads,
-                                           .device = options->device };
+                                           .device = options->device,
+                                           .group = options->group };
     struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
     struct trn_expected_files expected = TRN_EXPECTED_FILES_INIT;
     struct snap_archive *archive = NULL;
@@ -264,13 +273,15 @@ static enum snap_status restore(const struct trn_restore_options *options,
     if (status == SNAP_OK)
         status = trn_training_new(&config, &making, &training, err);
     trn_expected_release(&expected);
-    if (status != SNAP_OK)
+    status = snap_group_agree(options->group, status, err);
+    if (training == NULL)
         return status;
     opening.dir = source.dir;
     opening.archive = source.archive;
     opening.must_exist = source.dir != NULL && source.archive == NULL;
     snprintf(result->dir, sizeof(result->dir), "%s", source.dir != NULL ? source.dir : "");
-    status = trn_training_open_run(training, &opening, err);
+    if (status == SNAP_OK)
+        status = trn_training_open_run(training, &opening, err);
     if (status == SNAP_OK)
         status = train_on(training, &source, options, result, err);
     return close_training(training, status, err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "evaluate.h"
+#include "rank_step.h"
 
 /* loss, grad_norm, clip, eval_loss, eval_correct */
 enum { MAX_FLOAT_SCALARS = 5 };
@@ -39,28 +40,33 @@ static enum snap_status augment(struct trn_training *t, struct snap_error *err)
                              t->batch.images, err);
 }
 
+/* What is of shard `index` alone. */
+static void shard_of(const struct trn_training *t, unsigned index, struct trn_shard *shard)
+{
+    shard->index = index;
+    trn_shard_range(t->batch.count, t->config.shards, index, &shard->first, &shard->samples);
+    shard->inputs = t->batch.images + shard->first * t->data.train.image_size;
+    shard->labels = t->batch.labels + shard->first * t->data.train.labels_size;
+}
+
 /* Shard after shard; dropout by the device stream, whose counter moves once a step, or by the
  * backend's own generator. */
 static enum snap_status forward_backward(struct trn_training *t, struct trn_step *step,
                                          struct snap_error *err)
 {
-    uint64_t seed = 0;
-    uint32_t counter = 0;
+    struct trn_shard shard = { .batch = t->batch.count,
+                               .correct = t->config.tensorboard ? &step->correct : NULL };
     if (t->device != NULL) {
-        TRY(snap_philox_dropout_seed(t->device, &seed, err));
-        TRY(snap_philox_dropout_counter(t->device, &counter, err));
+        TRY(snap_philox_dropout_seed(t->device, &shard.device_seed, err));
+        TRY(snap_philox_dropout_counter(t->device, &shard.device_counter, err));
     }
-    for (unsigned index = 0; index < t->config.shards; index++) {
-        struct trn_shard shard = { .index = index,
-                                   .batch = t->batch.count,
-                                   .device_seed = seed,
-                                   .device_counter = counter,
-                                   .correct = t->config.tensorboard ? &step->correct : NULL };
-        trn_shard_range(t->batch.count, t->config.shards, index, &shard.first, &shard.samples);
-        shard.inputs = t->batch.images + shard.first * t->data.train.image_size;
-        shard.labels = t->batch.labels + shard.first * t->data.train.labels_size;
-        TRY(trn_model_forward_backward(t->model, &shard, err));
-    }
+    if (snap_group_world(t->group) > 1)
+        TRY(trn_rank_forward_backward(t, step, shard_of, &shard, err));
+    else
+        for (unsigned index = 0; index < t->config.shards; index++) {
+            shard_of(t, index, &shard);
+            TRY(trn_model_forward_backward(t->model, &shard, err));
+        }
     return t->device != NULL ? snap_philox_dropout_advance(t->device, 1, err) : SNAP_OK;
 }
 

@@ -31,7 +31,21 @@ struct session {
     struct snap_ticket *saving;  /* the save under way; NULL: none is */
     uint64_t saving_step;
     uint64_t stale_step; /* of the last alarm that was told */
+    /* A save of rank 0 that failed behind a step: the others are told after the next. */
+    struct snap_error late;
 };
+
+/* Rank 0 has the folder, and the listener. */
+static bool leads(const struct session *s)
+{
+    return snap_group_rank(s->training->group) == 0;
+}
+
+static enum snap_status agree(const struct session *s, enum snap_status status,
+                              struct snap_error *err)
+{
+    return snap_group_agree(s->training->group, status, err);
+}
 
 uint64_t trn_session_last_step(const struct trn_training *t, bool has_steps, uint64_t steps)
 {
@@ -123,6 +137,12 @@ static enum snap_status end_save(struct session *s, struct snap_error *err)
     enum snap_status status = snap_run_wait(t->run, ticket, result->snapshot_hash, &problem);
     /* Not by `latest`, which may name a later snapshot of the same lines. */
     snprintf(name, sizeof(name), "snapshots/step-%010" PRIu64 ".snap.tar", s->saving_step);
+    if (!leads(s)) {
+        /* Rank 0 has the same outcome, and tells it. */
+        s->saved = status == SNAP_OK;
+        result->snapshot_step = s->saving_step;
+        return SNAP_OK;
+    }
     if (status == SNAP_OK)
         status = trn_join_path(snap_run_dir(t->run), name, result->snapshot_path, &problem);
     if (status != SNAP_OK) {
@@ -211,6 +231,17 @@ static enum snap_wanted take_requests(struct session *s)
     return snap_run_wanted(run);
 }
 
+/* The signal that stops the training may have come to another rank alone. */
+static enum snap_status share_signal(struct session *s, struct snap_error *err)
+{
+    int64_t number = s->result->signal;
+    enum snap_status status = snap_group_max(s->training->group, &number, 1, err);
+    if (status == SNAP_OK && s->result->signal == 0 && number != 0)
+        note(s, "signal", json_pack("{s:s}", "signal", trn_signal_name((int)number)));
+    s->result->signal = (int)number;
+    return status;
+}
+
 static void take_step(struct session *s, const struct trn_step *step, double seconds)
 {
     struct trn_result *result = s->result;
@@ -240,41 +271,66 @@ static enum snap_status fail(struct session *s, const struct trn_step *step, str
     s->result->stop = TRN_STOP_NONFINITE;
     trn_failure_describe(step, &s->result->failure);
     enum snap_status status =
-        trn_failure_capsule(s->training, step, &s->result->failure, err);
+        leads(s) ? trn_failure_capsule(s->training, step, &s->result->failure, err) : SNAP_OK;
     return status == SNAP_OK ? SNAP_NONFINITE : status;
+}
+
+/* A step on every rank, and what became of it on all. */
+static enum snap_status make_step(struct session *s, struct trn_step *step, struct snap_error *err)
+{
+    enum snap_status status = trn_train_step(s->training, step, err);
+    if (status == SNAP_OK && s->late.status != SNAP_OK) {
+        status = s->late.status;
+        if (err != NULL)
+            *err = s->late;
+    }
+    return agree(s, status, err);
+}
+
+/* What is wanted after a step. A failure here is one that the training does not survive. */
+static enum snap_status answer(struct session *s, enum snap_wanted wanted, struct snap_error *err)
+{
+    struct snap_error problem = SNAP_ERROR_INIT;
+    enum snap_status status = SNAP_OK;
+    if (wanted == SNAP_WANTED_SAVE_AND_STOP)
+        status = save(s, &problem);
+    else if (wanted == SNAP_WANTED_SAVE)
+        status = begin_save(s, &problem);
+    else if (snap_run_ended(s->training->run, s->saving))
+        status = end_save(s, &problem);
+    if (wanted != SNAP_WANTED_NOTHING)
+        status = agree(s, status, &problem);
+    if (status == SNAP_OK && wanted == SNAP_WANTED_SAVE_AND_STOP &&
+        snap_run_steps_done(s->training->run) < s->last_step) {
+        s->result->stop = TRN_STOP_SIGNAL;
+        return share_signal(s, err);
+    }
+    if (status == SNAP_OK || goes_on(s, status, &problem))
+        return SNAP_OK;
+    if (wanted == SNAP_WANTED_NOTHING && snap_group_world(s->training->group) > 1) {
+        s->late = problem;
+        return SNAP_OK;
+    }
+    if (err != NULL)
+        *err = problem;
+    return status;
 }
 
 static enum snap_status train(struct session *s, struct snap_error *err)
 {
     struct snap_run *run = s->training->run;
     struct trn_step step;
-    while (snap_run_steps_done(run) < s->last_step) {
+    while (s->result->stop == TRN_STOP_DONE && snap_run_steps_done(run) < s->last_step) {
         double began = trn_clock_seconds();
-        enum snap_status status = trn_train_step(s->training, &step, err);
+        enum snap_status status = make_step(s, &step, err);
         if (status == SNAP_NONFINITE)
             return fail(s, &step, err);
         if (status != SNAP_OK)
             return status;
         take_step(s, &step, trn_clock_seconds() - began);
-        enum snap_wanted wanted = take_requests(s);
-        struct snap_error problem = SNAP_ERROR_INIT;
-        if (wanted == SNAP_WANTED_SAVE_AND_STOP)
-            status = save(s, &problem);
-        else if (wanted == SNAP_WANTED_SAVE)
-            status = begin_save(s, &problem);
-        else if (snap_run_ended(run, s->saving))
-            status = end_save(s, &problem);
-        bool failed = status != SNAP_OK;
-        if (failed && !goes_on(s, status, &problem)) {
-            if (err != NULL)
-                *err = problem;
+        status = answer(s, take_requests(s), err);
+        if (status != SNAP_OK)
             return status;
-        }
-        if (!failed && wanted == SNAP_WANTED_SAVE_AND_STOP &&
-            snap_run_steps_done(run) < s->last_step) {
-            s->result->stop = TRN_STOP_SIGNAL;
-            return SNAP_OK;
-        }
     }
     return SNAP_OK;
 }
@@ -285,8 +341,19 @@ static enum snap_status finish(struct session *s, struct snap_error *err)
     struct snap_run *run = s->training->run;
     struct trn_step step;
     enum snap_status status = settle_save(s, err);
-    if (status == SNAP_OK && (!s->saved || s->result->snapshot_step != snap_run_steps_done(run)))
-        status = save(s, err);
+    if (status == SNAP_OK && s->late.status != SNAP_OK) {
+        status = s->late.status;
+        if (err != NULL)
+            *err = s->late;
+    }
+    status = agree(s, status, err);
+    /* Rank 0 knows what was saved. */
+    int64_t unsaved =
+        leads(s) && (!s->saved || s->result->snapshot_step != snap_run_steps_done(run));
+    if (status == SNAP_OK)
+        status = snap_group_max(s->training->group, &unsaved, 1, err);
+    if (status == SNAP_OK && unsaved)
+        status = agree(s, save(s, err), err);
     if (status == SNAP_OK)
         status = snap_run_begin_step(run, err);
     if (status == SNAP_OK) {
@@ -294,7 +361,7 @@ static enum snap_status finish(struct session *s, struct snap_error *err)
         if (status == SNAP_NONFINITE)
             status = fail(s, &step, err);
     }
-    return status;
+    return agree(s, status, err);
 }
 
 static void begin(struct session *s)
@@ -307,9 +374,13 @@ static void begin(struct session *s)
                                (json_int_t)(test->samples * test->labels_size), "last_step",
                                (json_int_t)s->last_step, "step", (json_int_t)done));
     /* A file system without sockets can still hold a run; `snap save` then finds nobody. */
-    if (trn_control_open(snap_run_dir(s->training->run), &s->control, &problem) != SNAP_OK)
+    if (leads(s) &&
+        trn_control_open(snap_run_dir(s->training->run), &s->control, &problem) != SNAP_OK)
         note(s, "control", json_pack("{s:s}", "problem", problem.text));
-    trn_tensorboard_begin(&s->board, s->training);
+    if (leads(s))
+        trn_tensorboard_begin(&s->board, s->training);
+    else
+        s->board = (struct trn_tensorboard){ .training = s->training };
     trn_progress_begin(&s->progress, show ? s->listener->progress : NULL, done, s->last_step);
 }
 
@@ -320,7 +391,8 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
     struct session s = { .training = t,
                          .listener = listener,
                          .result = result,
-                         .last_step = last_step };
+                         .last_step = last_step,
+                         .late = SNAP_ERROR_INIT };
     double began = trn_clock_seconds();
 
     result->total_steps = t->total_steps;

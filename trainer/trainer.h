@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include <snapstate/archive.h>
+#include <snapstate/group.h>
 #include <snapstate/ledger.h>
 #include <snapstate/receipt.h>
 #include <snapstate/status.h>
@@ -98,6 +99,8 @@ struct trn_run_options {
     uint64_t seed;       /* instead of training.seed and training.seeds */
     const char *device;  /* "cpu", "cuda:N"; NULL: as the config says */
     const struct trn_listener *listener; /* NULL: nobody listens */
+    struct snap_group *group; /* the ranks that train together: each makes the same call, and rank 0
+                               * has the folder and the listener; NULL: this process alone */
 };
 #define TRN_RUN_OPTIONS_INIT { .config = NULL }
 
@@ -122,6 +125,7 @@ struct trn_restore_options {
     enum snap_tier require; /* SNAP_TIER_EXACT unless the user says less */
     bool dry_run;         /* restore in memory, make the receipt, and leave everything as it is */
     const struct trn_listener *listener;
+    struct snap_group *group; /* as in a run */
 };
 #define TRN_RESTORE_OPTIONS_INIT { .require = SNAP_TIER_EXACT }
 

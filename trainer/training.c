@@ -3,13 +3,16 @@
 
 #include "training.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <snapstate/device.h>
 
 #include "arithmetic_check.h"
 #include "ops/input_scale.h"
+#include "rank_step.h"
 #include "training_state.h"
 
 #define TRY(call)                      \
@@ -32,7 +35,23 @@ static enum snap_status open_cudnn(struct trn_training *t, const char *name,
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               "profile cudnn-1: it needs a CUDA device, and the device is \"%s\": "
                               "use --device cuda:0, or take the profile portable-1", name);
+    /* Its dropout is one stream over all shards, and ranks would have one each. */
+    if (snap_group_world(t->group) > 1)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "profile cudnn-1: it trains in one process, and there are %d ranks: "
+                              "take the profile portable-1", snap_group_world(t->group));
     return trn_cudnn_backend_open(device.index, &options, t->pool, &t->backend, err);
+}
+
+/* As many as processors; ranks that the launcher has not bound to some share them. */
+static unsigned default_threads(const struct snap_group *group)
+{
+    cpu_set_t set;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    long local = snap_group_local_world(group);
+    if (local == 1 || sched_getaffinity(0, sizeof(set), &set) != 0 || CPU_COUNT(&set) < online)
+        return 0;
+    return online > local ? (unsigned)(online / local) : 1;
 }
 
 static enum snap_status open_device(struct trn_training *t,
@@ -42,7 +61,8 @@ static enum snap_status open_device(struct trn_training *t,
     const char *name = options->device != NULL ? options->device : t->config.device;
     struct snap_device device;
     TRY(snap_device_parse(name, &device, err));
-    TRY(snap_pool_new(options->threads != 0 ? options->threads : t->config.threads, &t->pool, err));
+    unsigned threads = options->threads != 0 ? options->threads : t->config.threads;
+    TRY(snap_pool_new(threads != 0 ? threads : default_threads(t->group), &t->pool, err));
     TRY(trn_arithmetic_check(t->pool, err));
     if (strcmp(t->config.profile, "cudnn-1") == 0)
         return open_cudnn(t, name, device, options->expected, err);
@@ -139,6 +159,7 @@ static enum snap_status fill(struct trn_training *t, const struct trn_training_o
         trn_input_scale_init(t->input_scale, t->config.mean, t->config.std);
     TRY(make_streams(t, err));
     TRY(make_model(t, max_batch, err));
+    TRY(trn_rank_step_init(t, err));
     TRY(make_constants(t, err));
     return make_batch(t, max_batch, err);
 }
@@ -152,6 +173,7 @@ enum snap_status trn_training_new(struct trn_config *config,
         trn_config_release(config);
         return snap_error_set(err, SNAP_NO_MEMORY, "training: no memory");
     }
+    made->group = options->group;
     made->config = *config;
     memset(config, 0, sizeof(*config));
     enum snap_status status = fill(made, options, err);
@@ -183,6 +205,7 @@ enum snap_status trn_training_open_run(struct trn_training *t,
     options.every = t->config.has_every ? t->config.every : trn_batch_order_steps(&t->order);
     options.pool = t->pool;
     options.thin = t->config.thin;
+    options.group = t->group;
     if (status == SNAP_OK)
         status = snap_run_open(&options, &t->run, err);
     free(training);
@@ -209,6 +232,8 @@ enum snap_status trn_training_free(struct trn_training *t, struct snap_error *er
     enum snap_status status = snap_run_close(t->run, err);
     free(t->batch.images);
     free(t->batch.scratch);
+    free(t->shard_gradients);
+    free(t->moving);
     free(t->constants);
     free(t->host_scalars);
     trn_batch_order_release(&t->order);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <snapstate/group.h>
 #include <snapstate/pool.h>
 #include <snapstate/run.h>
 #include <snapstate/status.h>
@@ -52,6 +53,9 @@ struct trn_training {
     size_t constant_count;
     struct snap_scalar *host_scalars; /* room for those and the optimizer's */
     uint64_t total_steps; /* of all epochs */
+    struct snap_group *group; /* the ranks that train; borrowed; NULL: this process alone */
+    float *shard_gradients;   /* rank_step.c's: a row for each of its shards, and their sum */
+    unsigned char *moving;    /* rank_step.c's: what a forward pass moves, on its way */
     struct snap_run *run; /* NULL until trn_training_open_run */
 };
 
@@ -61,10 +65,11 @@ struct trn_training_options {
     const char *data_dir;                      /* NULL: where the config says */
     unsigned threads;                          /* 0: as the config says */
     const char *device;                        /* NULL: as the config says */
+    struct snap_group *group; /* the ranks that train together, borrowed; NULL: one process */
 };
 
-/* Load the data and make everything as it is before the first step. `config` is consumed in any
- * case. */
+/* Load the data and make everything as it is before the first step; ranks all do. `config` is
+ * consumed in any case. */
 enum snap_status trn_training_new(struct trn_config *config,
                                   const struct trn_training_options *options,
                                   struct trn_training **training, struct snap_error *err);

@@ -3,6 +3,7 @@
 #ifndef SNAP_CORE_SEGMENT_H
 #define SNAP_CORE_SEGMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ struct snap_segment {
     /* (optional) Copy the bytes from here, a piece at a time; sha256 must be wanted then. */
     const struct snap_source *source;
     uint64_t source_offset;
+    /* Another process writes it, and says its digest: of files that are shared alone. */
+    bool elsewhere;
 };
 
 /* A file to be written: segments that are there, and others that depend on the digests of those. */

@@ -13,6 +13,7 @@
 #include <snapstate/status.h>
 
 #include "core/segment.h"
+#include "format/limits.h"
 #include "format/manifest.h"
 
 /* A member that the caller gives: every one but README, manifest.json, STATE and SHA256SUMS, which
@@ -48,6 +49,23 @@ uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan);
  * listings are made. SNAP_INVALID from there: a member's data do not have the digest that was
  * given; SNAP_CORRUPT: what is copied does not. Borrowed from the plan and the caller's members. */
 struct snap_content snap_archive_plan_content(struct snap_archive_plan *plan);
+
+/* Data of a member that another process writes. Plain bytes: ranks hand it on as it is. */
+struct snap_archive_part {
+    char name[SNAP_MAX_MEMBER_NAME_BYTES + 1];
+    uint32_t writer;
+    uint64_t offset; /* in the file */
+    uint64_t size;
+};
+/* Share the tensors among `writers`, each of which gets a stretch of the file, by bytes: those of
+ * writer 0 stay in the content, the others are `elsewhere` there, and are told, in file order.
+ * *parts is freed with free(). */
+enum snap_status snap_archive_plan_share(struct snap_archive_plan *plan, unsigned writers,
+                                         struct snap_archive_part **parts, size_t *count,
+                                         struct snap_error *err);
+/* The digests of those parts, as they were written. */
+void snap_archive_plan_shared(struct snap_archive_plan *plan,
+                              unsigned char (*digests)[SNAP_DIGEST_BYTES]);
 
 /* The file must have this snapshot hash, borrowed until the plan is freed: else it is not written
  * (SNAP_INTERNAL). For archives that are written again. */

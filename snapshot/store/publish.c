@@ -15,6 +15,7 @@
 #include "core/file.h"
 #include "core/hex.h"
 #include "io/read_file.h"
+#include "io/write_parts.h"
 #include "store/publish.h"
 
 /* A temporary is ".NAME.tmp-" and 16 hex digits. */
@@ -30,6 +31,7 @@ struct publication {
     const struct snap_content *content;
     struct snap_rest rest;
     const struct snap_publish_options *options;
+    const char *temporary; /* its name until then; NULL: it has none */
     bool published; /* the name is there */
 };
 
@@ -112,12 +114,51 @@ static enum snap_status read_back(const struct publication *file, int fd, struct
     return status;
 }
 
+/* The same of the segments that were written here: the others were read back by who wrote them. */
+static enum snap_status read_back_own(const struct publication *file, int fd,
+                                      struct snap_error *err)
+{
+    const struct snap_content *content = file->content;
+    struct snap_pool *pool = file->options->write.pool;
+    enum snap_status status = snap_read_back_parts(fd, content->segments, content->count, pool,
+                                                   file->name, err);
+    if (status == SNAP_OK)
+        status = snap_read_back_parts(fd, file->rest.segments, file->rest.count, pool, file->name,
+                                      err);
+    return status;
+}
+
+/* Write what is not written elsewhere, while others write that; then what depends on the digests of
+ * all. */
+static enum snap_status write_shared(struct publication *file, int fd, struct snap_error *err)
+{
+    const struct snap_content *content = file->content;
+    const struct snap_put_share *share = file->options->share;
+    enum snap_status status = SNAP_OK;
+    if (ftruncate(fd, (off_t)content->size_bytes) != 0)
+        status = snap_error_set_os(err, SNAP_IO, errno, "%s: writing: giving it its size",
+                                   file->name);
+    status = share->begin(share->arg, file->temporary, status, err);
+    if (status == SNAP_OK)
+        status = snap_write_parts(fd, content->segments, content->count,
+                                  file->options->write.pool, file->name, err);
+    status = share->end(share->arg, status, err);
+    if (status == SNAP_OK)
+        status = content->finish(content->arg, &file->rest.segments, &file->rest.count, err);
+    if (status == SNAP_OK)
+        status = snap_write_parts(fd, file->rest.segments, file->rest.count, NULL, file->name, err);
+    return status;
+}
+
 /* Write to `fd`, which is consumed, make it durable, and read it back by `back`, another descriptor
  * of the file. */
 static enum snap_status fill(struct publication *file, int fd, int back, struct snap_error *err)
 {
-    enum snap_status status = snap_write_file(fd, file->content, &file->options->write, &file->rest,
-                                              file->name, err);
+    bool shared = file->options->share != NULL;
+    enum snap_status status =
+        shared ? write_shared(file, fd, err)
+               : snap_write_file(fd, file->content, &file->options->write, &file->rest,
+                                 file->name, err);
     if (status == SNAP_OK)
         status = snap_file_sync(fd, file->name, err);
     if (status != SNAP_OK) {
@@ -126,7 +167,7 @@ static enum snap_status fill(struct publication *file, int fd, int back, struct 
     }
     status = snap_file_close(fd, file->name, err);
     if (status == SNAP_OK && !file->options->no_read_back)
-        status = read_back(file, back, err);
+        status = shared ? read_back_own(file, back, err) : read_back(file, back, err);
     return status;
 }
 
@@ -253,6 +294,7 @@ static enum snap_status publish_named(struct publication *file, struct snap_erro
     enum snap_status status = make_temporary(file, temporary, &fd, err);
     if (status != SNAP_OK)
         return status;
+    file->temporary = temporary;
     status = snap_file_open(file->dirfd, temporary, O_RDONLY, 0, &back, err);
     if (status == SNAP_OK)
         status = fill(file, fd, back, err);
@@ -273,7 +315,8 @@ enum snap_status snap_publish(int dirfd, const char *name, const struct snap_con
     struct publication file = {
         .dirfd = dirfd, .name = name, .content = content, .options = options
     };
-    bool other_way = options->named_temporary || options->mode == SNAP_PUT_REPLACE;
+    bool other_way = options->named_temporary || options->mode == SNAP_PUT_REPLACE ||
+                     options->share != NULL;
     enum snap_status status = SNAP_OK;
     if (!other_way)
         status = publish_unnamed(&file, &other_way, err);

@@ -18,6 +18,7 @@ struct snap_publish_options {
     /* Write under a temporary name from the start: for hosts that share a folder, and for tests of
      * that way. Else a file without a name is tried first, which leaves nothing when killed. */
     bool named_temporary;
+    const struct snap_put_share *share; /* (optional) then it is named */
 };
 
 /* Write the content as file `name` of the folder `dirfd`: into a temporary, fsync, read back past

@@ -92,7 +92,8 @@ static enum snap_status dir_put(struct snap_store *store, const char *name,
 {
     struct snap_publish_options publish = { .mode = options->mode,
                                             .no_read_back = options->no_read_back,
-                                            .write = { .pool = options->pool } };
+                                            .write = { .pool = options->pool },
+                                            .share = options->share };
     struct snap_error cause = SNAP_ERROR_INIT;
     const char *leaf;
     int fd;
@@ -101,7 +102,10 @@ static enum snap_status dir_put(struct snap_store *store, const char *name,
         return status;
     status = snap_publish(fd, leaf, content, &publish, &cause);
     close(fd); /* only read: nothing can be lost */
-    if (status != SNAP_OK && err != NULL) {
+    bool theirs = options->share != NULL && strncmp(cause.text, leaf, strlen(leaf)) != 0;
+    if (status != SNAP_OK && err != NULL && theirs) {
+        *err = cause; /* of another who writes the file: it says which */
+    } else if (status != SNAP_OK && err != NULL) {
         /* Publishing knows the file's name alone; the folder stands before it. */
         const char *slash = strchr(name, '/');
         snap_error_set(err, status, "%s/%.*s%s", as_dir(store)->path,

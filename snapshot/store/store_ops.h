@@ -22,10 +22,24 @@ enum snap_put_mode {
     SNAP_PUT_REPLACE = 2
 };
 
+/* A file of which other processes write the segments that are `elsewhere`, under a temporary name.
+ * Both are called once, one after the other, whatever went wrong: `status` says how it went so far,
+ * with its text in `err`, and the answer is how it goes on. */
+struct snap_put_share {
+    /* The file `temporary`, beside the one that is put, is there in its whole size. */
+    enum snap_status (*begin)(void *arg, const char *temporary, enum snap_status status,
+                              struct snap_error *err);
+    /* The own segments are written. After SNAP_OK so are the others: durable, read back, and with
+     * their digests. */
+    enum snap_status (*end)(void *arg, enum snap_status status, struct snap_error *err);
+    void *arg;
+};
+
 struct snap_put_options {
     enum snap_put_mode mode;
     bool no_read_back; /* do not read the bytes back from the disk before they get their name */
     struct snap_pool *pool; /* (optional) how many threads; NULL: the caller's alone */
+    const struct snap_put_share *share; /* (optional) who else writes it; of a folder alone */
 };
 
 struct snap_store;

@@ -129,9 +129,6 @@ static void test_options(void **state)
     char *dir = toy_folder();
     struct snap_run *run = NULL;
     struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
-    options.world = 2;
-    CHECK_FAILS(SNAP_UNSUPPORTED, "one process", snap_run_open(&options, &run, &err));
-    options.world = 1;
     options.profile = "portable-2";
     CHECK_FAILS(SNAP_UNSUPPORTED, "portable-2", snap_run_open(&options, &run, &err));
     options.profile = NULL;

@@ -135,6 +135,16 @@ size_t trn_model_places(const struct trn_model *model);
 enum snap_status trn_model_forward_backward(struct trn_model *model, const struct trn_shard *shard,
                                             struct snap_error *err);
 
+/* The same for one shard alone, whichever comes: what it adds to each gradient, in the order of the
+ * tensor list, and to the loss, which is last. `gradient` is host memory, (gradient_count); that of
+ * a shard without samples is -0.0 throughout, which changes no sum. */
+size_t trn_model_gradient_count(const struct trn_model *model);
+enum snap_status trn_model_shard_gradient(struct trn_model *model, const struct trn_shard *shard,
+                                          float *gradient, struct snap_error *err);
+/* The sum over all shards, in their order, as if they had all been made here. */
+enum snap_status trn_model_set_gradient(struct trn_model *model, const float *gradient,
+                                        struct snap_error *err);
+
 /* The loss of the logical batch, after its last shard. */
 float trn_model_loss(const struct trn_model *model);
 

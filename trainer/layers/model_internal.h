@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The model's insides, for model.c (its making), model_pass.c (its work), model_check.c. */
+/* The model's insides, for model.c (its making), model_pass.c and
+ * model_shard.c (its work), model_check.c. */
 #ifndef TRN_MODEL_INTERNAL_H
 #define TRN_MODEL_INTERNAL_H
 
@@ -37,5 +38,16 @@ struct trn_model {
 /* Fill in `layers` from the options and check them. */
 enum snap_status trn_model_plan(struct trn_model *model, const struct trn_model_options *options,
                                 struct snap_error *err);
+
+/* ---- model_pass.c, for model_shard.c ---- */
+
+/* SNAP_INVALID: it is no shard of this model. */
+enum snap_status trn_model_check_shard(const struct trn_model *model,
+                                       const struct trn_shard *shard, struct snap_error *err);
+/* Drop the gradients and the loss. */
+void trn_model_begin_batch(struct trn_model *model, size_t batch);
+/* Of a shard with samples: its gradients and loss are added to those of the batch. */
+enum snap_status trn_model_run_shard(struct trn_model *model, const struct trn_shard *shard,
+                                     struct snap_error *err);
 
 #endif

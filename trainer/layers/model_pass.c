@@ -185,7 +185,7 @@ static enum snap_status backward(struct trn_model *model, const struct trn_pass 
     return SNAP_OK;
 }
 
-static void begin_batch(struct trn_model *model, size_t batch)
+void trn_model_begin_batch(struct trn_model *model, size_t batch)
 {
     model->batch = batch;
     model->gradients_begun = false;
@@ -211,8 +211,8 @@ static enum snap_status count_correct(struct trn_model *model, const int32_t *la
     return status;
 }
 
-static enum snap_status run_shard(struct trn_model *model, const struct trn_shard *shard,
-                                  struct snap_error *err)
+enum snap_status trn_model_run_shard(struct trn_model *model, const struct trn_shard *shard,
+                                     struct snap_error *err)
 {
     struct trn_backend *backend = model->backend;
     const struct trn_pass pass = {
@@ -262,11 +262,10 @@ static enum snap_status run_shard(struct trn_model *model, const struct trn_shar
     return status;
 }
 
-enum snap_status trn_model_forward_backward(struct trn_model *model, const struct trn_shard *shard,
-                                            struct snap_error *err)
+enum snap_status trn_model_check_shard(const struct trn_model *model,
+                                       const struct trn_shard *shard, struct snap_error *err)
 {
     size_t first, samples;
-    enum snap_status status = SNAP_OK;
     if (shard->index >= model->shards || shard->batch < 1 || shard->batch > model->max_batch) {
         return snap_error_set(err, SNAP_INVALID,
                               "model: shard %u of a batch of %zu: expected shard 0 to %u, 1 to %zu "
@@ -280,15 +279,25 @@ enum snap_status trn_model_forward_backward(struct trn_model *model, const struc
                               "them: it has samples from %zu, %zu of them", shard->index,
                               shard->batch, shard->first, shard->samples, first, samples);
     }
+    return SNAP_OK;
+}
+
+enum snap_status trn_model_forward_backward(struct trn_model *model, const struct trn_shard *shard,
+                                            struct snap_error *err)
+{
+    enum snap_status status = trn_model_check_shard(model, shard, err);
+    if (status != SNAP_OK) {
+        return status;
+    }
     if (shard->index == 0) {
-        begin_batch(model, shard->batch);
+        trn_model_begin_batch(model, shard->batch);
     } else if (shard->index != model->next_shard || shard->batch != model->batch) {
         return snap_error_set(err, SNAP_INVALID,
                               "model: shard %u of a batch of %zu: expected shard %u of %zu",
                               shard->index, shard->batch, model->next_shard, model->batch);
     }
-    if (samples != 0) {
-        status = run_shard(model, shard, err);
+    if (shard->samples != 0) {
+        status = trn_model_run_shard(model, shard, err);
     }
     /* After a failure only shard 0 may come. */
     model->next_shard = status == SNAP_OK ? shard->index + 1 : model->shards;

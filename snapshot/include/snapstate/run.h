@@ -25,6 +25,7 @@
 
 #include <snapstate/archive.h>
 #include <snapstate/device.h>
+#include <snapstate/group.h>
 #include <snapstate/ledger.h>
 #include <snapstate/pool.h>
 #include <snapstate/receipt.h>
@@ -78,8 +79,12 @@ struct snap_run_options {
     /* Steps that were done before this run, by a training that had no ledger: the first step of the
      * run is the one after. Has no meaning when something is restored. */
     uint64_t first_step;
-    int rank;  /* 0 */
-    int world; /* 0 or 1; more is SNAP_UNSUPPORTED in this version */
+    /* The processes that make this training together, borrowed until close; NULL: one alone. Every
+     * rank registers the same inventory, over memory of its own with the same content, and makes
+     * the same calls with the same arguments; rank 0 has the folder, and `dir` of the others is not
+     * looked at. Collective are open, restore, the first begin_step, wanted and capture; a failure
+     * of one rank is the failure of all. */
+    struct snap_group *group;
     /* At most so many thin snapshots after a whole one: their tensors that the whole one has are
      * left to it, and read from there. 0: every snapshot is whole. */
     uint64_t thin;

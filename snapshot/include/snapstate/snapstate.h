@@ -7,6 +7,7 @@
 #include <snapstate/device.h>
 #include <snapstate/diff.h>
 #include <snapstate/fsck.h>
+#include <snapstate/group.h>
 #include <snapstate/import.h>
 #include <snapstate/keep.h>
 #include <snapstate/ledger.h>
