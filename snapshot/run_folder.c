@@ -114,8 +114,8 @@ enum snap_status snap_run_open_archive(struct snap_store *store, const char *nam
     "go on from a snapshot of your choice: snap restore %s/snapshots/step-..." SNAPSHOT_SUFFIX    \
     " --dir %s, or that path as options.archive in a program of your own"
 
-static enum snap_status read_latest(struct snap_store *store, char name[SNAP_SNAPSHOT_NAME_BYTES],
-                                    char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
+enum snap_status snap_latest_read(struct snap_store *store, char name[SNAP_SNAPSHOT_NAME_BYTES],
+                                  char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
 {
     struct snap_buffer bytes = SNAP_BUFFER_INIT;
     struct snap_error inner = SNAP_ERROR_INIT;
@@ -161,7 +161,7 @@ enum snap_status snap_latest_open(struct snap_store *store, struct snap_archive 
     char hash[SNAP_HASH_TEXT_BYTES];
     const char *dir = snap_store_path(store);
     struct snap_archive *opened = NULL;
-    enum snap_status status = read_latest(store, name, hash, err);
+    enum snap_status status = snap_latest_read(store, name, hash, err);
     if (status != SNAP_OK)
         return status;
     status = snap_run_open_archive(store, name, &opened, err);

@@ -14,6 +14,7 @@
 #include "device_digest.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
+#include "handover/agent_socket.h"
 #include "save.h"
 #include "store/publish.h"
 
@@ -175,6 +176,10 @@ static long long holder(struct snap_store *store)
 static enum snap_status take_lock(struct snap_run *run, struct snap_error *err)
 {
     enum snap_status status = snap_store_lock(run->store, EVENTS, &run->lock, err);
+    if (status == SNAP_BUSY && run->agent != NULL) { /* with a save that a dead training left it? */
+        snap_agent_settle(run);
+        status = snap_store_lock(run->store, EVENTS, &run->lock, err);
+    }
     if (status != SNAP_BUSY)
         return status;
     long long pid = holder(run->store);
@@ -268,6 +273,8 @@ static enum snap_status open_folder(struct snap_run *run, const struct snap_run_
     if (status == SNAP_OK)
         status =
             snap_file_open(AT_FDCWD, options->dir, O_RDONLY | O_DIRECTORY, 0, &run->dirfd, err);
+    if (status == SNAP_OK)
+        status = snap_agent_find(options->agent, options->dir, &run->agent, err);
     /* Before the lock, which makes a file; and again under it. */
     if (status == SNAP_OK)
         status = look(run->store, &contents, err);
@@ -315,6 +322,7 @@ enum snap_status snap_run_open(const struct snap_run_options *options, struct sn
     if (made == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "run: open: out of memory");
     made->dirfd = -1;
+    made->staging = (struct snap_staging)SNAP_STAGING_INIT;
     made->ledger_file = (struct snap_ledger_file)SNAP_LEDGER_FILE_INIT;
     atomic_init(&made->requested, SNAP_WANTED_NOTHING);
     enum snap_status status = take_options(made, options, err);
@@ -378,6 +386,7 @@ enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err)
     free(run->profile);
     free(run->dir);
     free(run->ledger_path);
+    free(run->agent);
     free(run);
     return status;
 }
@@ -390,6 +399,7 @@ void snap_run_after_fork(struct snap_run *run)
         snap_store_unlock(run->store, run->lock); /* the parent has it still */
     run->lock = NULL;
     snap_ledger_file_close(&run->ledger_file, NULL); /* nothing was written through it here */
+    snap_staging_after_fork(&run->staging);
 }
 
 const char *snap_run_dir(const struct snap_run *run)

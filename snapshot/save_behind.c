@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "save.h"
 
@@ -21,8 +22,16 @@ struct snap_save_behind {
 static void *write_job(void *arg)
 {
     struct snap_save_behind *behind = arg;
-    enum snap_status status =
-        snap_save_job_write(behind->run, &behind->job, &behind->result, &behind->error);
+    struct snap_run *run = behind->run;
+    struct snap_save_place place = snap_run_save_place(run);
+    struct snap_error trouble = SNAP_ERROR_INIT;
+    enum snap_status status = snap_save_job_ready(run, &behind->job, &behind->error);
+    bool saved = status == SNAP_OK && run->agent != NULL &&
+                 snap_agent_save(run, &behind->job, &behind->result, &trouble);
+    if (status == SNAP_OK && !saved) {
+        memcpy(behind->result.agent_trouble, trouble.text, sizeof trouble.text);
+        status = snap_save_job_put(&place, &behind->job, &behind->result, &behind->error);
+    }
     behind->error.status = status;
     atomic_store(&behind->ended, true);
     return NULL;

@@ -31,6 +31,7 @@ struct session {
     struct snap_ticket *saving;  /* the save under way; NULL: none is */
     uint64_t saving_step;
     uint64_t stale_step; /* of the last alarm that was told */
+    bool agent_failed;   /* the last save: it was told */
 };
 
 uint64_t trn_session_last_step(const struct trn_training *t, bool has_steps, uint64_t steps)
@@ -108,6 +109,17 @@ static enum snap_status after_save(struct session *s, struct snap_error *err)
     return status;
 }
 
+/* The agent did not make the save that has ended: say so once, until it is well again. */
+static void tell_agent_trouble(struct session *s)
+{
+    const char *trouble = snap_run_agent_trouble(s->training->run);
+    bool failed = trouble[0] != '\0';
+    if (failed && !s->agent_failed)
+        warn(s, "the agent did not save step %" PRIu64 ", and the training saves by itself: %s",
+             s->saving_step, trouble);
+    s->agent_failed = failed;
+}
+
 /* Wait for the save under way, and tell everybody who waits for it. */
 static enum snap_status end_save(struct session *s, struct snap_error *err)
 {
@@ -121,6 +133,7 @@ static enum snap_status end_save(struct session *s, struct snap_error *err)
     s->saving = NULL;
     trn_progress_end(&s->progress);
     enum snap_status status = snap_run_wait(t->run, ticket, result->snapshot_hash, &problem);
+    tell_agent_trouble(s);
     /* Not by `latest`, which may name a later snapshot of the same lines. */
     snprintf(name, sizeof(name), "snapshots/step-%010" PRIu64 ".snap.tar", s->saving_step);
     if (status == SNAP_OK)

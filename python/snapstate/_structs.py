@@ -190,7 +190,7 @@ class snap_run_options(Sized):
                 ("state_every", c_uint64), ("every", c_uint64), ("pool", c_void_p),
                 ("staging_bytes", c_uint64), ("no_read_back", c_bool),
                 ("first_step", c_uint64), ("rank", c_int), ("world", c_int),
-                ("thin", c_uint64)]
+                ("thin", c_uint64), ("agent", c_char_p)]
 
 
 class snap_run_tensor(Sized):
