@@ -157,6 +157,8 @@ enum snap_status snap_latest_read(struct snap_store *store, char name[SNAP_SNAPS
 /* Move `latest`. */
 enum snap_status snap_latest_write(struct snap_store *store, const char *name, const char *hash,
                                    struct snap_error *err);
+/* Remove what a process that was killed left half-written, while nobody writes there. */
+enum snap_status snap_run_sweep(const struct snap_run *run, struct snap_error *err);
 /* Add an event. `fields` is an object, consumed in any case; NULL: memory was out when it was made.
  * A run without folder writes nothing. */
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,

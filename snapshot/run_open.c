@@ -208,21 +208,6 @@ static enum snap_status mend_events(struct snap_run *run, struct snap_error *err
     return status;
 }
 
-/* Remove what a killed process left half-written. */
-static enum snap_status sweep(struct snap_run *run, const char *folder, struct snap_error *err)
-{
-    int fd;
-    enum snap_status status =
-        snap_file_open(run->dirfd, folder, O_RDONLY | O_DIRECTORY, 0, &fd, err);
-    if (status == SNAP_NOT_FOUND)
-        return SNAP_OK;
-    if (status != SNAP_OK)
-        return status;
-    status = snap_publish_leftovers(fd, true, NULL, NULL, err);
-    close(fd); /* only read */
-    return status;
-}
-
 static enum snap_status write_config(struct snap_run *run, const char *config,
                                      struct snap_error *err)
 {
@@ -289,11 +274,7 @@ static enum snap_status open_folder(struct snap_run *run, const struct snap_run_
     if (status == SNAP_OK)
         status = mend_events(run, err);
     if (status == SNAP_OK)
-        status = sweep(run, ".", err);
-    if (status == SNAP_OK)
-        status = sweep(run, "snapshots", err);
-    if (status == SNAP_OK)
-        status = sweep(run, "capsules", err);
+        status = snap_run_sweep(run, err);
     /* The config of a run that never made a line is nobody's evidence. */
     if (status == SNAP_OK && !contents.run && !(options->must_exist && contents.config))
         status = write_config(run, options->config, err);

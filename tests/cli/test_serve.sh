@@ -80,7 +80,8 @@ start_agent
 stop_agent KILL
 try "a killed agent leaves its socket" test -S "$root/.snap-agent.sock"
 exits 0 "an agent that was killed before" "$SNAP" run "$work/config.json" --dir "$root/killed"
-same "the training saves by itself" "0 of 4, 4" "$(saves "$root/killed"), $(troubles "$root/killed")"
+same "the training saves by itself" "0 of 4, 4" \
+    "$(saves "$root/killed"), $(troubles "$root/killed")"
 same "and says so once" 1 "$(grep -c 'the training saves by itself: agent .*refused' "$work/err")"
 same "to the same ledger" "" "$(cmp "$work/plain/ledger.jsonl" "$root/killed/ledger.jsonl" 2>&1)"
 start_agent --memory 20K

@@ -86,7 +86,8 @@ struct snap_run_options {
     /* The socket of the agent (snap serve) that saves for this run: it is handed the state, and
      * finishes the save also when this process is killed. "": none. NULL: what the environment's
      * SNAP_AGENT names, or else the socket .snap-agent.sock in the nearest folder above `dir`.
-     * Where the agent does not answer, or fails, the run saves by itself: snap_run_agent_trouble. */
+     * Where the agent does not answer, or fails, the run saves by itself:
+     * snap_run_agent_trouble. */
     const char *agent;
 };
 #define SNAP_RUN_OPTIONS_INIT { .size_bytes = sizeof(struct snap_run_options) }
