@@ -91,6 +91,7 @@ static void take_result(struct snap_run *run, const struct snap_save_job *job,
     bool saved = ticket->status == SNAP_OK &&
                  snap_hex_decode(ticket->result.snapshot_hash + strlen("snap1:"),
                                  2 * SNAP_DIGEST_BYTES, hash);
+    memcpy(run->agent_trouble, ticket->result.agent_trouble, sizeof run->agent_trouble);
     if (saved) {
         run->written = ticket->result.after;
         if (ticket->result.staged != NULL)
@@ -229,6 +230,11 @@ bool snap_run_ended(struct snap_run *run, const struct snap_ticket *ticket)
         return true;
     snap_run_settle_saves(run, false);
     return ticket == NULL || run->saving_ticket != ticket;
+}
+
+const char *snap_run_agent_trouble(const struct snap_run *run)
+{
+    return run == NULL ? "" : run->agent_trouble;
 }
 
 enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,

@@ -15,6 +15,7 @@
 #include "format/json_canonical.h"
 #include "format/member_name.h"
 #include "ledger/ledger_line.h"
+#include "prune.h"
 #include "rewrite.h"
 #include "run_internal.h"
 #include "save.h"
@@ -317,15 +318,11 @@ enum snap_status snap_prune_run(const char *dir, const struct snap_keep *keep, b
     return status;
 }
 
-enum snap_status snap_run_prune(struct snap_run *run, const struct snap_keep *keep, uint64_t *freed,
-                                struct snap_error *err)
+enum snap_status snap_prune_locked(struct snap_store *store, const struct snap_keep *keep,
+                                   struct snap_pool *pool, uint64_t *freed, struct snap_error *err)
 {
-    if (run == NULL || run->store == NULL)
-        return snap_error_set(err, SNAP_INVALID, "prune: no run, or one without a folder");
-    struct pruning p = {.keep = keep, .pool = run->pool, .store = run->store};
+    struct pruning p = {.keep = keep, .pool = pool, .store = store};
     enum snap_status status = check_keep(keep, err);
-    /* Nothing goes before what is being saved is durable: a thin one needs what it leans on. */
-    snap_run_settle_saves(run, true);
     if (status == SNAP_OK)
         status = prune(&p, false, err);
     for (size_t i = 0; status == SNAP_OK && freed != NULL && i < p.count; i++)
@@ -333,4 +330,14 @@ enum snap_status snap_run_prune(struct snap_run *run, const struct snap_keep *ke
     free(p.pruned);
     free(p.steps);
     return status;
+}
+
+enum snap_status snap_run_prune(struct snap_run *run, const struct snap_keep *keep, uint64_t *freed,
+                                struct snap_error *err)
+{
+    if (run == NULL || run->store == NULL)
+        return snap_error_set(err, SNAP_INVALID, "prune: no run, or one without a folder");
+    /* Nothing goes before what is being saved is durable: a thin one needs what it leans on. */
+    snap_run_settle_saves(run, true);
+    return snap_prune_locked(run->store, keep, run->pool, freed, err);
 }

@@ -114,7 +114,12 @@ static enum snap_status find_archive(struct snap_run *run, struct snap_archive *
     if (run->store == NULL)
         return snap_error_set(err, SNAP_NOT_FOUND,
                               "restore: no folder and no archive: a fresh run");
-    enum snap_status status = snap_latest_open(run->store, archive, name, err);
+    char hash[SNAP_HASH_TEXT_BYTES];
+    enum snap_status status = SNAP_NOT_FOUND;
+    if (run->agent != NULL && snap_latest_read(run->store, name, hash, NULL) == SNAP_OK)
+        status = snap_agent_fetch(run, name, hash, archive, NULL);
+    if (status != SNAP_OK)
+        status = snap_latest_open(run->store, archive, name, err);
     if (status != SNAP_NOT_FOUND)
         return status;
     *archive = NULL;

@@ -2,19 +2,23 @@
 /* The run folder: names of snapshots, `latest`, events. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/array.h"
+#include "core/file.h"
 #include "core/hex.h"
 #include "format/archive_fill.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
 #include "format/limits.h"
 #include "run_internal.h"
+#include "store/publish.h"
 
 #define LATEST "latest"
 #define EVENTS "events.jsonl"
@@ -114,8 +118,8 @@ enum snap_status snap_run_open_archive(struct snap_store *store, const char *nam
     "go on from a snapshot of your choice: snap restore %s/snapshots/step-..." SNAPSHOT_SUFFIX    \
     " --dir %s, or that path as options.archive in a program of your own"
 
-static enum snap_status read_latest(struct snap_store *store, char name[SNAP_SNAPSHOT_NAME_BYTES],
-                                    char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
+enum snap_status snap_latest_read(struct snap_store *store, char name[SNAP_SNAPSHOT_NAME_BYTES],
+                                  char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
 {
     struct snap_buffer bytes = SNAP_BUFFER_INIT;
     struct snap_error inner = SNAP_ERROR_INIT;
@@ -161,7 +165,7 @@ enum snap_status snap_latest_open(struct snap_store *store, struct snap_archive 
     char hash[SNAP_HASH_TEXT_BYTES];
     const char *dir = snap_store_path(store);
     struct snap_archive *opened = NULL;
-    enum snap_status status = read_latest(store, name, hash, err);
+    enum snap_status status = snap_latest_read(store, name, hash, err);
     if (status != SNAP_OK)
         return status;
     status = snap_run_open_archive(store, name, &opened, err);
@@ -244,6 +248,30 @@ enum snap_status snap_event_add(struct snap_store *store, const char *event, jso
     }
     json_decref(fields);
     snap_buffer_release(&line);
+    return status;
+}
+
+static enum snap_status sweep(const struct snap_run *run, const char *folder,
+                              struct snap_error *err)
+{
+    int fd;
+    enum snap_status status =
+        snap_file_open(run->dirfd, folder, O_RDONLY | O_DIRECTORY, 0, &fd, err);
+    if (status == SNAP_NOT_FOUND)
+        return SNAP_OK;
+    if (status != SNAP_OK)
+        return status;
+    status = snap_publish_leftovers(fd, true, NULL, NULL, err);
+    close(fd); /* only read */
+    return status;
+}
+
+enum snap_status snap_run_sweep(const struct snap_run *run, struct snap_error *err)
+{
+    static const char *const folders[] = { ".", "snapshots", "capsules" };
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; status == SNAP_OK && i < sizeof folders / sizeof folders[0]; i++)
+        status = sweep(run, folders[i], err);
     return status;
 }
 

@@ -130,6 +130,8 @@ struct snap_run {
     struct snap_save_behind *saving;   /* the save under way; NULL: none is */
     struct snap_ticket *saving_ticket; /* its ticket */
     struct snap_pool *save_pool;       /* its threads; NULL: there was none yet */
+    char *agent;                       /* the socket of who saves for it; NULL: nobody does */
+    char agent_trouble[1000];          /* why it did not make the last save; "": it did */
 };
 
 /* ---- folder: run_folder.c ---- */
@@ -151,9 +153,14 @@ enum snap_status snap_run_open_archive(struct snap_store *store, const char *nam
  * is no such file (whether there should be one is for the caller to say). */
 enum snap_status snap_latest_open(struct snap_store *store, struct snap_archive **archive,
                                   char name[SNAP_SNAPSHOT_NAME_BYTES], struct snap_error *err);
+/* The same without opening the file: what is in `latest`. */
+enum snap_status snap_latest_read(struct snap_store *store, char name[SNAP_SNAPSHOT_NAME_BYTES],
+                                  char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
 /* Move `latest`. */
 enum snap_status snap_latest_write(struct snap_store *store, const char *name, const char *hash,
                                    struct snap_error *err);
+/* Remove what a process that was killed left half-written, while nobody writes there. */
+enum snap_status snap_run_sweep(const struct snap_run *run, struct snap_error *err);
 /* Add an event. `fields` is an object, consumed in any case; NULL: memory was out when it was made.
  * A run without folder writes nothing. */
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
@@ -237,6 +244,15 @@ struct snap_asked {
 };
 /* The strongest request, also as this rank's own, and the rest as rank 0 has it. */
 void snap_run_share_asked(struct snap_run *run, struct snap_asked *asked);
+/* ---- the agent: agent_fetch.c ---- */
+
+/* Wait until the agent has nothing of this run under way: a training that was killed has left it a
+ * save. Without an answer nothing is under way. */
+void snap_agent_settle(const struct snap_run *run);
+/* The archive of that hash, `name` in the run's folder, from the agent's memory. SNAP_NOT_FOUND: it
+ * has none, or there is no agent. */
+enum snap_status snap_agent_fetch(const struct snap_run *run, const char *name, const char *hash,
+                                  struct snap_archive **archive, struct snap_error *err);
 
 /* ---- small things: run_open.c, run_inventory.c ---- */
 

@@ -14,6 +14,7 @@
 #include "device_digest.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
+#include "handover/agent_socket.h"
 #include "save.h"
 #include "store/publish.h"
 
@@ -171,6 +172,10 @@ static long long holder(struct snap_store *store)
 static enum snap_status take_lock(struct snap_run *run, struct snap_error *err)
 {
     enum snap_status status = snap_store_lock(run->store, EVENTS, &run->lock, err);
+    if (status == SNAP_BUSY && run->agent != NULL) { /* with a save that a dead training left it? */
+        snap_agent_settle(run);
+        status = snap_store_lock(run->store, EVENTS, &run->lock, err);
+    }
     if (status != SNAP_BUSY)
         return status;
     long long pid = holder(run->store);
@@ -196,21 +201,6 @@ static enum snap_status mend_events(struct snap_run *run, struct snap_error *err
     close(fd); /* only read */
     if (status == SNAP_OK && last != '\n')
         status = snap_store_append(run->store, EVENTS, "\n", 1, err);
-    return status;
-}
-
-/* Remove what a killed process left half-written. */
-static enum snap_status sweep(struct snap_run *run, const char *folder, struct snap_error *err)
-{
-    int fd;
-    enum snap_status status =
-        snap_file_open(run->dirfd, folder, O_RDONLY | O_DIRECTORY, 0, &fd, err);
-    if (status == SNAP_NOT_FOUND)
-        return SNAP_OK;
-    if (status != SNAP_OK)
-        return status;
-    status = snap_publish_leftovers(fd, true, NULL, NULL, err);
-    close(fd); /* only read */
     return status;
 }
 
@@ -249,6 +239,20 @@ static enum snap_status check_contents(const struct snap_run *run,
     return SNAP_OK;
 }
 
+/* The agent takes the whole of a state: of ranks each has its part to write. */
+static enum snap_status find_agent(struct snap_run *run, const struct snap_run_options *options,
+                                   struct snap_error *err)
+{
+    if (snap_group_world(run->group) == 1)
+        return snap_agent_find(options->agent, options->dir, &run->agent, err);
+    if (options->agent == NULL || options->agent[0] == '\0')
+        return SNAP_OK;
+    return snap_error_set(err, SNAP_UNSUPPORTED,
+                          "%s: agent %s: several ranks save by themselves, each its part: leave "
+                          "the agent out",
+                          options->dir, options->agent);
+}
+
 static enum snap_status open_folder(struct snap_run *run, const struct snap_run_options *options,
                                     struct snap_error *err)
 {
@@ -264,6 +268,8 @@ static enum snap_status open_folder(struct snap_run *run, const struct snap_run_
     if (status == SNAP_OK)
         status =
             snap_file_open(AT_FDCWD, options->dir, O_RDONLY | O_DIRECTORY, 0, &run->dirfd, err);
+    if (status == SNAP_OK)
+        status = find_agent(run, options, err);
     /* Before the lock, which makes a file; and again under it. */
     if (status == SNAP_OK)
         status = look(run->store, &contents, err);
@@ -278,11 +284,7 @@ static enum snap_status open_folder(struct snap_run *run, const struct snap_run_
     if (status == SNAP_OK)
         status = mend_events(run, err);
     if (status == SNAP_OK)
-        status = sweep(run, ".", err);
-    if (status == SNAP_OK)
-        status = sweep(run, "snapshots", err);
-    if (status == SNAP_OK)
-        status = sweep(run, "capsules", err);
+        status = snap_run_sweep(run, err);
     /* The config of a run that never made a line is nobody's evidence. */
     if (status == SNAP_OK && !contents.run && !(options->must_exist && contents.config))
         status = write_config(run, options->config, err);
@@ -311,6 +313,7 @@ enum snap_status snap_run_open(const struct snap_run_options *options, struct sn
     if (made == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "run: open: out of memory");
     made->dirfd = -1;
+    made->staging = (struct snap_staging)SNAP_STAGING_INIT;
     made->ledger_file = (struct snap_ledger_file)SNAP_LEDGER_FILE_INIT;
     atomic_init(&made->requested, SNAP_WANTED_NOTHING);
     enum snap_status status = take_options(made, options, err);
@@ -375,6 +378,7 @@ enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err)
     free(run->profile);
     free(run->dir);
     free(run->ledger_path);
+    free(run->agent);
     free(run);
     return status;
 }
@@ -387,6 +391,7 @@ void snap_run_after_fork(struct snap_run *run)
         snap_store_unlock(run->store, run->lock); /* the parent has it still */
     run->lock = NULL;
     snap_ledger_file_close(&run->ledger_file, NULL); /* nothing was written through it here */
+    snap_staging_after_fork(&run->staging);
 }
 
 const char *snap_run_dir(const struct snap_run *run)

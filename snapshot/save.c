@@ -13,6 +13,7 @@
 #include "format/archive_write.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
+#include "memory_copy.h"
 #include "rewrite.h"
 #include "save.h"
 #include "save_ranks.h"
@@ -35,16 +36,18 @@ static bool same_content(const struct snap_archive *archive, const char *state,
            (!job->capsule || json_equal(manifest->failure, job->manifest.failure));
 }
 
-static enum snap_status replaced_event(struct snap_run *run, const struct snap_save_job *job,
+static enum snap_status replaced_event(const struct snap_save_place *place,
+                                       const struct snap_save_job *job,
                                        const char *why, struct snap_error *err)
 {
     json_t *fields = json_pack("{s:s, s:s}", "file", job->name, "why", why);
-    return snap_run_add_event(run, "replaced", fields, err);
+    return snap_event_add(place->store, "replaced", fields, err);
 }
 
 /* A file of this name that is as it should be; with members that nobody has it is to be replaced by
  * one that is whole. It may be there without ever having been made durable. */
-static enum snap_status meet_same(struct snap_run *run, const struct snap_save_job *job,
+static enum snap_status meet_same(const struct snap_save_place *place,
+                                  const struct snap_save_job *job,
                                   const struct snap_archive *archive, bool *was_there,
                                   char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *cause)
 {
@@ -54,12 +57,13 @@ static enum snap_status meet_same(struct snap_run *run, const struct snap_save_j
                               withheld);
     *was_there = true;
     snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", snap_archive_snapshot_hash(archive));
-    return snap_store_sync(run->store, job->name, cause);
+    return snap_store_sync(place->store, job->name, cause);
 }
 
 /* A file of this name may be there. *mode: how to write; *was_there: nothing is to be written, and
  * its hash is in `hash`. */
-static enum snap_status meet_existing(struct snap_run *run, const struct snap_save_job *job,
+static enum snap_status meet_existing(const struct snap_save_place *place,
+                                      const struct snap_save_job *job,
                                       enum snap_put_mode *mode, bool *was_there,
                                       char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
 {
@@ -69,7 +73,7 @@ static enum snap_status meet_existing(struct snap_run *run, const struct snap_sa
     struct snap_archive *archive = NULL;
     *mode = SNAP_PUT_CREATE;
     *was_there = false;
-    enum snap_status status = snap_run_open_archive(run->store, job->name, &archive, &cause);
+    enum snap_status status = snap_run_open_archive(place->store, job->name, &archive, &cause);
     if (status == SNAP_NOT_FOUND)
         return SNAP_OK;
     if (status == SNAP_OK)
@@ -80,24 +84,25 @@ static enum snap_status meet_existing(struct snap_run *run, const struct snap_sa
     snap_hash_text("state1", digest, state);
     bool same = status == SNAP_OK && same_content(archive, state, job);
     if (same)
-        status = meet_same(run, job, archive, was_there, hash, &cause);
+        status = meet_same(place, job, archive, was_there, hash, &cause);
     else if (status == SNAP_OK && job->capsule)
         status = SNAP_CORRUPT; /* an older failure of this step: the new one is evidence too */
     else if (status == SNAP_OK)
         status = snap_error_set(&cause, SNAP_DIFFERS,
                                 "%s/%s: is there already with another state "
                                 "(%.23s... there, %.23s... now)",
-                                run->dir, job->name, snap_archive_state_hash(archive), state);
+                                place->dir, job->name, snap_archive_state_hash(archive), state);
     if (status != SNAP_OK && status != SNAP_CORRUPT && err != NULL)
         *err = cause;
     snap_archive_close(archive);
     if (status != SNAP_CORRUPT)
         return status;
     *mode = SNAP_PUT_REPLACE;
-    return replaced_event(run, job, cause.text[0] != '\0' ? cause.text : "another failure", err);
+    return replaced_event(place, job, cause.text[0] != '\0' ? cause.text : "another failure", err);
 }
 
-static enum snap_status saved_event(struct snap_run *run, const struct snap_save_job *job,
+static enum snap_status saved_event(const struct snap_save_place *place,
+                                    const struct snap_save_job *job,
                                     const struct snap_save_result *result, uint64_t bytes,
                                     struct snap_error *err)
 {
@@ -112,12 +117,23 @@ static enum snap_status saved_event(struct snap_run *run, const struct snap_save
                                snap_json_u64(job->behind ? job->stall_ms : duration), err);
     if (status == SNAP_OK && result->was_there)
         status = snap_json_set(fields, "was_there", json_true(), err);
+    if (status == SNAP_OK && place->by_agent)
+        status = snap_json_set(fields, "agent", json_true(), err);
     if (status == SNAP_OK && job->capsule)
         status = snap_json_set(fields, "failure", json_incref(job->manifest.failure), err);
     if (status == SNAP_OK)
-        return snap_run_add_event(run, job->capsule ? "failure" : "save", fields, err);
+        return snap_event_add(place->store, job->capsule ? "failure" : "save", fields, err);
     json_decref(fields);
     return status;
+}
+
+struct snap_save_place snap_run_save_place(const struct snap_run *run)
+{
+    return (struct snap_save_place){ .store = run->store,
+                                     .dir = run->dir,
+                                     .thin = run->thin,
+                                     .no_read_back = run->no_read_back,
+                                     .staging = &run->staging };
 }
 
 /* ---- thin ---- */
@@ -128,14 +144,15 @@ static bool is_tensor(const struct snap_write_member *member)
 }
 
 /* The base, if it is still the file that this run wrote. */
-static struct snap_archive *open_base(const struct snap_run *run, const struct snap_save_job *job)
+static struct snap_archive *open_base(const struct snap_save_place *place,
+                                      const struct snap_save_job *job)
 {
     const struct snap_thin_base *wanted = &job->before.base;
     struct snap_archive *base = NULL;
     char path[4096];
-    if (job->capsule || run->thin == 0 || wanted->name[0] == '\0' ||
-        wanted->followers >= run->thin || strcmp(wanted->name, job->name) == 0 ||
-        (size_t)snprintf(path, sizeof path, "%s/%s", run->dir, wanted->name) >= sizeof path ||
+    if (job->capsule || place->thin == 0 || wanted->name[0] == '\0' ||
+        wanted->followers >= place->thin || strcmp(wanted->name, job->name) == 0 ||
+        (size_t)snprintf(path, sizeof path, "%s/%s", place->dir, wanted->name) >= sizeof path ||
         snap_archive_open_alone(path, &base, NULL) != SNAP_OK)
         return NULL;
     if (strcmp(snap_archive_snapshot_hash(base), wanted->hash) == 0)
@@ -169,10 +186,10 @@ static enum snap_status take_tensor_digests(const struct snap_save_job *job, str
 }
 
 /* Leave to the base what it has. */
-static enum snap_status leave_to_base(const struct snap_run *run, const struct snap_save_job *job,
-                                      struct snap_error *err)
+static enum snap_status leave_to_base(const struct snap_save_place *place,
+                                      const struct snap_save_job *job, struct snap_error *err)
 {
-    struct snap_archive *base = open_base(run, job);
+    struct snap_archive *base = open_base(place, job);
     if (base == NULL)
         return SNAP_OK;
     enum snap_status status = take_tensor_digests(job, err);
@@ -192,18 +209,18 @@ static enum snap_status leave_to_base(const struct snap_run *run, const struct s
 
 /* Keep what the archive has of staging memory. Without memory for that the next save takes longer.
  */
-static void note_staged(const struct snap_run *run, const struct snap_save_job *job,
+static void note_staged(const struct snap_save_place *at, const struct snap_save_job *job,
                         const struct snap_archive_plan *plan, struct snap_save_result *result)
 {
-    const unsigned char *base = run->staging.base;
-    if (run->thin == 0 || base == NULL || job->capsule)
+    const struct snap_staging *staging = at->staging;
+    if (at->thin == 0 || staging == NULL || staging->base == NULL || job->capsule)
         return;
     result->staged = calloc(job->member_count + 1, sizeof *result->staged);
     for (size_t i = 0; result->staged != NULL && i < job->member_count; i++) {
         const struct snap_write_member *member = &job->members[i];
         const unsigned char *place = member->data;
-        if (!is_tensor(member) || member->size == 0 || place < base ||
-            place >= base + run->staging.capacity)
+        if (!is_tensor(member) || member->size == 0 || place < staging->base ||
+            place >= staging->base + staging->capacity)
             continue;
         struct snap_staged_digest *staged = &result->staged[result->staged_count++];
         staged->place = place;
@@ -229,7 +246,8 @@ static void note_base(const struct snap_save_job *job, struct snap_save_result *
 }
 
 /* Did anything move since the last snapshot? */
-static enum snap_status check_stale(struct snap_run *run, const struct snap_save_job *job,
+static enum snap_status check_stale(const struct snap_save_place *place,
+                                    const struct snap_save_job *job,
                                     const struct snap_archive_plan *plan,
                                     struct snap_save_result *result, struct snap_error *err)
 {
@@ -240,7 +258,7 @@ static enum snap_status check_stale(struct snap_run *run, const struct snap_save
                  memcmp(now.digest, before->digest, sizeof now.digest) == 0;
     if (stale) {
         result->after.stale_step = now.step;
-        status = snap_run_add_event(run, "stale",
+        status = snap_event_add(place->store, "stale",
                                     json_pack("{s:o, s:o}", "step", snap_json_u64(now.step),
                                               "since", snap_json_u64(before->step)),
                                     err);
@@ -254,47 +272,72 @@ uint64_t snap_run_stale_step(const struct snap_run *run)
     return run == NULL ? 0 : run->written.stale_step;
 }
 
-static enum snap_status write_job(struct snap_run *run, const struct snap_save_job *job,
-                                  struct snap_save_lead *lead, struct snap_save_result *result,
-                                  struct snap_error *err)
+/* Write the archive, by way of memory where a copy is wanted and there is memory for it. */
+static enum snap_status put(const struct snap_save_place *place, const struct snap_save_job *job,
+                            struct snap_archive_plan *plan, struct snap_put_options *options,
+                            struct snap_error *err)
 {
-    struct snap_put_options put = { .no_read_back = run->no_read_back, .pool = job->pool };
+    if (place->lead != NULL)
+        return snap_save_lead_put(place->lead, plan, options, err);
+    struct snap_content content = snap_archive_plan_content(plan);
+    struct snap_content copied;
+    if (place->copy == NULL ||
+        snap_memory_copy_make(place->copy, &content, job->pool, &copied, NULL) != SNAP_OK)
+        return snap_store_put(place->store, job->name, &content, options, err);
+    enum snap_status status = snap_store_put(place->store, job->name, &copied, options, err);
+    if (status != SNAP_OK)
+        snap_memory_copy_release(place->copy);
+    return status;
+}
+
+enum snap_status snap_save_job_put(const struct snap_save_place *place,
+                                   const struct snap_save_job *job,
+                                   struct snap_save_result *result, struct snap_error *err)
+{
+    struct snap_put_options options = { .no_read_back = place->no_read_back, .pool = job->pool };
     struct snap_archive_plan *plan = NULL;
     result->after = job->before;
-    enum snap_status status = snap_state_image_wait(&job->image, err);
-    if (status == SNAP_OK)
-        status = leave_to_base(run, job, err);
+    enum snap_status status = leave_to_base(place, job, err);
     if (status == SNAP_OK)
         status = snap_archive_plan_new(&job->manifest, job->members, job->member_count, &plan, err);
     if (status == SNAP_OK)
-        status = snap_ledger_file_flush(&run->ledger_file, err);
-    if (status == SNAP_OK)
-        status =
-            meet_existing(run, job, &put.mode, &result->was_there, result->snapshot_hash, err);
+        status = meet_existing(place, job, &options.mode, &result->was_there,
+                               result->snapshot_hash, err);
     if (status == SNAP_OK && !result->was_there) {
-        status = snap_save_lead_put(lead, plan, &put, err);
+        status = put(place, job, plan, &options, err);
         snprintf(result->snapshot_hash, sizeof result->snapshot_hash, "%s",
                  snap_archive_plan_snapshot_hash(plan));
         if (status == SNAP_OK && !job->capsule) {
             note_base(job, result);
-            note_staged(run, job, plan, result);
-            status = check_stale(run, job, plan, result, err);
+            note_staged(place, job, plan, result);
+            status = check_stale(place, job, plan, result, err);
         }
     }
     if (status == SNAP_OK && !job->capsule && !job->keep_latest)
-        status = snap_latest_write(run->store, job->name, result->snapshot_hash, err);
+        status = snap_latest_write(place->store, job->name, result->snapshot_hash, err);
     if (status == SNAP_OK)
-        status = saved_event(run, job, result, snap_archive_plan_file_size(plan), err);
+        status = saved_event(place, job, result, snap_archive_plan_file_size(plan), err);
     snap_archive_plan_free(plan);
     return status;
+}
+
+enum snap_status snap_save_job_ready(struct snap_run *run, const struct snap_save_job *job,
+                                     struct snap_error *err)
+{
+    enum snap_status status = snap_state_image_wait(&job->image, err);
+    return status == SNAP_OK ? snap_ledger_file_flush(&run->ledger_file, err) : status;
 }
 
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
                                      struct snap_save_result *result, struct snap_error *err)
 {
+    struct snap_save_place place = snap_run_save_place(run);
     struct snap_save_lead lead = { .run = run, .job = job };
     if (snap_run_follows(run))
         return snap_save_follow(run, job, result, err);
-    enum snap_status status = write_job(run, job, &lead, result, err);
+    place.lead = &lead;
+    enum snap_status status = snap_save_job_ready(run, job, err);
+    if (status == SNAP_OK)
+        status = snap_save_job_put(&place, job, result, err);
     return snap_save_lead_end(&lead, status, result, err);
 }

@@ -9,6 +9,22 @@
 #include "run_internal.h"
 #include "state_image.h"
 
+struct snap_save_lead;
+
+/* What of a run a job is written into: of an open run, or of one whose job was handed over. */
+struct snap_save_place {
+    struct snap_store *store; /* its lock is held */
+    const char *dir;
+    uint64_t thin;
+    bool no_read_back;
+    bool by_agent; /* the event says so */
+    /* (optional) The archive in memory too: what is written is what is in it. Empty where memory
+     * cannot be had, or nothing was written because it was there. */
+    struct snap_memory_copy *copy;
+    const struct snap_staging *staging; /* (optional) What the job may lie in; of a run itself */
+    struct snap_save_lead *lead;        /* (optional) The other ranks that write it too */
+};
+
 struct snap_save_job {
     char name[SNAP_SNAPSHOT_NAME_BYTES]; /* of the file, in the run folder */
     bool capsule;
@@ -41,6 +57,7 @@ struct snap_save_result {
      * nothing is to be known of it. */
     struct snap_staged_digest *staged;
     size_t staged_count;
+    char agent_trouble[1000];  /* why the agent did not save it; "": it did, or there is none */
 };
 
 /* Take the state (save_job.c). `flags` as for snap_state_image_take. *job must be zeroed but for
@@ -51,9 +68,19 @@ void snap_save_job_release(struct snap_save_job *job);
 
 uint64_t snap_save_clock_ms(void);
 
-/* Digest, write, read back, publish; the ledger is made durable first (save.c). A file of that
- * name with the same state and chain is success; a damaged one is replaced, with an event; another
- * state is SNAP_DIFFERS. */
+/* Where a run saves by itself; borrowed from it. */
+struct snap_save_place snap_run_save_place(const struct snap_run *run);
+
+/* What comes before a job is written, by whomever: copies from a device end, the ledger is made
+ * durable. */
+enum snap_status snap_save_job_ready(struct snap_run *run, const struct snap_save_job *job,
+                                     struct snap_error *err);
+/* Digest, write, read back, publish (save.c). A file of that name with the same state and chain is
+ * success; a damaged one is replaced, with an event; another state is SNAP_DIFFERS. */
+enum snap_status snap_save_job_put(const struct snap_save_place *place,
+                                   const struct snap_save_job *job,
+                                   struct snap_save_result *result, struct snap_error *err);
+/* The two in the run, by its own process. */
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
                                      struct snap_save_result *result, struct snap_error *err);
 
@@ -76,6 +103,13 @@ enum snap_status snap_save_behind_fence(struct snap_run *run, void *stream,
 /* The state that the job has is saved as `hash`: it is the next archive's parent (run_line.c). */
 void snap_parent_link_saved(struct snap_run *run, const struct snap_save_job *job,
                             const unsigned char hash[SNAP_DIGEST_BYTES]);
+
+/* ---- by the agent: agent_save.c ---- */
+
+/* Hand the job, which is ready and in staging memory, to the run's agent, and wait until it is
+ * saved: true, with the result. False: it is to be saved here; *trouble says why. */
+bool snap_agent_save(struct snap_run *run, const struct snap_save_job *job,
+                     struct snap_save_result *result, struct snap_error *trouble);
 
 /* When the save under way has ended, or `wait`: take over what became of it (capture.c). */
 void snap_run_settle_saves(struct snap_run *run, bool wait);

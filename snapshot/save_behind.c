@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "save.h"
 
@@ -21,8 +22,17 @@ struct snap_save_behind {
 static void *write_job(void *arg)
 {
     struct snap_save_behind *behind = arg;
-    enum snap_status status =
-        snap_save_job_write(behind->run, &behind->job, &behind->result, &behind->error);
+    struct snap_run *run = behind->run;
+    struct snap_error trouble = SNAP_ERROR_INIT;
+    enum snap_status status = SNAP_OK;
+    bool saved = false;
+    if (run->agent != NULL) {
+        status = snap_save_job_ready(run, &behind->job, &behind->error);
+        saved = status == SNAP_OK && snap_agent_save(run, &behind->job, &behind->result, &trouble);
+        memcpy(behind->result.agent_trouble, trouble.text, sizeof trouble.text);
+    }
+    if (status == SNAP_OK && !saved)
+        status = snap_save_job_write(run, &behind->job, &behind->result, &behind->error);
     behind->error.status = status;
     atomic_store(&behind->ended, true);
     return NULL;

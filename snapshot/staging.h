@@ -25,13 +25,15 @@ struct snap_staged_digest {
 struct snap_staging {
     unsigned char *base; /* shared memory without a name; NULL: none is reserved */
     uint64_t capacity;   /* bytes */
+    int fd;              /* the same memory, for another process: its size is sealed, and it can be
+                          * written through `base` alone; -1: none is reserved */
     const struct snap_device_ops *pinned_by; /* NULL: pages like others */
     struct snap_staged_digest *digests;      /* by place, ascending; NULL: nothing is known */
     size_t digest_count;
 };
 #define SNAP_STAGING_INIT                                                                          \
     {                                                                                              \
-        .capacity = 0                                                                              \
+        .fd = -1                                                                                   \
     }
 
 /* Every part of a state begins at a multiple of this in it. */
@@ -44,6 +46,8 @@ enum snap_status snap_staging_reserve(struct snap_staging *staging, uint64_t byt
 /* Make it fit for copies from that device at full speed, where the system allows it. */
 void snap_staging_pin(struct snap_staging *staging, struct snap_device device);
 void snap_staging_release(struct snap_staging *staging);
+/* In a child of fork(), which does not have `base`: it is not to keep the memory either. */
+void snap_staging_after_fork(struct snap_staging *staging);
 
 /* The bytes that a part of `size` bytes takes. */
 uint64_t snap_staging_padded(uint64_t size);

@@ -33,6 +33,7 @@ struct session {
     uint64_t stale_step; /* of the last alarm that was told */
     /* A save of rank 0 that failed behind a step: the others are told after the next. */
     struct snap_error late;
+    bool agent_failed;   /* the last save: it was told */
 };
 
 /* Rank 0 has the folder, and the listener. */
@@ -122,6 +123,17 @@ static enum snap_status after_save(struct session *s, struct snap_error *err)
     return status;
 }
 
+/* The agent did not make the save that has ended: say so once, until it is well again. */
+static void tell_agent_trouble(struct session *s)
+{
+    const char *trouble = snap_run_agent_trouble(s->training->run);
+    bool failed = trouble[0] != '\0';
+    if (failed && !s->agent_failed)
+        warn(s, "the agent did not save step %" PRIu64 ", and the training saves by itself: %s",
+             s->saving_step, trouble);
+    s->agent_failed = failed;
+}
+
 /* Wait for the save under way, and tell everybody who waits for it. */
 static enum snap_status end_save(struct session *s, struct snap_error *err)
 {
@@ -135,6 +147,7 @@ static enum snap_status end_save(struct session *s, struct snap_error *err)
     s->saving = NULL;
     trn_progress_end(&s->progress);
     enum snap_status status = snap_run_wait(t->run, ticket, result->snapshot_hash, &problem);
+    tell_agent_trouble(s);
     /* Not by `latest`, which may name a later snapshot of the same lines. */
     snprintf(name, sizeof(name), "snapshots/step-%010" PRIu64 ".snap.tar", s->saving_step);
     if (!leads(s)) {

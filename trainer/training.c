@@ -206,6 +206,7 @@ enum snap_status trn_training_open_run(struct trn_training *t,
     options.pool = t->pool;
     options.thin = t->config.thin;
     options.group = t->group;
+    options.agent = t->config.agent;
     if (status == SNAP_OK)
         status = snap_run_open(&options, &t->run, err);
     free(training);

@@ -351,12 +351,27 @@ static enum snap_status read_keep(const struct trn_fields *running, struct trn_c
     return SNAP_OK;
 }
 
+/* Who saves: a path, or false for nobody. */
+static enum snap_status read_agent(const struct trn_fields *running, struct trn_config *config,
+                                   struct snap_error *err)
+{
+    const json_t *found = json_object_get(running->object, "agent");
+    if (found == NULL)
+        return SNAP_OK;
+    if (json_is_false(found)) {
+        config->agent = "";
+        return SNAP_OK;
+    }
+    return trn_fields_string(running, "agent", "the path of an agent's socket, or false",
+                             &config->agent, err);
+}
+
 static enum snap_status read_running(const struct trn_fields *root, const char *folder,
                                      struct trn_config *config, struct snap_error *err)
 {
     static const char *const known[] = { "threads",  "device",      "steps", "every",
                                          "progress", "tensorboard", "data",  "thin",
-                                         "keep",     "on_save_failure", NULL };
+                                         "keep",     "on_save_failure", "agent", NULL };
     static const char *const policies[] = { "stop", "continue", NULL };
     size_t policy;
     struct trn_fields running;
@@ -378,6 +393,7 @@ static enum snap_status read_running(const struct trn_fields *root, const char *
     TRY(read_keep(&running, config, err));
     TRY(trn_fields_word(&running, "on_save_failure", policies, "stop", &policy, err));
     config->go_on = policy == 1;
+    TRY(read_agent(&running, config, err));
     TRY(trn_fields_boolean(&running, "progress", true, &config->progress, err));
     TRY(trn_fields_boolean(&running, "tensorboard", false, &config->tensorboard, err));
     TRY(trn_fields_enter(&running, "data", true, trn_role_names, &data, err));

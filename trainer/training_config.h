@@ -69,6 +69,7 @@ struct trn_config {
     bool has_keep;
     struct snap_keep keep; /* which snapshots stay after a save; its steps are owned */
     bool go_on;            /* when a save fails, with a warning; else the training stops */
+    const char *agent; /* the socket of who saves; "": none; NULL: as the environment says */
     bool progress;
     bool tensorboard; /* event files in the run folder */
     const char *paths[TRN_ROLES]; /* NULL: not given */

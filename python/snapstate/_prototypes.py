@@ -44,6 +44,17 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_error_set": (STATUS, ERROR, STATUS, TEXT),  # and what the format needs
     "snap_error_set_os": (STATUS, ERROR, STATUS, c_int, TEXT),  # the same
     # archive.h
+    "snap_agent_message_release": (NOTHING, HANDLE),
+    "snap_agent_send": (STATUS, c_int, TEXT, POINTER(c_int), c_size_t, c_int, ERROR),
+    "snap_agent_receive": (STATUS, c_int, c_int, HANDLE, ERROR),
+    "snap_agent_connect": (STATUS, TEXT, POINTER(c_int), ERROR),
+    "snap_agent_ask": (STATUS, TEXT, TEXT, c_int, POINTER(TEXT), ERROR),
+    "snap_handover_open": (STATUS, HANDLE, OUT, ERROR),
+    "snap_handover_close": (NOTHING, HANDLE),
+    "snap_handover_step": (c_uint64, HANDLE),
+    "snap_handover_file": (TEXT, HANDLE),
+    "snap_handover_bytes": (c_uint64, HANDLE),
+    "snap_handover_save": (STATUS, HANDLE, HANDLE, HANDLE, ERROR),
     "snap_archive_open": (STATUS, TEXT, OUT, ERROR),
     "snap_archive_close": (NOTHING, HANDLE),
     "snap_archive_member_count": (c_size_t, HANDLE),
@@ -179,6 +190,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_ended": (c_bool, HANDLE, HANDLE),
     "snap_run_wait": (STATUS, HANDLE, HANDLE, DATA, ERROR),
     "snap_run_stale_step": (c_uint64, HANDLE),
+    "snap_run_agent_trouble": (TEXT, HANDLE),
     "snap_run_save_as": (STATUS, HANDLE, TEXT, DATA, ERROR),
     "snap_run_capsule": (STATUS, HANDLE, _p(snap_failure), DATA, c_size_t, ERROR),
     "snap_run_hash": (STATUS, HANDLE, DATA, DATA, ERROR),

@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import struct
+import warnings
 import weakref
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -105,7 +106,8 @@ class RunHandle:
                  binding: Optional[Mapping[str, object]] = None,
                  training: Optional[Mapping[str, object]] = None,
                  config: Optional[Mapping[str, object]] = None, state_every: int = 0,
-                 every: int = 0, read_back: bool = True, first_step: int = 0) -> None:
+                 every: int = 0, read_back: bool = True, first_step: int = 0,
+                 agent: Optional[str] = None) -> None:
         if dir == "":
             raise errors.InvalidError("run: the name of its folder is empty")
         if dir is not None and not must_exist:
@@ -118,11 +120,13 @@ class RunHandle:
             binding=None if binding is None else json_text(binding),
             training=None if training is None else json_text(training),
             config=None if config is None else json_text(config), state_every=state_every,
-            every=every, no_read_back=not read_back, first_step=first_step)
+            every=every, no_read_back=not read_back, first_step=first_step,
+            agent=None if agent is None else path_bytes(agent))
         self.dir = dir
         self.profile = profile
         self._run: Optional[ctypes.c_void_p] = None
         self._kept: Dict[str, object] = {}
+        self._agent_trouble = ""
         self._streams: List[Any] = []
         handle = ctypes.c_void_p()
         call("snap_run_open", ctypes.byref(options), ctypes.byref(handle))
@@ -295,13 +299,16 @@ class RunHandle:
             library().snap_run_request(self._run, wanted)
 
     def wanted(self) -> Wanted:
-        return Wanted(library().snap_run_wanted(self.pointer))
+        wanted = Wanted(library().snap_run_wanted(self.pointer))
+        self._tell_agent_trouble()
+        return wanted
 
     def capture(self, step: int) -> str:
         """Save; the snapshot hash, when it is durable."""
         ticket, hash_text = ctypes.c_void_p(), _hash_buffer()
         self._capture(step, ctypes.byref(ticket))
         call("snap_run_wait", self.pointer, ticket, hash_text)
+        self._tell_agent_trouble()
         return hash_text.value.decode()
 
     def capture_behind(self, step: int) -> None:
@@ -312,6 +319,15 @@ class RunHandle:
     def wait(self) -> None:
         """For a save under way."""
         call("snap_run_wait", self.pointer, None, None)
+        self._tell_agent_trouble()
+
+    def _tell_agent_trouble(self) -> None:
+        """One warning when the agent begins to fail: the run saves by itself."""
+        trouble = text(library().snap_run_agent_trouble(self.pointer))
+        if trouble and not self._agent_trouble:
+            warnings.warn(f"{self.dir}: the agent did not save, and the training saves by itself: "
+                          f"{trouble}", RuntimeWarning, stacklevel=4)
+        self._agent_trouble = trouble
 
     def _capture(self, step: int, ticket: Any) -> None:
         status, error = attempt("snap_run_capture", self.pointer, step, None, ticket)

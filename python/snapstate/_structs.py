@@ -189,7 +189,8 @@ class snap_run_options(Sized):
                 ("binding", c_char_p), ("training", c_char_p), ("config", c_char_p),
                 ("state_every", c_uint64), ("every", c_uint64), ("pool", c_void_p),
                 ("staging_bytes", c_uint64), ("no_read_back", c_bool),
-                ("first_step", c_uint64), ("group", c_void_p), ("thin", c_uint64)]
+                ("first_step", c_uint64), ("group", c_void_p), ("thin", c_uint64),
+                ("agent", c_char_p)]
 
 
 class snap_run_tensor(Sized):

@@ -72,6 +72,8 @@ class Run(RunLoop):
     batch_bytes  a digest of every batch's bytes in the ledger, beside its sample ids
     nonfinite    "stop" (NonfiniteError) or "record", when a loss is NaN or infinite
     read_back    read each snapshot back from the disk before it counts
+    agent        the socket of the agent (snap serve) that saves; "": none. By default what
+                 SNAP_AGENT names, or else .snap-agent.sock in the nearest folder above
 
     Under torchrun every rank makes its Run, in the same folder, once torch.distributed is
     initialised, and calls the same methods in the same order: docs/torchrun.md.
@@ -89,7 +91,8 @@ class Run(RunLoop):
                  training: Optional[Mapping[str, Any]] = None, profile: Optional[str] = None,
                  archive: "Union[str, os.PathLike[str], None]" = None, require: str = "exact",
                  gradients: bool = False, batch_bytes: bool = False, nonfinite: str = "stop",
-                 read_back: bool = True, distinct: Sequence[str] = ()) -> None:
+                 read_back: bool = True, distinct: Sequence[str] = (),
+                 agent: "Union[str, os.PathLike[str], None]" = None) -> None:
         if nonfinite not in ("stop", "record"):
             raise errors.InvalidError(f'nonfinite {nonfinite!r}: it is "stop" or "record"')
         every, state_every = count_of("every", every), count_of("state_every", state_every)
@@ -126,7 +129,8 @@ class Run(RunLoop):
             profile=self.profile, binding=self._binding(), state_every=state_every, every=every,
             training={"batch_bytes": batch_bytes, "state_every": state_every,
                       "user": user},
-            read_back=read_back, **self._where(os.fspath(dir), archive))
+            read_back=read_back, agent=None if agent is None else os.fspath(agent),
+            **self._where(os.fspath(dir), archive))
         self._counter = UpdateCounter()
         self._counter.before_update = self._before_update
         for one in self.optimizers.values():

@@ -410,6 +410,11 @@ const char *snap_archive_plan_state_hash(const struct snap_archive_plan *plan)
     return plan->state_hash;
 }
 
+const struct snap_buffer *snap_archive_plan_manifest(const struct snap_archive_plan *plan)
+{
+    return &plan->manifest;
+}
+
 uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan)
 {
     return plan->file_size;

@@ -12,6 +12,7 @@
 #include <snapstate/pool.h>
 #include <snapstate/status.h>
 
+#include "core/buffer.h"
 #include "core/segment.h"
 #include "format/limits.h"
 #include "format/manifest.h"
@@ -44,6 +45,8 @@ enum snap_status snap_archive_plan_new(const struct snap_manifest *manifest,
                                        struct snap_archive_plan **plan, struct snap_error *err);
 void snap_archive_plan_free(struct snap_archive_plan *plan);
 uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan);
+/* The bytes of manifest.json; borrowed. */
+const struct snap_buffer *snap_archive_plan_manifest(const struct snap_archive_plan *plan);
 
 /* The file, for a store: members are digested as they are written, and with the digests the two
  * listings are made. SNAP_INVALID from there: a member's data do not have the digest that was

@@ -117,6 +117,11 @@ void snap_store_unlock(struct snap_store *store, struct snap_store_lock *lock)
         store->ops->unlock(store, lock);
 }
 
+int snap_store_lock_file(struct snap_store *store, const struct snap_store_lock *lock)
+{
+    return lock == NULL || store->ops->lock_file == NULL ? -1 : store->ops->lock_file(lock);
+}
+
 const char *snap_store_path(const struct snap_store *store)
 {
     return store->ops->path(store);

@@ -376,6 +376,11 @@ static void dir_unlock(struct snap_store *store, struct snap_store_lock *lock)
     free(lock);
 }
 
+static int dir_lock_file(const struct snap_store_lock *lock)
+{
+    return lock->fd;
+}
+
 static const char *dir_path(const struct snap_store *store)
 {
     return ((const struct dir_store *)store)->path;
@@ -400,6 +405,7 @@ static const struct snap_store_ops dir_ops = {
     .list = dir_list,
     .lock = dir_lock,
     .unlock = dir_unlock,
+    .lock_file = dir_lock_file,
     .path = dir_path,
     .close = dir_close,
 };

@@ -82,6 +82,9 @@ struct snap_store_ops {
     enum snap_status (*lock)(struct snap_store *store, const char *name,
                              struct snap_store_lock **lock, struct snap_error *err);
     void (*unlock)(struct snap_store *store, struct snap_store_lock *lock);
+    /* (optional) A descriptor that holds the lock as long as it, or a copy of it in any process, is
+     * open; borrowed until unlock. NULL: locks of this store cannot be shared. */
+    int (*lock_file)(const struct snap_store_lock *lock);
     /* The file-system path of the store, NULL when it has none; borrowed until close. */
     const char *(*path)(const struct snap_store *store);
     /* Release what the store holds. */
@@ -131,6 +134,8 @@ enum snap_status snap_store_lock(struct snap_store *store, const char *name,
                                  struct snap_store_lock **lock, struct snap_error *err);
 /* NULL is fine. */
 void snap_store_unlock(struct snap_store *store, struct snap_store_lock *lock);
+/* -1: there is none to share. */
+int snap_store_lock_file(struct snap_store *store, const struct snap_store_lock *lock);
 const char *snap_store_path(const struct snap_store *store);
 /* NULL is fine. */
 void snap_store_close(struct snap_store *store);

@@ -24,17 +24,17 @@ ROOMS = {
     "trainer/optim": {"trainer/ops"},
     "examples": set(),
 }
-MIDDLE = ["stream", "device", "store", "group", "ledger", "foreign", "signature"]
+MIDDLE = ["stream", "device", "store", "group", "ledger", "foreign", "signature", "handover"]
 for room in MIDDLE:
     ROOMS[f"snapshot/{room}"] = {"snapshot/core", "snapshot/digest", "snapshot/io",
                                  "snapshot/format"}
 ROOMS["snapshot"] = {f"snapshot/{room}" for room in MIDDLE + ["core", "digest", "io", "format"]}
 ROOMS["trainer"] = {"trainer/ops", "trainer/data", "trainer/layers", "trainer/optim"}
-ROOMS["cli"] = {"trainer"}
+ROOMS["cli"] = {"trainer", "agent"}
 ROOMS["agent"] = {"trainer"}
 
 # Who may be included as "room/file.h" from the folders of a part.
-ROOTS = {"snapshot": ["snapshot"], "trainer": ["trainer"], "cli": ["cli", "trainer"],
+ROOTS = {"snapshot": ["snapshot"], "trainer": ["trainer"], "cli": ["cli", "trainer", "agent"],
          "agent": ["agent", "trainer"], "examples": []}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)

@@ -88,6 +88,13 @@ struct snap_run_options {
     /* At most so many thin snapshots after a whole one: their tensors that the whole one has are
      * left to it, and read from there. 0: every snapshot is whole. */
     uint64_t thin;
+    /* The socket of the agent (snap serve) that saves for this run: it is handed the state, and
+     * finishes the save also when this process is killed. "": none. NULL: what the environment's
+     * SNAP_AGENT names, or else the socket .snap-agent.sock in the nearest folder above `dir`.
+     * Where the agent does not answer, or fails, the run saves by itself:
+     * snap_run_agent_trouble. Several ranks of a group save by themselves: for them NULL is "", and
+     * a name is SNAP_UNSUPPORTED. */
+    const char *agent;
 };
 #define SNAP_RUN_OPTIONS_INIT { .size_bytes = sizeof(struct snap_run_options) }
 
@@ -387,6 +394,10 @@ enum snap_status snap_run_save_as(struct snap_run *run, const char *path,
  * though steps lay between: what trains is not what was registered, or nothing trains. 0: there was
  * none. The snapshot is made all the same, with an event. */
 uint64_t snap_run_stale_step(const struct snap_run *run);
+
+/* Why the agent did not make the last save that has ended, so that the run made it by itself; ""
+ * where it did, or where there is none. Borrowed until the next call on `run`. */
+const char *snap_run_agent_trouble(const struct snap_run *run);
 
 /* What a failed step leaves. */
 struct snap_attachment {

@@ -3,6 +3,7 @@
 #ifndef SNAPSTATE_SNAPSTATE_H
 #define SNAPSTATE_SNAPSTATE_H
 
+#include <snapstate/agent.h>
 #include <snapstate/archive.h>
 #include <snapstate/device.h>
 #include <snapstate/diff.h>

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent: a process of a user's own that saves for the trainings in the folders under one. What
+ * it is asked, and how, is docs/agent-protocol.md. */
+#ifndef AGN_SERVE_H
+#define AGN_SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <snapstate/agent.h>
+#include <snapstate/keep.h>
+#include <snapstate/status.h>
+
+struct agn_options {
+    const char *root;             /* the folder whose runs it serves; borrowed */
+    uint64_t memory_bytes;        /* what it holds at most; 0: half of the machine's memory */
+    unsigned copies;              /* of each run the last so many snapshots stay in memory */
+    unsigned jobs;                /* saves at a time; 0: 2 */
+    unsigned threads;             /* of each save; 0: one per processor */
+    const struct snap_keep *keep; /* which snapshots stay on the disk after a save; NULL: all */
+    /* Told when it listens, of each save, and of what goes wrong; from any thread, one line at a
+     * time. */
+    void (*say)(void *arg, const char *line);
+    void *arg;
+};
+#define AGN_OPTIONS_INIT { .copies = 1 }
+
+/* Serve until SIGTERM or SIGINT, then end the saves under way. SNAP_BUSY: another agent serves the
+ * folder; SNAP_NOT_FOUND: there is no such folder. The caller has started no other thread yet: the
+ * two signals are blocked in all of them. */
+enum snap_status agn_serve(const struct agn_options *options, struct snap_error *err);
+
+/* Ask the agent that serves `root` how it is; a JSON document, to be freed with free().
+ * SNAP_NOT_FOUND: none does. */
+enum snap_status agn_ask_status(const char *root, char **answer, struct snap_error *err);
+
+#endif
