@@ -45,13 +45,31 @@ static bool is_answer(enum snap_status status)
     return status == SNAP_OK || status == SNAP_DIFFERS;
 }
 
+enum snap_status snap_diff_two_archives(const struct snap_archive *left,
+                                        const struct snap_archive *right, struct snap_diff *diff,
+                                        struct snap_error *err)
+{
+    struct snap_side a = SNAP_SIDE_INIT;
+    struct snap_side b = SNAP_SIDE_INIT;
+    enum snap_status status = snap_side_of_archive(left, &a, err);
+    if (status == SNAP_OK)
+        status = snap_side_of_archive(right, &b, err);
+    if (status == SNAP_OK)
+        status = snap_diff_sides(&a, &b, diff, err);
+    if (status == SNAP_OK)
+        status = note_shape(snap_archive_state_hash(left), snap_archive_state_hash(right), diff,
+                            err);
+    snap_side_release(&a);
+    snap_side_release(&b);
+    return status;
+}
+
 enum snap_status snap_diff_archives(const char *left, const char *right, struct snap_diff **diff,
                                     struct snap_error *err)
 {
     struct snap_archive *a = NULL;
     struct snap_archive *b = NULL;
-    struct snap_side a_side = SNAP_SIDE_INIT;
-    struct snap_side b_side = SNAP_SIDE_INIT;
+    json_t *environment = NULL;
     struct snap_diff *made = NULL;
     if (left == NULL || right == NULL || diff == NULL)
         return snap_error_set(err, SNAP_INVALID, "diff: no paths, or no place for the result");
@@ -61,16 +79,13 @@ enum snap_status snap_diff_archives(const char *left, const char *right, struct 
     if (status == SNAP_OK)
         status = snap_diff_new(&made, err);
     if (status == SNAP_OK)
-        status = snap_side_of_archive(a, &a_side, err);
+        status = snap_diff_two_archives(a, b, made, err);
     if (status == SNAP_OK)
-        status = snap_side_of_archive(b, &b_side, err);
-    if (status == SNAP_OK)
-        status = snap_diff_sides(&a_side, &b_side, made, err);
-    if (status == SNAP_OK)
-        status = note_shape(snap_archive_state_hash(a), snap_archive_state_hash(b), made, err);
+        status = snap_diff_environments(a, b, &environment, err);
     if (status == SNAP_OK)
         status = snap_diff_finish(made,
-                                  json_pack("{s:o, s:o, s:s}", "left", describe_archive(a), "right",
+                                  json_pack("{s:o, s:o, s:o, s:s}", "environment", environment,
+                                            "left", describe_archive(a), "right",
                                             describe_archive(b), "of", "states"),
                                   "the states are equal", err);
     if (status == SNAP_OK)
@@ -80,8 +95,6 @@ enum snap_status snap_diff_archives(const char *left, const char *right, struct 
         made = NULL;
     }
     snap_diff_free(made);
-    snap_side_release(&a_side);
-    snap_side_release(&b_side);
     snap_archive_close(a);
     snap_archive_close(b);
     return status;
@@ -144,12 +157,21 @@ static enum snap_status note_line(const struct snap_ledger_difference *found,
                          found->kind, found->field, found->left, found->right);
 }
 
-/* The first difference; and, where that is no tensor's and the ledgers have tensors, the first of
- * those that differs. */
-static enum snap_status note_ledgers(const struct snap_ledger *a, const struct snap_ledger *b,
-                                     uint64_t *compared, struct snap_diff *diff,
+/* Where a path is compared, and its ledger. */
+struct ledger_side {
+    const char *path;
+    struct snap_ledger *ledger;
+};
+
+/* The first difference; where that is no tensor's, the first tensor that differs, by the ledgers if
+ * they have tensors, else by the next snapshots. */
+static enum snap_status note_ledgers(const struct ledger_side *left,
+                                     const struct ledger_side *right, uint64_t *compared,
+                                     json_t **snapshots, struct snap_diff *diff,
                                      struct snap_error *err)
 {
+    const struct snap_ledger *a = left->ledger;
+    const struct snap_ledger *b = right->ledger;
     static const char tensors[] = "float.tensors:";
     struct snap_ledger_difference found = SNAP_LEDGER_DIFFERENCE_INIT;
     enum snap_status status = snap_ledger_compare(a, b, compared, &found, err);
@@ -158,37 +180,45 @@ static enum snap_status note_ledgers(const struct snap_ledger *a, const struct s
     status = note_line(&found, diff, err);
     if (status != SNAP_OK || strncmp(found.field, tensors, strlen(tensors)) == 0)
         return status;
-    status = snap_ledger_compare_tensors(a, b, found.step, &found, err);
-    return status == SNAP_DIFFERS ? note_line(&found, diff, err) : status;
+    uint64_t step = found.step;
+    status = snap_ledger_compare_tensors(a, b, step, &found, err);
+    if (status == SNAP_DIFFERS)
+        return note_line(&found, diff, err);
+    if (status != SNAP_OK)
+        return status;
+    return snap_diff_next_snapshots(left->path, right->path, step, diff, snapshots, err);
 }
 
 enum snap_status snap_diff_ledgers(const char *left, const char *right, struct snap_diff **diff,
                                    struct snap_error *err)
 {
-    struct snap_ledger *a = NULL;
-    struct snap_ledger *b = NULL;
+    struct ledger_side a = { left, NULL };
+    struct ledger_side b = { right, NULL };
     struct snap_diff *made = NULL;
+    json_t *snapshots = NULL;
     uint64_t compared = 0;
     char equal[200];
     if (left == NULL || right == NULL || diff == NULL)
         return snap_error_set(err, SNAP_INVALID, "diff: no paths, or no place for the result");
-    enum snap_status status = open_ledger(left, &a, err);
+    enum snap_status status = open_ledger(left, &a.ledger, err);
     if (status == SNAP_OK)
-        status = open_ledger(right, &b, err);
+        status = open_ledger(right, &b.ledger, err);
     if (status == SNAP_OK)
         status = snap_diff_new(&made, err);
     if (status == SNAP_OK)
-        status = note_ledgers(a, b, &compared, made, err);
+        status = note_ledgers(&a, &b, &compared, &snapshots, made, err);
     if (status == SNAP_OK) {
         snprintf(equal, sizeof equal,
                  "the ledgers are equal over %" PRIu64 " steps (the left one "
                  "ends at step %" PRIu64 ", the right one at step %" PRIu64 ")",
-                 compared, snap_ledger_last_step(a), snap_ledger_last_step(b));
-        status = snap_diff_finish(made,
-                                  json_pack("{s:o, s:s, s:o, s:o}", "left", describe_ledger(a),
-                                            "of", "ledgers", "right", describe_ledger(b),
-                                            "steps_compared", snap_json_u64(compared)),
-                                  equal, err);
+                 compared, snap_ledger_last_step(a.ledger), snap_ledger_last_step(b.ledger));
+        status = snap_diff_finish(
+            made,
+            json_pack("{s:o, s:s, s:o, s:o, s:o}", "left", describe_ledger(a.ledger), "of",
+                      "ledgers", "right", describe_ledger(b.ledger), "snapshots",
+                      snapshots == NULL ? json_null() : json_incref(snapshots), "steps_compared",
+                      snap_json_u64(compared)),
+            equal, err);
     }
     if (status == SNAP_OK)
         status = differs(made, err);
@@ -197,8 +227,9 @@ enum snap_status snap_diff_ledgers(const char *left, const char *right, struct s
         made = NULL;
     }
     snap_diff_free(made);
-    snap_ledger_free(a);
-    snap_ledger_free(b);
+    json_decref(snapshots);
+    snap_ledger_free(a.ledger);
+    snap_ledger_free(b.ledger);
     return status;
 }
 

@@ -73,8 +73,25 @@ enum snap_status snap_diff_finish(struct snap_diff *diff, json_t *head, const ch
  * extras. */
 enum snap_status snap_diff_sides(const struct snap_side *left, const struct snap_side *right,
                                  struct snap_diff *diff, struct snap_error *err);
+/* All that snap_diff_archives compares, of two open archives. */
+enum snap_status snap_diff_two_archives(const struct snap_archive *left,
+                                        const struct snap_archive *right, struct snap_diff *diff,
+                                        struct snap_error *err);
 /* Tensors and plain values alone. */
 enum snap_status snap_diff_trees(const struct snap_side *left, const struct snap_side *right,
                                  struct snap_diff *diff, struct snap_error *err);
+
+/* ---- beside the states ---- */
+
+/* diff_environment.c: *differences is an array of {"left","name","right"}, owned by the caller. */
+enum snap_status snap_diff_environments(const struct snap_archive *left,
+                                        const struct snap_archive *right, json_t **differences,
+                                        struct snap_error *err);
+/* diff_snapshots.c: add what differs between the first snapshots from step `from` on that both run
+ * folders have (a path that is a ledger's has none). *described becomes {"equal","step"}, owned by
+ * the caller, and stays as it is where there are none. */
+enum snap_status snap_diff_next_snapshots(const char *left, const char *right, uint64_t from,
+                                          struct snap_diff *diff, json_t **described,
+                                          struct snap_error *err);
 
 #endif

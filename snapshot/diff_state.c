@@ -36,8 +36,10 @@ static void add_path(void *arg, const char *path, const json_t *left, const json
     snprintf(name, sizeof name, "%s%s%s", document->prefix, path[0] == '\0' ? "" : ".", path);
     snap_json_value_text(left, left_text, sizeof left_text);
     snap_json_value_text(right, right_text, sizeof right_text);
-    document->status = snap_diff_add(document->diff, document->err, document->kind, name, NULL,
-                                     "%s: %s and %s", name, left_text, right_text);
+    document->status =
+        snap_diff_add(document->diff, document->err, document->kind, name,
+                      json_pack("{s:s, s:s}", "left", left_text, "right", right_text),
+                      "%s: %s and %s", name, left_text, right_text);
 }
 
 static enum snap_status diff_documents(const struct snap_side *left, const struct snap_side *right,
@@ -46,8 +48,10 @@ static enum snap_status diff_documents(const struct snap_side *left, const struc
     enum snap_status status = SNAP_OK;
     json_t *none = json_null();
     if (strcmp(left->doc->profile, right->doc->profile) != 0)
-        status = snap_diff_add(diff, err, "profile", "profile", NULL, "profile: %s and %s",
-                               left->doc->profile, right->doc->profile);
+        status = snap_diff_add(diff, err, "profile", "profile",
+                               json_pack("{s:s, s:s}", "left", left->doc->profile, "right",
+                                         right->doc->profile),
+                               "profile: %s and %s", left->doc->profile, right->doc->profile);
     struct document document = { diff, "profile", "binding", status, err };
     snap_json_differences(left->doc->binding, right->doc->binding, add_path, &document);
     document.kind = "config";
@@ -179,8 +183,9 @@ static enum snap_status tell_distance(const struct snap_side *left, const struct
     if (related && words != 0)
         return snap_diff_add(diff, err, "stream", name,
                              json_pack("{s:I}", "words", (json_int_t)words),
-                             "stream %s: the right one is %" PRId64 " draws of 32 bits %s", name,
-                             words < 0 ? -words : words, words < 0 ? "behind" : "ahead");
+                             "stream %s: the right one is %" PRId64 " draw%s of 32 bits %s", name,
+                             words < 0 ? -words : words, words == 1 || words == -1 ? "" : "s",
+                             words < 0 ? "behind" : "ahead");
     if (related)
         return snap_diff_add(diff, err, "stream", name, NULL,
                              "stream %s: at the same place, with "

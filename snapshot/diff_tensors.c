@@ -10,6 +10,7 @@
 #include "core/hex.h"
 #include "diff_internal.h"
 #include "format/json_canonical.h"
+#include "format/json_fields.h"
 #include "format/member_name.h"
 #include "format/tree_codec.h"
 #include "ledger/json_differences.h"
@@ -133,27 +134,35 @@ static enum snap_status tell_elements(const char *path, const struct snap_tensor
                                       struct snap_diff *diff, struct snap_error *err)
 {
     char index[200];
-    char ulp[80] = "";
+    char apart[80] = "";
+    enum snap_status status = SNAP_OK;
     snap_tensor_index_text(found->first, view->ndim, view->shape, index, sizeof index);
     json_t *detail =
-        json_pack("{s:o, s:o, s:o, s:s, s:s}", "elements", snap_json_u64(found->elements),
-                  "differing", snap_json_u64(found->differing), "first",
-                  snap_json_u64(found->first), "left", found->left, "right", found->right);
+        json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:s}", "dtype", snap_dtype_name(view->dtype),
+                  "elements", snap_json_u64(found->elements), "differing",
+                  snap_json_u64(found->differing), "first", snap_json_u64(found->first), "index",
+                  index, "left", found->left, "right", found->right);
     if (detail == NULL)
         return no_memory(err);
     if (found->has_ulp) {
-        snprintf(ulp, sizeof ulp, ", at most %" PRIu64 " ulp apart%s", found->max_ulp,
+        snprintf(apart, sizeof apart, ", at most %" PRIu64 " ulp apart%s", found->max_ulp,
                  found->nan_pairs > 0 ? " where neither is NaN" : "");
-        if (json_object_set_new(detail, "max_ulp", snap_json_u64(found->max_ulp)) != 0 ||
-            json_object_set_new(detail, "nan_pairs", snap_json_u64(found->nan_pairs)) != 0) {
-            json_decref(detail);
-            return no_memory(err);
-        }
+        status = snap_json_set(detail, "max_ulp", snap_json_u64(found->max_ulp), err);
+        if (status == SNAP_OK)
+            status = snap_json_set(detail, "nan_pairs", snap_json_u64(found->nan_pairs), err);
+    } else if (found->has_difference) {
+        snprintf(apart, sizeof apart, ", at most %" PRIu64 " apart", found->max_difference);
+        status = snap_json_set(detail, "max_difference", snap_json_u64(found->max_difference),
+                               err);
+    }
+    if (status != SNAP_OK) {
+        json_decref(detail);
+        return status;
     }
     return snap_diff_add(
         diff, err, "tensor", path, detail,
         "%s: %" PRIu64 " of %" PRIu64 " elements differ%s; the first is %s: %s and %s", path,
-        found->differing, found->elements, ulp, index, found->left, found->right);
+        found->differing, found->elements, apart, index, found->left, found->right);
 }
 
 static enum snap_status diff_tensor(struct cache *left, struct cache *right, const char *path,

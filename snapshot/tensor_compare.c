@@ -33,6 +33,26 @@ static bool float_format(enum snap_dtype dtype, unsigned *exponent, unsigned *fr
     }
 }
 
+static bool is_integer(enum snap_dtype dtype, bool *is_signed)
+{
+    switch (dtype) {
+    case SNAP_I8:
+    case SNAP_I16:
+    case SNAP_I32:
+    case SNAP_I64:
+        *is_signed = true;
+        return true;
+    case SNAP_U8:
+    case SNAP_U16:
+    case SNAP_U32:
+    case SNAP_U64:
+        *is_signed = false;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static uint64_t load(const unsigned char *element, size_t bytes)
 {
     uint64_t bits = 0;
@@ -59,6 +79,16 @@ static bool distance(uint64_t left, uint64_t right, unsigned exponent, unsigned 
     return true;
 }
 
+/* |left - right|. Integers with a sign lie in the order of their bits when the sign bit is
+ * turned. */
+static uint64_t integer_difference(uint64_t left, uint64_t right, size_t bytes, bool is_signed)
+{
+    uint64_t sign = is_signed ? (uint64_t)1 << (8 * bytes - 1) : 0;
+    uint64_t a = left ^ sign;
+    uint64_t b = right ^ sign;
+    return a > b ? a - b : b - a;
+}
+
 static void bits_text(const unsigned char *element, size_t bytes, char text[33])
 {
     unsigned char reversed[16];
@@ -81,9 +111,11 @@ void snap_tensor_compare_more(enum snap_dtype dtype, uint64_t elements, const un
     size_t bytes = snap_dtype_size_bytes(dtype);
     unsigned exponent = 0;
     unsigned fraction = 0;
+    bool is_signed = false;
     uint64_t first = difference->elements;
     difference->elements += elements;
     difference->has_ulp = float_format(dtype, &exponent, &fraction);
+    difference->has_difference = is_integer(dtype, &is_signed);
     for (uint64_t i = 0; i < elements; i++, left += bytes, right += bytes) {
         uint64_t ulp;
         if (memcmp(left, right, bytes) == 0)
@@ -92,6 +124,12 @@ void snap_tensor_compare_more(enum snap_dtype dtype, uint64_t elements, const un
             difference->first = first + i;
             bits_text(left, bytes, difference->left);
             bits_text(right, bytes, difference->right);
+        }
+        if (difference->has_difference) {
+            uint64_t apart = integer_difference(load(left, bytes), load(right, bytes), bytes,
+                                                is_signed);
+            if (apart > difference->max_difference)
+                difference->max_difference = apart;
         }
         if (!difference->has_ulp)
             continue;

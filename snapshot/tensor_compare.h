@@ -20,6 +20,9 @@ struct snap_tensor_difference {
     bool has_ulp;
     uint64_t max_ulp;
     uint64_t nan_pairs; /* differing pairs with a NaN in them */
+    /* For integers of up to 64 bits: the largest absolute difference. */
+    bool has_difference;
+    uint64_t max_difference;
 };
 
 /* Both sides are `elements` elements in C order. */

@@ -11,6 +11,7 @@
 #include "failure.h"
 #include "progress.h"
 #include "replay_exec.h"
+#include "replay_open.h"
 #include "run_paths.h"
 #include "train_loop.h"
 #include "trainer.h"
@@ -264,9 +265,9 @@ static enum snap_status load_config(const struct trn_replay_options *options,
     return trn_config_of_archive(training, running, config, err);
 }
 
-static enum snap_status open_training(const struct trn_replay_options *options,
-                                      const struct snap_archive *archive,
-                                      struct trn_training **training, struct snap_error *err)
+enum snap_status trn_replay_open(const struct trn_replay_options *options,
+                                 const struct snap_archive *archive,
+                                 struct trn_training **training, struct snap_error *err)
 {
     struct trn_training_options making = { .data_dir = options->data_dir,
                                            .threads = options->threads,
@@ -291,9 +292,9 @@ static enum snap_status open_training(const struct trn_replay_options *options,
 }
 
 /* The state before the first step is made again: the first line of the ledger says from what. */
-static enum snap_status open_first(const struct trn_replay_options *options,
-                                   const struct snap_ledger *ledger,
-                                   struct trn_training **training, struct snap_error *err)
+enum snap_status trn_replay_open_first(const struct trn_replay_options *options,
+                                       const struct snap_ledger *ledger,
+                                       struct trn_training **training, struct snap_error *err)
 {
     struct trn_training_options making = { .data_dir = options->data_dir,
                                            .threads = options->threads,
@@ -336,7 +337,7 @@ static enum snap_status replay_first(const struct trn_replay_options *options,
         status = find_last(options, 0, &expectation, &last, err);
     snprintf(result->expected_from, sizeof(result->expected_from), "%s", expectation.from);
     if (status == SNAP_OK)
-        status = open_first(options, expectation.ledger, &training, err);
+        status = trn_replay_open_first(options, expectation.ledger, &training, err);
     if (status == SNAP_OK) {
         snprintf(run_id, sizeof(run_id), "%.16s", snap_ledger_chain(expectation.ledger, 0));
         status = replay_steps(training, options, &expectation, run_id, last, result, err);
@@ -382,7 +383,7 @@ enum snap_status trn_replay(const struct trn_replay_options *options,
         return status;
     }
     if (status == SNAP_OK)
-        status = open_training(options, archive, &training, err);
+        status = trn_replay_open(options, archive, &training, err);
     if (status == SNAP_OK)
         status = result->capsule
                      ? replay_capsule(training, archive, result, err)

@@ -228,6 +228,95 @@ enum snap_status trn_replay_stretches(const struct trn_stretches_options *option
                                       struct trn_stretches_result *result,
                                       struct snap_error *err);
 
+/* ---- bisect A B ---- */
+
+struct trn_bisect_options {
+    const char *left;  /* a run folder */
+    const char *right; /* another */
+    bool no_replay;    /* look at what was recorded alone */
+    const char *data_dir; /* as in a restore */
+    unsigned threads;
+    const char *device;
+    const struct trn_listener *listener;
+};
+#define TRN_BISECT_OPTIONS_INIT { .left = NULL }
+
+/* A key of the genesis lines that differs: "training.seeds.numpy", "binding.threads". */
+struct trn_bisect_key {
+    char name[160];
+    char left[120]; /* the value as text; "absent" */
+    char right[120];
+};
+
+/* Steps that were made again: first + 1 to last. */
+struct trn_bisect_stretch {
+    bool of_right; /* from the right run's state and config */
+    uint64_t first, last;
+    char archive[TRN_PATH_SIZE]; /* ""; from the state before the first step */
+    uint64_t reproduced; /* the last of them that is what the run's own ledger says */
+};
+
+/* What an operator wrote, in the first place where two executions differ. */
+struct trn_bisect_output {
+    bool made;       /* false: this side had no more operators */
+    size_t index;    /* of the operator in the step, from 0 */
+    char op[32];     /* "conv_forward" */
+    char output[24]; /* "y" */
+    char phase[12];  /* "forward" */
+    char name[112];  /* of the layer or parameter; "": neither */
+    unsigned shard;
+    char shape[64];  /* "[13, 7, 6, 6]" */
+    double least, largest; /* of the finite elements */
+    uint64_t nonfinite;
+    char sha256[65];
+};
+
+/* What was found. Initialise with TRN_BISECT_RESULT_INIT; release after any status. */
+struct trn_bisect_result {
+    /* What came first: "equal", "config", "environment", "data", "stream", "weights", "optimizer",
+     * "operation" (equal inputs, and another result), "unknown"; static. */
+    const char *kind;
+    char first[1200]; /* a sentence about it; "" when equal */
+    char own[600]; /* which run's ledger is not what its own state makes; "": none that is known */
+
+    uint64_t left_last, right_last; /* the last steps of the ledgers */
+    struct trn_bisect_key *keys;    /* of the genesis lines; owned */
+    size_t key_count;
+
+    uint64_t steps_compared;
+    bool has_line; /* the first line after the genesis line that differs */
+    struct snap_ledger_difference line;
+
+    uint64_t common;  /* snapshots that both have */
+    uint64_t opened;  /* of these, looked at */
+    bool has_equal_snapshot, has_different_snapshot;
+    uint64_t equal_snapshot;     /* step of the last one whose content is equal */
+    uint64_t different_snapshot; /* step of the first one whose content is not */
+    char state_difference[1000]; /* the first stream, tensor, .. of the latter; "" */
+
+    char stream[64]; /* for kind "stream": its name */
+    bool has_distance;
+    int64_t distance; /* words by which the right one is ahead */
+
+    struct trn_bisect_stretch stretches[2];
+    size_t stretch_count;
+    uint64_t steps_repeated;
+    char not_replayed[1000]; /* why nothing was made again; "" */
+
+    bool has_operation;
+    uint64_t operation_step;
+    struct trn_bisect_output left_output, right_output;
+};
+#define TRN_BISECT_RESULT_INIT { .kind = "equal" }
+void trn_bisect_result_release(struct trn_bisect_result *result);
+
+/* Find where two runs part: the first snapshot by halving, the first ledger line, and by making the
+ * stretch between again, two at most, which of the runs the state before does not make, or the
+ * first operator whose results differ. SNAP_OK: they are equal over what both have. SNAP_DIFFERS:
+ * *result says where and what. Nothing is written. Other statuses: the records cannot be read. */
+enum snap_status trn_bisect(const struct trn_bisect_options *options,
+                            struct trn_bisect_result *result, struct snap_error *err);
+
 /* ---- save RUN ---- */
 
 struct trn_saved {

@@ -142,7 +142,8 @@ def _is_ledger(target: Path) -> bool:
 
 def diff(left: Path, right: Path) -> Diff:
     """What differs between the states of two archives, or between two runs: each a run folder or a
-    ledger.jsonl. Of runs, the first step and field. InvalidError for one of each."""
+    ledger.jsonl. Of runs, the first step and field, and what differs in the first tensor, or in the
+    next snapshots that both have. InvalidError for one of each."""
     ledgers = _is_ledger(left)
     if ledgers != _is_ledger(right):
         raise errors.InvalidError(f"{left} and {right}: one is an archive and the other a run or a "

@@ -303,6 +303,42 @@ static void test_ulp(void **state)
     assert_int_equal(found.first, 2);
 }
 
+static void check_apart(enum snap_dtype dtype, const void *left, const void *right,
+                        uint64_t difference)
+{
+    struct snap_tensor_difference found;
+    snap_tensor_compare(dtype, 1, left, right, &found);
+    assert_int_equal(found.differing, 1);
+    assert_true(found.has_difference && !found.has_ulp);
+    assert_int_equal(found.max_difference, difference);
+}
+
+static void test_integers(void **state)
+{
+    (void)state;
+    static const int8_t i8[] = { -128, 127 };
+    static const int16_t i16[] = { -1, 1 };
+    static const int32_t i32[] = { 5, 3 };
+    static const int64_t i64[] = { INT64_MIN, INT64_MAX };
+    static const uint8_t u8[] = { 255, 1, 7 };
+    static const uint64_t u64[] = { 0, UINT64_MAX };
+    struct snap_tensor_difference found;
+    check_apart(SNAP_I8, &i8[0], &i8[1], 255);
+    check_apart(SNAP_I8, &i8[1], &i8[0], 255);
+    check_apart(SNAP_I16, &i16[0], &i16[1], 2);
+    check_apart(SNAP_I32, &i32[0], &i32[1], 2);
+    check_apart(SNAP_I64, &i64[0], &i64[1], UINT64_MAX);
+    check_apart(SNAP_U8, &u8[0], &u8[1], 254);
+    check_apart(SNAP_U64, &u64[1], &u64[0], UINT64_MAX);
+    /* The largest of several. */
+    snap_tensor_compare(SNAP_U8, 2, u8, u8 + 1, &found);
+    assert_int_equal(found.differing, 2);
+    assert_int_equal(found.max_difference, 254);
+    snap_tensor_compare(SNAP_BOOL, 1, u8 + 1, u8 + 2, &found);
+    assert_int_equal(found.differing, 1);
+    assert_false(found.has_difference);
+}
+
 static void test_index(void **state)
 {
     (void)state;
@@ -361,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_config_and_data),
         cmocka_unit_test(test_ledgers),
         cmocka_unit_test(test_ulp),
+        cmocka_unit_test(test_integers),
         cmocka_unit_test(test_index),
         cmocka_unit_test(test_strided_copy),
     };
