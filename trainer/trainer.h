@@ -29,8 +29,10 @@ struct trn_listener {
                       uint64_t samples);
     /* A snapshot is durable. */
     void (*saved)(void *arg, uint64_t step, const char *snapshot_hash, const char *path);
-    /* Something went wrong that the training survives: a save that failed, where the config says
-     * to go on; snapshots that do not change. */
+    /* The snapshot after `step` was restored by another process, and gave the next ledger line. */
+    void (*certified)(void *arg, uint64_t step);
+    /* Something went wrong that the training survives: a save that failed or a snapshot that was
+     * refuted, where the config says to go on; snapshots that do not change. */
     void (*warned)(void *arg, const char *text);
     /* Steps, speed and time left are shown here, in one line that is written over, if it is a
      * terminal. NULL: nowhere. */

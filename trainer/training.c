@@ -153,6 +153,8 @@ enum snap_status trn_training_new(struct trn_config *config,
         return snap_error_set(err, SNAP_NO_MEMORY, "training: no memory");
     }
     made->config = *config;
+    made->given = *options;
+    made->given.expected = NULL;
     memset(config, 0, sizeof(*config));
     enum snap_status status = fill(made, options, err);
     if (status != SNAP_OK) {
