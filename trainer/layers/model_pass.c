@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "layers/model_internal.h"
+#include "ops/op_trace.h"
 
 void trn_shard_range(size_t batch, unsigned shards, unsigned index, size_t *first, size_t *count)
 {
@@ -53,6 +54,31 @@ static enum snap_status check_indices(const struct trn_model *model, const float
     return SNAP_OK;
 }
 
+/* The batch as a trace has it. */
+static enum snap_status show_batch(struct trn_model *model, const float *inputs,
+                                   const int32_t *labels, size_t samples, struct snap_error *err)
+{
+    const struct trn_op_output shown[] = {
+        { .op = "upload",
+          .name = "inputs",
+          .data = inputs,
+          .dtype = TRN_OP_F32,
+          .rank = 4,
+          .shape = { samples, model->input.height, model->input.width, model->input.channels },
+          .first = true,
+          .on_host = true },
+        { .op = "upload",
+          .name = "labels",
+          .data = labels,
+          .dtype = TRN_OP_I32,
+          .rank = 2,
+          .shape = { samples, model->places },
+          .on_host = true },
+    };
+    enum snap_status status = trn_op_trace_see(model->backend, SNAP_OK, &shown[0], err);
+    return trn_op_trace_see(model->backend, status, &shown[1], err);
+}
+
 static enum snap_status upload(struct trn_model *model, const float *inputs, const int32_t *labels,
                                size_t samples, struct snap_error *err)
 {
@@ -67,6 +93,9 @@ static enum snap_status upload(struct trn_model *model, const float *inputs, con
         status = backend->ops->upload(backend, model->labels, labels,
                                       samples * model->places * sizeof(int32_t), err);
     }
+    if (status == SNAP_OK && backend->trace) {
+        status = show_batch(model, inputs, labels, samples, err);
+    }
     return status;
 }
 
@@ -74,10 +103,12 @@ static enum snap_status upload(struct trn_model *model, const float *inputs, con
 static enum snap_status forward(struct trn_model *model, const struct trn_pass *pass,
                                 struct snap_error *err)
 {
+    const char *phase = pass->training ? "forward" : "evaluate";
     const float *x = model->inputs;
     for (size_t i = 0; i < model->layer_count; i++) {
         struct trn_layer *layer = &model->layers[i];
         model->layer_inputs[i] = x;
+        trn_op_trace_at(model->backend, phase, layer->name, pass->shard);
         if (layer->spec.kind == TRN_LAYER_RESIDUAL) {
             layer->skipped = model->layer_inputs[layer->source + 1];
         }
@@ -168,6 +199,7 @@ static enum snap_status backward(struct trn_model *model, const struct trn_pass 
     }
     for (size_t i = model->layer_count; i-- > model->first_trained;) {
         struct trn_layer *layer = &model->layers[i];
+        trn_op_trace_at(model->backend, "backward", layer->name, pass->shard);
         const enum snap_status passed = pass_residuals(model, layer, pass->samples, dy, err);
         if (passed != SNAP_OK) {
             return passed;
@@ -234,12 +266,15 @@ static enum snap_status run_shard(struct trn_model *model, const struct trn_shar
         .best = shard->correct ? model->best : NULL,
     };
     float sum = 0.0f, mean;
-    enum snap_status status = upload(model, shard->inputs, shard->labels, shard->samples, err);
+    enum snap_status status;
+    trn_op_trace_at(backend, "batch", "", shard->index);
+    status = upload(model, shard->inputs, shard->labels, shard->samples, err);
     if (status == SNAP_OK) {
         status = forward(model, &pass, err);
     }
     if (status == SNAP_OK) {
         loss.logits = model->layer_inputs[model->layer_count];
+        trn_op_trace_at(backend, "loss", "", shard->index);
         status = backend->ops->cross_entropy(backend, &loss, err);
     }
     if (status == SNAP_OK && shard->correct) {
@@ -317,12 +352,14 @@ enum snap_status trn_model_evaluate(struct trn_model *model, const float *inputs
     if (samples == 0) {
         return SNAP_OK;
     }
+    trn_op_trace_at(backend, "evaluate", "", 0);
     status = upload(model, inputs, labels, samples, err);
     if (status == SNAP_OK) {
         status = forward(model, &pass, err);
     }
     if (status == SNAP_OK) {
         loss.logits = model->layer_inputs[model->layer_count];
+        trn_op_trace_at(backend, "evaluate", "", 0);
         status = backend->ops->cross_entropy(backend, &loss, err);
     }
     if (status == SNAP_OK) {

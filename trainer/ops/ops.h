@@ -279,6 +279,12 @@ struct trn_ops {
     enum snap_status (*adam)(struct trn_backend *, const struct trn_adam *, struct snap_error *);
 };
 
+/* For whom an operator runs; see op_trace.h. */
+struct trn_op_place {
+    const char *phase, *name;
+    unsigned shard;
+};
+
 /* One place where operators run: a table and the threads and scratch memory they use. Used by one
  * thread at a time. */
 struct trn_backend {
@@ -289,6 +295,8 @@ struct trn_backend {
     void *scratch;          /* private to the operators */
     size_t scratch_size_bytes;
     void *library; /* private to the operators of cudnn-1; else NULL */
+    struct trn_op_trace *trace; /* NULL: none is on */
+    struct trn_op_place place;
 };
 
 /* Open the CPU backend over `pool` (borrowed until close). `isa` names the table ("scalar",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/op_trace.h"
 #include "optim/optimizer_kind.h"
 
 struct trn_optimizer {
@@ -189,6 +190,7 @@ enum snap_status trn_optimizer_gradient_norm(struct trn_optimizer *optimizer, fl
     for (size_t i = 0; i < optimizer->parameter_count; i++) {
         const struct trn_tensor *parameter = &optimizer->parameters[i];
         float squares = 0.0f;
+        trn_op_trace_at(backend, "norm", parameter->name, 0);
         enum snap_status status =
             backend->ops->reduce_product(backend, parameter->gradient, parameter->gradient,
                                          parameter->count, optimizer->scalar, err);
@@ -252,6 +254,7 @@ static enum snap_status clip(struct trn_optimizer *optimizer, const struct trn_s
     float factor;
     enum snap_status status = trn_scalar_find(scalars, scalar_count, "clip", &factor, err);
     for (size_t i = 0; i < optimizer->parameter_count && status == SNAP_OK && factor != 1.0f; i++) {
+        trn_op_trace_at(optimizer->backend, "clip", optimizer->parameters[i].name, 0);
         status = optimizer->backend->ops->scale(optimizer->backend, optimizer->parameters[i].count,
                                                 factor, optimizer->parameters[i].gradient, err);
     }
@@ -274,6 +277,7 @@ enum snap_status trn_optimizer_update(struct trn_optimizer *optimizer,
     }
     for (size_t i = 0; i < optimizer->parameter_count && status == SNAP_OK; i++) {
         update.parameter = &optimizer->parameters[i];
+        trn_op_trace_at(optimizer->backend, "update", update.parameter->name, 0);
         for (unsigned s = 0; s < optimizer->state_per_parameter; s++) {
             update.state[s] =
                 optimizer->tensors[1 + i * optimizer->state_per_parameter + s].data;
