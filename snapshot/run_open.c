@@ -315,6 +315,7 @@ enum snap_status snap_run_open(const struct snap_run_options *options, struct sn
     if (made == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "run: open: out of memory");
     made->dirfd = -1;
+    made->deviation = (struct snap_float_deviation)SNAP_FLOAT_DEVIATION_INIT;
     made->ledger_file = (struct snap_ledger_file)SNAP_LEDGER_FILE_INIT;
     atomic_init(&made->requested, SNAP_WANTED_NOTHING);
     enum snap_status status = take_options(made, options, err);

@@ -38,6 +38,8 @@ struct trn_training_options {
     const char *data_dir;                      /* NULL: where the config says */
     unsigned threads;                          /* 0: as the config says */
     const char *device;                        /* NULL: as the config says */
+    bool host_part; /* floats are not promised: algorithms are chosen anew, and on the CPU those of
+                     * portable-1 stand in for every profile's */
     const char *program; /* has the command `replay`, for certificates; NULL: this one */
 };
 
