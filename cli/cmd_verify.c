@@ -15,6 +15,8 @@ struct verify_arguments {
     const char *signers;
     const char *challenge;
     const char *data_dir;
+    const char *device;
+    const char *exec;
     struct cmd_number replay;
     unsigned threads;
     bool allow_withheld;
@@ -55,9 +57,13 @@ static enum snap_status read_request(const struct verify_arguments *given, struc
                               "stretches are between its snapshots", list->items[0]);
     if (given->replay.is_set && given->replay.value == 0)
         return snap_error_set(err, SNAP_INVALID, "--replay: expected one stretch or more");
-    if (!given->replay.is_set && (given->challenge || given->data_dir))
+    if (!given->replay.is_set && (given->challenge || given->data_dir || given->device ||
+                                  given->exec))
         return snap_error_set(err, SNAP_INVALID, "%s: it goes with --replay",
-                              given->challenge ? "--challenge" : "--data");
+                              given->challenge  ? "--challenge"
+                              : given->data_dir ? "--data"
+                              : given->device   ? "--device"
+                                                : "--exec");
     return SNAP_OK;
 }
 
@@ -85,6 +91,8 @@ static enum snap_status replay(const struct verify_arguments *given, const char 
     options.count = given->replay.value;
     options.challenge = given->challenge;
     options.data_dir = given->data_dir;
+    options.device = given->device;
+    options.exec = given->exec;
     options.threads = given->threads;
     options.listener = &listener;
     status = trn_replay_stretches(&options, result, err);
@@ -160,6 +168,9 @@ static const struct cmd_option options[] = {
       "choose the stretches that this number chooses" },
     { "data", "DIR", CMD_OPTION_TEXT, AT(data_dir), false,
       "look for the data files in DIR, by digest" },
+    { "exec", "CMD", CMD_OPTION_TEXT, AT(exec), false,
+      "have this program train, which uses libsnapstate or snapstate.Run" },
+    { "device", "D", CMD_OPTION_TEXT, AT(device), false, "compute on D: cpu, or cuda:N" },
     { "threads", "N", CMD_OPTION_THREADS, AT(threads), false, "use N threads" },
     { .name = NULL },
 };

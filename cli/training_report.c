@@ -51,6 +51,17 @@ static void tell_saved(void *arg, uint64_t step, const char *snapshot_hash, cons
     fflush(stdout);
 }
 
+static void tell_certified(void *arg, uint64_t step)
+{
+    const struct cmd_report *report = arg;
+
+    if (report->json)
+        return;
+    cmd_print_line("step %6" PRIu64 "  certified: restored from the disk, it gives step %" PRIu64
+                   " again", step, step + 1);
+    fflush(stdout);
+}
+
 /* Also beside --json: it must not be missed. */
 static void tell_warned(void *arg, const char *text)
 {
@@ -68,6 +79,7 @@ void cmd_training_listen(struct trn_listener *listener, struct cmd_report *repor
                                        .restored = tell_restored,
                                        .evaluated = tell_evaluated,
                                        .saved = tell_saved,
+                                       .certified = tell_certified,
                                        .warned = tell_warned,
                                        .progress = stderr };
 }

@@ -272,7 +272,7 @@ static enum snap_status prepare_ledger(struct snap_run *run, const struct snap_a
         return status;
     }
     run->own_ledger = ledger;
-    run->own = (struct snap_expectation){ ledger, index + 1 };
+    run->own = (struct snap_expectation){ ledger, index + 1, false };
     return SNAP_OK;
 }
 
@@ -281,7 +281,7 @@ static void undo_ledger(struct snap_run *run)
     snap_ledger_file_close(&run->ledger_file, NULL); /* nothing was written through it */
     snap_ledger_free(run->own_ledger);
     run->own_ledger = NULL;
-    run->own = (struct snap_expectation){ NULL, 0 };
+    run->own = (struct snap_expectation){ NULL, 0, false };
 }
 
 /* ---- going on ---- */

@@ -42,6 +42,7 @@ struct snap_parent_link {
 struct snap_expectation {
     const struct snap_ledger *ledger; /* NULL: nothing is expected */
     size_t next;
+    bool host; /* of each line the host part alone */
 };
 
 /* The last whole snapshot that this process wrote, and so read back. */
@@ -113,6 +114,7 @@ struct snap_run {
     struct snap_expectation given;
     bool has_difference;
     struct snap_ledger_difference difference;
+    struct snap_float_deviation deviation; /* of lines of which the host part alone is expected */
 
     void *device_stream; /* the one that the caller named last */
     struct snap_run_digester *digesters; /* device_digest.c's */
@@ -170,7 +172,7 @@ enum snap_status snap_run_add_event(struct snap_run *run, const char *event, jso
 enum snap_status snap_event_add(struct snap_store *store, const char *event, json_t *fields,
                                 struct snap_error *err);
 
-/* ---- ledger: run_ledger.c, run_line.c ---- */
+/* ---- ledger: run_ledger.c, run_line.c, run_expect.c ---- */
 
 /* What of the ledger's file stays, and what goes. */
 struct snap_ledger_mend {
@@ -214,6 +216,16 @@ enum snap_status snap_run_begin(struct snap_run *run, enum snap_status status,
 enum snap_status snap_run_line(struct snap_run *run, const struct snap_buffer *line, bool genesis,
                                uint64_t step, const struct snap_chain_heads *heads,
                                struct snap_error *err);
+
+/* Is a line expected, and is it this one? *met tells whether one was expected. SNAP_DIFFERS:
+ * run->difference says what differs. */
+enum snap_status snap_run_meet(struct snap_run *run, const struct snap_expectation *expectation,
+                               const struct snap_buffer *line, bool genesis, uint64_t step,
+                               bool *met, struct snap_error *err);
+/* The host part of a line must be the one expected; its floats are added to *deviation. */
+enum snap_status snap_run_meet_host(struct snap_run *run, const char *expected, const char *made,
+                                    bool genesis, uint64_t step,
+                                    struct snap_float_deviation *deviation, struct snap_error *err);
 
 /* Lines from the genesis line to the step of `archive`, gathered from it and its ancestors in
  * `store`, and from `known` (NULL: nothing is known) where that has the older ones. */

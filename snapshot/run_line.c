@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lines of the ledger: made, compared with what is expected, written. */
+/* The lines of the ledger: made, compared with what is expected (run_expect.c), written. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -13,50 +13,6 @@
 #include "format/json_fields.h"
 #include "save.h"
 #include "state_image.h"
-
-/* ---- expectation ---- */
-
-static enum snap_status tell_difference(struct snap_run *run, const char *expected,
-                                        const char *made, bool genesis, uint64_t step,
-                                        struct snap_error *err)
-{
-    struct snap_ledger_difference difference = SNAP_LEDGER_DIFFERENCE_INIT;
-    char where[40] = "genesis line";
-    if (!genesis)
-        snprintf(where, sizeof where, "step %" PRIu64, step);
-    enum snap_status status = snap_ledger_compare_lines(expected, made, &difference, NULL);
-    if (status == SNAP_OK)
-        return snap_error_set(err, SNAP_DIFFERS,
-                              "%s: %s: the line is the one expected, but follows "
-                              "from other lines",
-                              snap_run_label(run), where);
-    if (status != SNAP_DIFFERS)
-        return snap_error_set(err, status, "%s: %s: compare with the line expected: %s",
-                              snap_run_label(run), where, snap_status_name(status));
-    run->difference = difference;
-    run->has_difference = true;
-    return snap_error_set(err, SNAP_DIFFERS,
-                          "%s: %s: %s differs from the ledger: %s: expected %s, "
-                          "now %s",
-                          snap_run_label(run), where, difference.kind, difference.field,
-                          difference.left, difference.right);
-}
-
-/* Is a line expected, and is it this one? *met tells whether one was expected. */
-static enum snap_status meet(struct snap_run *run, const struct snap_expectation *expectation,
-                             const struct snap_buffer *line, bool genesis, uint64_t step, bool *met,
-                             struct snap_error *err)
-{
-    size_t size;
-    *met = expectation->ledger != NULL &&
-           expectation->next < snap_ledger_line_count(expectation->ledger);
-    if (!*met)
-        return SNAP_OK;
-    const char *expected = snap_ledger_line(expectation->ledger, expectation->next, &size);
-    if (size == line->size && memcmp(expected, line->data, size) == 0)
-        return SNAP_OK;
-    return tell_difference(run, expected, (const char *)line->data, genesis, step, err);
-}
 
 void snap_parent_link_saved(struct snap_run *run, const struct snap_save_job *job,
                             const unsigned char hash[SNAP_DIGEST_BYTES])
@@ -80,9 +36,9 @@ enum snap_status snap_run_line(struct snap_run *run, const struct snap_buffer *l
 {
     bool met_own;
     bool met_given;
-    enum snap_status status = meet(run, &run->given, line, genesis, step, &met_given, err);
+    enum snap_status status = snap_run_meet(run, &run->given, line, genesis, step, &met_given, err);
     if (status == SNAP_OK)
-        status = meet(run, &run->own, line, genesis, step, &met_own, err);
+        status = snap_run_meet(run, &run->own, line, genesis, step, &met_own, err);
     bool kept = run->store != NULL || (run->archive_path == NULL && !snap_run_follows(run));
     if (status == SNAP_OK && kept)
         status = snap_buffer_reserve(&run->link.lines, line->size, err);
@@ -113,54 +69,6 @@ enum snap_status snap_run_line(struct snap_run *run, const struct snap_buffer *l
     }
     run->heads = *heads;
     return SNAP_OK;
-}
-
-enum snap_status snap_run_expect(struct snap_run *run, const struct snap_ledger *ledger,
-                                 struct snap_error *err)
-{
-    char text[2 * SNAP_DIGEST_BYTES + 1];
-    size_t index;
-    if (run == NULL || ledger == NULL)
-        return snap_error_set(err, SNAP_INVALID, "expect: no run or ledger");
-    if (run->archive_path != NULL && !run->restore_called)
-        return snap_error_set(err, SNAP_INVALID,
-                              "expect: restore first: the lines after the "
-                              "archive's step are expected");
-    if (!run->begun) {
-        run->given = (struct snap_expectation){ ledger, 0 };
-        return SNAP_OK;
-    }
-    snap_hex_encode(run->heads.run, SNAP_DIGEST_BYTES, text);
-    if (!snap_ledger_find(ledger, run->steps_done, &index))
-        return snap_error_set(err, SNAP_DIFFERS,
-                              "expect: the ledger has no line of step %" PRIu64
-                              ", where the run is",
-                              run->steps_done);
-    if (strcmp(snap_ledger_chain(ledger, index), text) != 0)
-        return snap_error_set(err, SNAP_DIFFERS,
-                              "expect: at step %" PRIu64 " the ledger's chain is "
-                              "%.16s..., and the run's %.16s...: it is the ledger of another run",
-                              run->steps_done, snap_ledger_chain(ledger, index), text);
-    run->given = (struct snap_expectation){ ledger, index + 1 };
-    return SNAP_OK;
-}
-
-uint64_t snap_run_expected_last(const struct snap_run *run)
-{
-    uint64_t last = 0;
-    const struct snap_expectation *both[] = { &run->own, &run->given };
-    for (size_t i = 0; i < 2; i++) {
-        const struct snap_ledger *ledger = both[i]->ledger;
-        if (ledger != NULL && both[i]->next < snap_ledger_line_count(ledger) &&
-            snap_ledger_last_step(ledger) > last)
-            last = snap_ledger_last_step(ledger);
-    }
-    return last > run->steps_done ? last : 0;
-}
-
-const struct snap_ledger_difference *snap_run_difference(const struct snap_run *run)
-{
-    return run != NULL && run->has_difference ? &run->difference : NULL;
 }
 
 /* ---- the genesis line ---- */
@@ -226,25 +134,9 @@ static enum snap_status check_order(const struct snap_run *run, struct snap_erro
 static enum snap_status compare_host(struct snap_run *run, const struct snap_ledger *ledger,
                                      const struct snap_buffer *line, struct snap_error *err)
 {
-    struct snap_buffer again = SNAP_BUFFER_INIT;
-    json_t *there = NULL;
-    json_t *made = NULL;
-    enum snap_status status = snap_ledger_document(ledger, 0, &there, err);
-    if (status == SNAP_OK)
-        status = snap_json_decode(line->data, line->size, "genesis line", &made, err);
-    if (status == SNAP_OK)
-        status = snap_json_set(made, "float", json_incref(json_object_get(there, "float")), err);
-    if (status == SNAP_OK &&
-        !json_equal(json_object_get(there, "host"), json_object_get(made, "host"))) {
-        status = snap_json_encode(made, &again, err);
-        if (status == SNAP_OK)
-            status = tell_difference(run, snap_ledger_line(ledger, 0, NULL),
-                                     (const char *)again.data, true, run->steps_done, err);
-    }
-    json_decref(there);
-    json_decref(made);
-    snap_buffer_release(&again);
-    return status;
+    struct snap_float_deviation unused = SNAP_FLOAT_DEVIATION_INIT;
+    return snap_run_meet_host(run, snap_ledger_line(ledger, 0, NULL), (const char *)line->data,
+                              true, run->steps_done, &unused, err);
 }
 
 /* A run without a snapshot begins again under profile none: nothing says that its lines come again,
@@ -291,13 +183,13 @@ static enum snap_status begin_here(struct snap_run *run, struct snap_error *err)
     if (status == SNAP_OK) {
         snap_ledger_free(run->own_ledger);
         run->own_ledger = ledger;
-        run->own = (struct snap_expectation){ ledger, 0 };
+        run->own = (struct snap_expectation){ ledger, 0, false };
         ledger = NULL;
     }
     /* A ledger that begins otherwise is left as it is. */
     if (status == SNAP_OK && run->own_ledger != NULL) {
         bool met;
-        status = meet(run, &run->own, &line, true, run->steps_done, &met, err);
+        status = snap_run_meet(run, &run->own, &line, true, run->steps_done, &met, err);
     }
     if (status == SNAP_OK && run->store != NULL && run->ledger_file.fd < 0) {
         status = snap_run_ledger_start(run, &mend, err);

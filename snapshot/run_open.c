@@ -314,6 +314,7 @@ enum snap_status snap_run_open(const struct snap_run_options *options, struct sn
         return snap_error_set(err, SNAP_NO_MEMORY, "run: open: out of memory");
     made->dirfd = -1;
     made->staging = (struct snap_staging)SNAP_STAGING_INIT;
+    made->deviation = (struct snap_float_deviation)SNAP_FLOAT_DEVIATION_INIT;
     made->ledger_file = (struct snap_ledger_file)SNAP_LEDGER_FILE_INIT;
     atomic_init(&made->requested, SNAP_WANTED_NOTHING);
     enum snap_status status = take_options(made, options, err);

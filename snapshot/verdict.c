@@ -200,13 +200,35 @@ static enum snap_status make_texts(struct snap_verdict *verdict, struct snap_err
     return status == SNAP_OK ? make_text(verdict, err) : status;
 }
 
+static void remove_execution(struct snap_verdict *verdict)
+{
+    for (size_t i = json_array_size(verdict->parts); i-- > 0;)
+        if (strcmp(text_of(json_array_get(verdict->parts, i), "part"), "execution") == 0)
+            json_array_remove(verdict->parts, i);
+}
+
+enum snap_status snap_verdict_host_replayed(struct snap_verdict *verdict, const char *why,
+                                            const char *host, const char *floats,
+                                            struct snap_error *err)
+{
+    struct snap_error cause = SNAP_ERROR_INIT;
+    remove_execution(verdict);
+    snap_error_set(&cause, SNAP_ABSENT, "only the host part could be made again here: %s", why);
+    enum snap_status status = snap_verdict_failed(verdict, "replay", SNAP_ABSENT, &cause, err);
+    if (status == SNAP_OK)
+        status = snap_verdict_part(verdict, SNAP_STANDING_PROVEN, err, "host part", "%s", host);
+    if (status == SNAP_OK)
+        status = snap_verdict_part(verdict, SNAP_STANDING_TRUST, err, "execution", "%s", floats);
+    if (status == SNAP_OK)
+        status = make_texts(verdict, err);
+    return status == SNAP_OK ? snap_error_set(err, SNAP_ABSENT, "%s", cause.text) : status;
+}
+
 enum snap_status snap_verdict_replayed(struct snap_verdict *verdict, enum snap_status outcome,
                                        const char *text, const char *rest, struct snap_error *err)
 {
     struct snap_error cause = SNAP_ERROR_INIT;
-    for (size_t i = json_array_size(verdict->parts); i-- > 0;)
-        if (strcmp(text_of(json_array_get(verdict->parts, i), "part"), "execution") == 0)
-            json_array_remove(verdict->parts, i);
+    remove_execution(verdict);
     snap_error_set(&cause, outcome, "%s", text);
     enum snap_status status =
         outcome == SNAP_OK

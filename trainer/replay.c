@@ -118,7 +118,7 @@ static enum snap_status repeat_step(struct trn_training *t,
     if (expected)
         result->lines_compared++;
     const char *path = trn_expectation_archive(expectation, number);
-    if (path == NULL)
+    if (path == NULL || t->given.host_part)
         return SNAP_OK;
     status = compare_state(t, run_id, path, result, err);
     if (status == SNAP_DIFFERS)
@@ -171,7 +171,8 @@ static enum snap_status replay_steps(struct trn_training *t,
     char host_chain[SNAP_HASH_TEXT_BYTES];
     enum snap_status status = SNAP_OK;
     if (expectation->ledger != NULL)
-        status = snap_run_expect(t->run, expectation->ledger, err);
+        status = (options->host_part ? snap_run_expect_host : snap_run_expect)(
+            t->run, expectation->ledger, err);
     trn_progress_begin(&progress, listener != NULL ? listener->progress : NULL, result->first_step,
                        last);
     while (status == SNAP_OK && snap_run_steps_done(t->run) < last) {
@@ -180,6 +181,9 @@ static enum snap_status replay_steps(struct trn_training *t,
             trn_progress_step(&progress, step.step, step.epoch, step.loss, step.samples);
     }
     trn_progress_end(&progress);
+    result->deviation = *snap_run_deviation(t->run);
+    if (options->host_part)
+        return status;
     if (status == SNAP_OK)
         status = snap_run_hash(t->run, result->run_hash, host_chain, err);
     if (status == SNAP_OK)
@@ -271,7 +275,8 @@ enum snap_status trn_replay_open(const struct trn_replay_options *options,
 {
     struct trn_training_options making = { .data_dir = options->data_dir,
                                            .threads = options->threads,
-                                           .device = options->device };
+                                           .device = options->device,
+                                           .host_part = options->host_part };
     struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
     struct trn_expected_files expected = TRN_EXPECTED_FILES_INIT;
     struct trn_config config;
@@ -287,7 +292,8 @@ enum snap_status trn_replay_open(const struct trn_replay_options *options,
     opening.archive = options->archive;
     status = trn_training_open_run(*training, &opening, err);
     if (status == SNAP_OK)
-        status = trn_training_restore(*training, SNAP_TIER_EXACT, NULL, err);
+        status = trn_training_restore(
+            *training, options->host_part ? SNAP_TIER_STREAMS : SNAP_TIER_EXACT, NULL, err);
     return status;
 }
 
@@ -298,9 +304,10 @@ enum snap_status trn_replay_open_first(const struct trn_replay_options *options,
 {
     struct trn_training_options making = { .data_dir = options->data_dir,
                                            .threads = options->threads,
-                                           .device = options->device };
+                                           .device = options->device,
+                                           .host_part = options->host_part };
     struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
-    struct trn_expected_files expected;
+    struct trn_expected_files expected = TRN_EXPECTED_FILES_INIT;
     struct trn_config config;
     char running[TRN_PATH_SIZE];
     const char *line = snap_ledger_line(ledger, 0, NULL);
@@ -316,10 +323,10 @@ enum snap_status trn_replay_open_first(const struct trn_replay_options *options,
     if (status == SNAP_OK)
         status = trn_config_of_archive(text, running, &config, err);
     free(text);
-    if (status != SNAP_OK)
-        return status;
     making.expected = &expected;
-    status = trn_training_new(&config, &making, training, err);
+    if (status == SNAP_OK)
+        status = trn_training_new(&config, &making, training, err);
+    trn_expected_release(&expected);
     if (status == SNAP_OK)
         status = trn_training_open_run(*training, &opening, err);
     return status;

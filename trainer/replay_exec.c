@@ -27,6 +27,7 @@ struct request {
     char report[TRN_PATH_SIZE + 16];
     char *archive; /* absolute; owned */
     char *states;  /* "STEP PATH" lines; owned */
+    bool host_part;
     char to[24];
 };
 
@@ -98,10 +99,13 @@ static enum snap_status request_make(const struct trn_replay_options *options,
 {
     const char *base = getenv("TMPDIR");
     snprintf(request->to, sizeof(request->to), "%" PRIu64, last);
+    request->host_part = options->host_part;
     request->archive = realpath(options->archive, NULL);
     if (request->archive == NULL)
         return snap_error_set_os(err, SNAP_IO, errno, "%s: find it", options->archive);
-    enum snap_status status = list_states(expectation, last, &request->states, err);
+    /* Whole states hold floats: nothing is promised of them. */
+    enum snap_status status = list_states(expectation, options->host_part ? 0 : last,
+                                          &request->states, err);
     if (status != SNAP_OK)
         return status;
     char dir[TRN_PATH_SIZE];
@@ -127,6 +131,7 @@ static _Noreturn void become(const char *command, const struct request *request)
         setenv("SNAPSTATE_REPLAY_LEDGER", request->ledger, 1) != 0 ||
         setenv("SNAPSTATE_REPLAY_TO", request->to, 1) != 0 ||
         setenv("SNAPSTATE_REPLAY_STATES", request->states, 1) != 0 ||
+        setenv("SNAPSTATE_REPLAY_HOST_PART", request->host_part ? "1" : "", 1) != 0 ||
         setenv("SNAPSTATE_REPLAY_REPORT", request->report, 1) != 0)
         _exit(126);
     execl("/bin/sh", "sh", "-c", command, (char *)NULL);
@@ -184,8 +189,12 @@ static enum snap_status read_report(const char *command, const struct request *r
     fclose(file); /* only read */
     *report = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
     const char *format = json_string_value(json_object_get(*report, "format"));
+    const char *refused = json_string_value(json_object_get(*report, "refused"));
+    enum snap_status status = SNAP_OK;
+    if (format != NULL && strcmp(format, REPORT_FORMAT) == 0 && refused != NULL)
+        status = snap_error_set(err, SNAP_ABSENT, "%s", refused);
     if (format != NULL && strcmp(format, REPORT_FORMAT) == 0)
-        return SNAP_OK;
+        return status;
     json_decref(*report);
     *report = NULL;
     return snap_error_set(err, SNAP_UNSUPPORTED,
@@ -228,6 +237,30 @@ static void take_failure(const json_t *failure, struct trn_failure *found)
     found->value = value_class(failure);
 }
 
+/* The bits of a double as 16 hex digits. */
+static double take_double(const json_t *object, const char *key)
+{
+    const char *digits = json_string_value(json_object_get(object, key));
+    uint64_t bits = digits != NULL ? strtoull(digits, NULL, 16) : 0;
+    double value;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static void take_deviation(const json_t *deviation, struct snap_float_deviation *found)
+{
+    found->lines = take_number(deviation, "lines");
+    found->numbers = take_number(deviation, "numbers");
+    found->numbers_unequal = take_number(deviation, "numbers_unequal");
+    found->states = take_number(deviation, "states");
+    found->states_unequal = take_number(deviation, "states_unequal");
+    found->step = take_number(deviation, "step");
+    take_text(deviation, "field", found->field, sizeof(found->field));
+    found->largest = take_double(deviation, "largest");
+    found->recorded = take_double(deviation, "recorded");
+    found->now = take_double(deviation, "now");
+}
+
 static void take_report(const json_t *report, struct trn_replay_result *result)
 {
     const json_t *difference = json_object_get(report, "difference");
@@ -238,6 +271,7 @@ static void take_report(const json_t *report, struct trn_replay_result *result)
     take_text(report, "state_hash", result->state_hash, sizeof(result->state_hash));
     take_text(report, "first_member", result->first_member, sizeof(result->first_member));
     take_failure(json_object_get(report, "failure"), &result->repeated_failure);
+    take_deviation(json_object_get(report, "deviation"), &result->deviation);
     result->has_difference = json_is_object(difference);
     if (!result->has_difference)
         return;

@@ -142,13 +142,13 @@ static enum snap_status add_stretch(struct trn_stretches_result *result, uint64_
 
 /* From each state that a replay can start from to the next one, or to the end of the ledger. */
 static enum snap_status find_stretches(const struct snap_ledger *ledger,
-                                       const struct places *places,
+                                       const struct places *places, bool archives_alone,
                                        struct trn_stretches_result *result, struct snap_error *err)
 {
     uint64_t end = snap_ledger_last_step(ledger);
     uint64_t from = 0;
     const char *archive = "";
-    bool open = snap_ledger_first_step(ledger) == 0;
+    bool open = snap_ledger_first_step(ledger) == 0 && !archives_alone;
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < places->count; i++) {
         const struct place *place = &places->list[i];
@@ -164,8 +164,10 @@ static enum snap_status find_stretches(const struct snap_ledger *ledger,
         status = add_stretch(result, from, end, archive, err);
     if (status == SNAP_OK && result->count == 0)
         status = snap_error_set(err, SNAP_NOT_FOUND,
-                                "verify: no stretch can be made again: the ledger does not begin "
-                                "at step 0, and no snapshot that is whole is here");
+                                "verify: no stretch can be made again: no snapshot that is whole "
+                                "is here before the last step, and %s",
+                                archives_alone ? "a program of one's own begins at one"
+                                               : "the ledger does not begin at step 0");
     return status;
 }
 
@@ -198,6 +200,57 @@ static enum snap_status choose(struct trn_stretches_result *result, uint64_t wan
     return status;
 }
 
+/* Is it this machine that cannot make the floats again? */
+static bool needs_host_part(enum snap_status status, const struct trn_replay_result *replayed)
+{
+    const struct snap_ledger_difference *found = &replayed->difference;
+    if (status != SNAP_DIFFERS)
+        return status == SNAP_ABSENT || status == SNAP_UNSUPPORTED;
+    return replayed->has_difference && strcmp(found->kind, "genesis") == 0 &&
+           (strncmp(found->field, "float.binding", 13) == 0 ||
+            strcmp(found->field, "float.profile") == 0);
+}
+
+static void add_deviation(const struct snap_float_deviation *one, struct snap_float_deviation *all)
+{
+    struct snap_float_deviation sum = *all;
+    if (one->field[0] != '\0' && (all->field[0] == '\0' || one->largest > all->largest))
+        sum = *one;
+    sum.lines = all->lines + one->lines;
+    sum.numbers = all->numbers + one->numbers;
+    sum.numbers_unequal = all->numbers_unequal + one->numbers_unequal;
+    sum.states = all->states + one->states;
+    sum.states_unequal = all->states_unequal + one->states_unequal;
+    *all = sum;
+}
+
+/* All of it, or where this machine is another one than the run's, the host part. */
+static enum snap_status replay_one(struct trn_replay_options *again,
+                                   struct trn_stretches_result *result, struct snap_error *err)
+{
+    struct snap_error problem = SNAP_ERROR_INIT;
+    enum snap_status status;
+    again->host_part = result->host_part;
+    result->last = (struct trn_replay_result)TRN_REPLAY_RESULT_INIT;
+    status = trn_replay(again, &result->last, &problem);
+    if (!again->host_part && needs_host_part(status, &result->last)) {
+        struct trn_replay_result host = TRN_REPLAY_RESULT_INIT;
+        struct snap_error host_problem = SNAP_ERROR_INIT;
+        again->host_part = true;
+        enum snap_status host_status = trn_replay(again, &host, &host_problem);
+        if (host_status == SNAP_OK || host_status == SNAP_DIFFERS) {
+            snprintf(result->why, sizeof(result->why), "%s", problem.text);
+            result->host_part = true;
+            result->last = host;
+            problem = host_problem;
+            status = host_status;
+        }
+    }
+    if (status != SNAP_OK && err != NULL)
+        *err = problem;
+    return status;
+}
+
 static enum snap_status replay_chosen(const struct trn_stretches_options *options,
                                       struct trn_stretches_result *result, struct snap_error *err)
 {
@@ -207,20 +260,22 @@ static enum snap_status replay_chosen(const struct trn_stretches_options *option
         struct trn_replay_options again = TRN_REPLAY_OPTIONS_INIT;
         if (!stretch->chosen)
             continue;
-        result->last = (struct trn_replay_result)TRN_REPLAY_RESULT_INIT;
         again.archive = stretch->archive[0] != '\0' ? stretch->archive : NULL;
         again.ledger = options->dir;
+        again.exec = options->exec;
         again.has_to_step = true;
         again.to_step = stretch->last;
         again.data_dir = options->data_dir;
         again.threads = options->threads;
         again.device = options->device;
         again.listener = options->listener;
-        status = trn_replay(&again, &result->last, err);
+        status = replay_one(&again, result, err);
         result->replayed += status == SNAP_OK || status == SNAP_DIFFERS;
-        stretch->equal = status == SNAP_OK;
+        stretch->equal = status == SNAP_OK && !result->host_part;
+        stretch->host_equal = status == SNAP_OK && result->host_part;
         if (status == SNAP_OK)
             result->steps += stretch->last - stretch->first;
+        add_deviation(&result->last.deviation, &result->deviation);
     }
     return status;
 }
@@ -245,7 +300,7 @@ enum snap_status trn_replay_stretches(const struct trn_stretches_options *option
     if (status == SNAP_OK)
         status = find_places(options->dir, &places, err);
     if (status == SNAP_OK)
-        status = find_stretches(ledger, &places, result, err);
+        status = find_stretches(ledger, &places, options->exec != NULL, result, err);
     if (status == SNAP_OK)
         status = choose(result, options->count, err);
     if (status == SNAP_OK)

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "certify.h"
 #include "control_socket.h"
 #include "failure.h"
 #include "progress.h"
@@ -26,6 +27,7 @@ struct session {
     struct trn_control *control; /* NULL: none could be made */
     struct trn_progress progress;
     struct trn_tensorboard board;
+    struct trn_certifier *certifier; /* NULL: none is asked for */
     uint64_t last_step;
     bool saved;                  /* at result->snapshot_step */
     struct snap_ticket *saving;  /* the save under way; NULL: none is */
@@ -174,6 +176,8 @@ static enum snap_status end_save(struct session *s, struct snap_error *err)
     if (s->listener != NULL && s->listener->saved != NULL)
         s->listener->saved(s->listener->arg, s->saving_step, result->snapshot_hash,
                            result->snapshot_path);
+    if (s->certifier != NULL)
+        trn_certifier_add(s->certifier, s->saving_step, result->snapshot_hash);
     return after_save(s, err);
 }
 
@@ -223,6 +227,51 @@ static enum snap_status save(struct session *s, struct snap_error *err)
 {
     enum snap_status status = begin_save(s, err);
     return status == SNAP_OK ? end_save(s, err) : status;
+}
+
+/* A line of events.jsonl, and a word to whoever listens. */
+static void tell_certificate(struct session *s, const struct trn_certificate *certificate)
+{
+    json_t *fields = json_pack("{s:s,s:s,s:I}", "hash", certificate->hash, "outcome",
+                               trn_certified_name(certificate->outcome), "step",
+                               (json_int_t)certificate->step);
+    if (fields != NULL && certificate->why[0] != '\0')
+        json_object_set_new(fields, "why", json_string(certificate->why)); /* else without it */
+    note(s, "certify", fields);
+    if (certificate->outcome == TRN_NOT_CERTIFIED && !certificate->expected)
+        warn(s, "the snapshot of step %" PRIu64 " is not certified: %s", certificate->step,
+             certificate->why);
+    if (certificate->outcome == TRN_CERTIFIED && s->listener != NULL &&
+        s->listener->certified != NULL) {
+        trn_progress_end(&s->progress);
+        s->listener->certified(s->listener->arg, certificate->step);
+    }
+}
+
+/* Take the certificates that are there. SNAP_DIFFERS: a snapshot was refuted, and the config says
+ * to stop then. */
+static enum snap_status certify(struct session *s, enum trn_certify_mode mode,
+                                struct snap_error *err)
+{
+    struct trn_certificate certificate;
+    uint64_t done = snap_run_steps_done(s->training->run);
+    enum snap_status status = SNAP_OK;
+    while (s->certifier != NULL &&
+           trn_certifier_next(s->certifier, done, mode, &certificate)) {
+        tell_certificate(s, &certificate);
+        if (certificate.outcome != TRN_REFUTED)
+            continue;
+        if (s->training->config.go_on_refuted)
+            warn(s, "SNAPSHOT REFUTED: that of step %" PRIu64 " does not lead to the run's next "
+                    "step, and the training goes on: %s",
+                 certificate.step, certificate.why);
+        else if (status == SNAP_OK)
+            status = snap_error_set(err, SNAP_DIFFERS,
+                                    "the snapshot of step %" PRIu64 " does not lead to the run's "
+                                    "next step: %s",
+                                    certificate.step, certificate.why);
+    }
+    return status;
 }
 
 /* Signals and clients ask; the run adds what is due by its interval. */
@@ -329,6 +378,20 @@ static enum snap_status answer(struct session *s, enum snap_wanted wanted, struc
     return status;
 }
 
+/* After a step; the other ranks learn of a refutation after the next. */
+static enum snap_status look_at_certificates(struct session *s, struct snap_error *err)
+{
+    struct snap_error problem = SNAP_ERROR_INIT;
+    enum snap_status status = certify(s, TRN_CERTIFY_LOOK, &problem);
+    if (status != SNAP_OK && snap_group_world(s->training->group) > 1) {
+        s->late = problem;
+        return SNAP_OK;
+    }
+    if (status != SNAP_OK && err != NULL)
+        *err = problem;
+    return status;
+}
+
 static enum snap_status train(struct session *s, struct snap_error *err)
 {
     struct snap_run *run = s->training->run;
@@ -342,6 +405,10 @@ static enum snap_status train(struct session *s, struct snap_error *err)
             return status;
         take_step(s, &step, trn_clock_seconds() - began);
         status = answer(s, take_requests(s), err);
+        if (status != SNAP_OK)
+            return status;
+        if (s->result->stop == TRN_STOP_DONE)
+            status = look_at_certificates(s, err);
         if (status != SNAP_OK)
             return status;
     }
@@ -377,7 +444,7 @@ static enum snap_status finish(struct session *s, struct snap_error *err)
     return agree(s, status, err);
 }
 
-static void begin(struct session *s)
+static enum snap_status begin(struct session *s, struct snap_error *err)
 {
     struct snap_error problem = SNAP_ERROR_INIT;
     uint64_t done = snap_run_steps_done(s->training->run);
@@ -395,6 +462,10 @@ static void begin(struct session *s)
     else
         s->board = (struct trn_tensorboard){ .training = s->training };
     trn_progress_begin(&s->progress, show ? s->listener->progress : NULL, done, s->last_step);
+    enum snap_status status = SNAP_OK;
+    if (s->training->config.certify && leads(s))
+        status = trn_certifier_new(s->training, &s->certifier, err);
+    return agree(s, status, err);
 }
 
 enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
@@ -409,14 +480,22 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
     double began = trn_clock_seconds();
 
     result->total_steps = t->total_steps;
-    begin(&s);
-    enum snap_status status = train(&s, err);
+    enum snap_status status = begin(&s, err);
+    if (status == SNAP_OK)
+        status = train(&s, err);
     if (status == SNAP_OK && result->stop == TRN_STOP_DONE)
         status = finish(&s, err);
     /* A training that failed: what became of the save before. */
     enum snap_status saved = end_save(&s, status == SNAP_OK ? err : NULL);
     if (status == SNAP_OK)
         status = saved;
+    bool waits = (status == SNAP_OK || status == SNAP_NONFINITE) &&
+                 result->stop != TRN_STOP_SIGNAL;
+    enum snap_status certified = certify(&s, waits ? TRN_CERTIFY_WAIT : TRN_CERTIFY_ABANDON,
+                                         status == SNAP_OK ? err : NULL);
+    if (status == SNAP_OK)
+        status = certified;
+    trn_certifier_free(s.certifier);
     trn_progress_end(&s.progress);
     trn_tensorboard_end(&s.board);
     if (status == SNAP_OK && s.control != NULL && trn_control_poll(s.control)) {

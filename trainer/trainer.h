@@ -30,8 +30,10 @@ struct trn_listener {
                       uint64_t samples);
     /* A snapshot is durable. */
     void (*saved)(void *arg, uint64_t step, const char *snapshot_hash, const char *path);
-    /* Something went wrong that the training survives: a save that failed, where the config says
-     * to go on; snapshots that do not change. */
+    /* The snapshot after `step` was restored by another process, and gave the next ledger line. */
+    void (*certified)(void *arg, uint64_t step);
+    /* Something went wrong that the training survives: a save that failed or a snapshot that was
+     * refuted, where the config says to go on; snapshots that do not change. */
     void (*warned)(void *arg, const char *text);
     /* Steps, speed and time left are shown here, in one line that is written over, if it is a
      * terminal. NULL: nowhere. */
@@ -147,6 +149,9 @@ struct trn_replay_options {
     const char *ledger;     /* a ledger.jsonl, or a run folder; NULL: what lies beside the
                              * archive */
     const char *exec;       /* a shell command that trains instead of this trainer; NULL: none */
+    bool host_part;         /* of each line compare the host part alone, and measure the floats:
+                             * for a profile that does not promise them on this machine. Whole
+                             * states are not compared, and no hash is told */
     const char *data_dir;   /* as in a restore */
     unsigned threads;       /* 0: as many as processors */
     const char *device;
@@ -172,8 +177,9 @@ struct trn_replay_result {
     bool has_difference;
     struct snap_ledger_difference difference; /* kind "state": found in an archive */
     char first_member[256]; /* first stream, batch or tensor that differs; "": unknown */
+    struct snap_float_deviation deviation; /* where the host part alone was compared */
 };
-#define TRN_REPLAY_RESULT_INIT { .capsule = false }
+#define TRN_REPLAY_RESULT_INIT { .capsule = false, .deviation = SNAP_FLOAT_DEVIATION_INIT }
 
 /* Train again in memory from `archive`, and compare every step. SNAP_OK: all equal (of a capsule:
  * reproduced). SNAP_DIFFERS: *result says what differs first. SNAP_NOT_FOUND: nothing to compare
@@ -191,6 +197,7 @@ struct trn_stretches_options {
     const char *dir;       /* a run folder, or a published one */
     uint64_t count;        /* stretches to make again; more than there are: all */
     const char *challenge; /* 4 to 128 hex digits that choose them; NULL: drawn here */
+    const char *exec;      /* as in a replay: then only stretches that begin at an archive */
     const char *data_dir;  /* as in a restore */
     unsigned threads;
     const char *device;
@@ -206,6 +213,7 @@ struct trn_stretch {
     char archive[TRN_PATH_SIZE]; /* ""; step 0 */
     bool chosen;
     bool equal; /* it was made again, and all of it was equal */
+    bool host_equal; /* the host part alone was made again, and was equal */
 };
 
 struct trn_stretches_result {
@@ -215,15 +223,22 @@ struct trn_stretches_result {
     size_t count;
     size_t replayed; /* of the chosen ones, equal or not */
     uint64_t steps;  /* made again, and equal */
+    bool host_part;  /* the profile does not promise the floats on this machine: of every stretch
+                      * the host part alone was made again */
+    char why[1000];  /* why; "" else */
+    struct snap_float_deviation deviation; /* of all of them */
     struct trn_replay_result last; /* of the last one that was made again */
 };
-#define TRN_STRETCHES_RESULT_INIT { .count = 0, .last = TRN_REPLAY_RESULT_INIT }
+#define TRN_STRETCHES_RESULT_INIT \
+    { .count = 0, .deviation = SNAP_FLOAT_DEVIATION_INIT, .last = TRN_REPLAY_RESULT_INIT }
 void trn_stretches_result_release(struct trn_stretches_result *result);
 
 /* Choose stretches of a run and make them again, each compared with the ledger and with the states
  * that are here. Which are chosen follows from the challenge and the numbers of the steps alone:
- * no content that an author could try again and again has a say in it. SNAP_DIFFERS: result->last
- * says what; SNAP_NOT_FOUND: there is nothing to start from. Other statuses as trn_replay. */
+ * no content that an author could try again and again has a say in it. Where the state can not be
+ * restored at tier exact on this machine, the host part alone is made again. SNAP_DIFFERS:
+ * result->last says what; SNAP_NOT_FOUND: there is nothing to start from. Other statuses as
+ * trn_replay. */
 enum snap_status trn_replay_stretches(const struct trn_stretches_options *options,
                                       struct trn_stretches_result *result,
                                       struct snap_error *err);

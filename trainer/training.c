@@ -28,7 +28,7 @@ static enum snap_status open_cudnn(struct trn_training *t, const char *name,
                                    struct snap_error *err)
 {
     const struct trn_cudnn_options options = {
-        .recorded = expected != NULL ? expected->binding : NULL,
+        .recorded = expected != NULL && !t->given.host_part ? expected->binding : NULL,
         .tf32 = t->config.tf32,
     };
     if (device.kind != SNAP_DEVICE_CUDA)
@@ -64,7 +64,8 @@ static enum snap_status open_device(struct trn_training *t,
     unsigned threads = options->threads != 0 ? options->threads : t->config.threads;
     TRY(snap_pool_new(threads != 0 ? threads : default_threads(t->group), &t->pool, err));
     TRY(trn_arithmetic_check(t->pool, err));
-    if (strcmp(t->config.profile, "cudnn-1") == 0)
+    bool stands_in = options->host_part && device.kind != SNAP_DEVICE_CUDA;
+    if (strcmp(t->config.profile, "cudnn-1") == 0 && !stands_in)
         return open_cudnn(t, name, device, options->expected, err);
     if (device.kind == SNAP_DEVICE_CUDA)
         return trn_device_backend_open(device.index, t->pool, &t->backend, err);
@@ -175,6 +176,8 @@ enum snap_status trn_training_new(struct trn_config *config,
     }
     made->group = options->group;
     made->config = *config;
+    made->given = *options;
+    made->given.expected = NULL;
     memset(config, 0, sizeof(*config));
     enum snap_status status = fill(made, options, err);
     if (status != SNAP_OK) {

@@ -33,9 +33,22 @@ struct trn_batch {
     double *scratch;     /* noise of one image; owned */
 };
 
+/* What is not in the config, or stands in for it. */
+struct trn_training_options {
+    const struct trn_expected_files *expected; /* NULL: any data */
+    const char *data_dir;                      /* NULL: where the config says */
+    unsigned threads;                          /* 0: as the config says */
+    const char *device;                        /* NULL: as the config says */
+    bool host_part; /* floats are not promised: algorithms are chosen anew, and on the CPU those of
+                     * portable-1 stand in for every profile's */
+    const char *program; /* has the command `replay`, for certificates; NULL: this one */
+    struct snap_group *group; /* the ranks that train together, borrowed; NULL: one process */
+};
+
 /* Everything is owned, and found through here only. */
 struct trn_training {
     struct trn_config config;
+    struct trn_training_options given; /* without `expected`; its texts are borrowed */
     struct trn_data data;
     struct snap_pool *pool;
     struct trn_backend *backend;
@@ -59,17 +72,8 @@ struct trn_training {
     struct snap_run *run; /* NULL until trn_training_open_run */
 };
 
-/* What is not in the config, or stands in for it. */
-struct trn_training_options {
-    const struct trn_expected_files *expected; /* NULL: any data */
-    const char *data_dir;                      /* NULL: where the config says */
-    unsigned threads;                          /* 0: as the config says */
-    const char *device;                        /* NULL: as the config says */
-    struct snap_group *group; /* the ranks that train together, borrowed; NULL: one process */
-};
-
 /* Load the data and make everything as it is before the first step; ranks all do. `config` is
- * consumed in any case. */
+ * consumed in any case; the texts of `options` are borrowed until the training is freed. */
 enum snap_status trn_training_new(struct trn_config *config,
                                   const struct trn_training_options *options,
                                   struct trn_training **training, struct snap_error *err);

@@ -371,7 +371,8 @@ static enum snap_status read_running(const struct trn_fields *root, const char *
 {
     static const char *const known[] = { "threads",  "device",      "steps", "every",
                                          "progress", "tensorboard", "data",  "thin",
-                                         "keep",     "on_save_failure", "agent", NULL };
+                                         "keep",     "on_save_failure", "agent",
+                                         "certify",  "on_certify_failure", NULL };
     static const char *const policies[] = { "stop", "continue", NULL };
     size_t policy;
     struct trn_fields running;
@@ -394,6 +395,9 @@ static enum snap_status read_running(const struct trn_fields *root, const char *
     TRY(trn_fields_word(&running, "on_save_failure", policies, "stop", &policy, err));
     config->go_on = policy == 1;
     TRY(read_agent(&running, config, err));
+    TRY(trn_fields_boolean(&running, "certify", false, &config->certify, err));
+    TRY(trn_fields_word(&running, "on_certify_failure", policies, "stop", &policy, err));
+    config->go_on_refuted = policy == 1;
     TRY(trn_fields_boolean(&running, "progress", true, &config->progress, err));
     TRY(trn_fields_boolean(&running, "tensorboard", false, &config->tensorboard, err));
     TRY(trn_fields_enter(&running, "data", true, trn_role_names, &data, err));

@@ -70,6 +70,8 @@ struct trn_config {
     struct snap_keep keep; /* which snapshots stay after a save; its steps are owned */
     bool go_on;            /* when a save fails, with a warning; else the training stops */
     const char *agent; /* the socket of who saves; "": none; NULL: as the environment says */
+    bool certify;          /* every new snapshot, by a process of its own */
+    bool go_on_refuted;    /* when one does not lead to the run's next line; else as above */
     bool progress;
     bool tensorboard; /* event files in the run folder */
     const char *paths[TRN_ROLES]; /* NULL: not given */

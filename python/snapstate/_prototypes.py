@@ -13,7 +13,7 @@ from ctypes import c_uint, c_uint32, c_uint64, c_void_p
 from typing import Any, Dict, Tuple
 
 from ._structs import ERROR, POOL_TASK, snap_curand_host, snap_device, snap_diff_entry, snap_failure
-from ._structs import snap_export_options, snap_import_file
+from ._structs import snap_export_options, snap_float_deviation, snap_import_file
 from ._structs import snap_ledger_difference, snap_member, snap_mt19937_state, snap_position
 from ._structs import snap_run_options
 from ._structs import snap_run_tensor, snap_scalar, snap_step_record, snap_stream_ops
@@ -135,6 +135,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_ledger_chain": (TEXT, HANDLE, c_size_t),
     "snap_ledger_host_chain": (TEXT, HANDLE, c_size_t),
     "snap_ledger_find": (c_bool, HANDLE, c_uint64, SIZE_OUT),
+    "snap_ledger_compare_hosts": (STATUS, TEXT, TEXT, _p(snap_float_deviation),
+                                  _p(snap_ledger_difference), ERROR),
     "snap_ledger_compare_lines": (STATUS, TEXT, TEXT, _p(snap_ledger_difference), ERROR),
     "snap_ledger_compare": (STATUS, HANDLE, HANDLE, U64_OUT, _p(snap_ledger_difference), ERROR),
     # pool.h
@@ -169,6 +171,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_restore": (STATUS, HANDLE, ENUM, DATA, OUT, ERROR),
     "snap_run_source": (STATUS, HANDLE, DATA, c_size_t, ERROR),
     "snap_run_expect": (STATUS, HANDLE, HANDLE, ERROR),
+    "snap_run_expect_host": (STATUS, HANDLE, HANDLE, ERROR),
+    "snap_run_deviation": (_p(snap_float_deviation), HANDLE),
     "snap_run_steps_done": (c_uint64, HANDLE),
     "snap_run_expected_last": (c_uint64, HANDLE),
     "snap_run_set_position": (STATUS, HANDLE, _p(snap_position), ERROR),
@@ -315,6 +319,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
                              ERROR),
     "snap_verify_listing": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
     "snap_verdict_replayed": (STATUS, HANDLE, ENUM, TEXT, TEXT, ERROR),
+    "snap_verdict_host_replayed": (STATUS, HANDLE, TEXT, TEXT, TEXT, ERROR),
     "snap_verdict_json": (TEXT, HANDLE),
     "snap_verdict_text": (TEXT, HANDLE),
     "snap_verdict_free": (NOTHING, HANDLE),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import struct
 from typing import Any, Dict, Mapping, Optional
 
 from . import errors
@@ -26,6 +27,7 @@ class Replay:
             self.archive = variables[PREFIX + "ARCHIVE"]
             self._report = variables[PREFIX + "REPORT"]
             self._to = int(variables[PREFIX + "TO"])
+            self.host_part = variables.get(PREFIX + "HOST_PART", "") == "1"
             self._ledger_path: Optional[str] = variables.get(PREFIX + "LEDGER") or None
             self._states: Dict[int, str] = {
                 int(step): path for step, path in
@@ -46,7 +48,12 @@ class Replay:
         if self._ledger_path is not None:
             call("snap_ledger_open", path_bytes(self._ledger_path), ctypes.byref(self._ledger),
                  None)
-            handle.expect(self._ledger)
+            handle.expect(self._ledger, self.host_part)
+
+    def refused(self, problem: errors.AbsentError) -> None:
+        """The state cannot be restored at the tier asked for. Ends the program."""
+        self._write({"format": FORMAT, "refused": str(problem)})
+        raise SystemExit(1) from problem
 
     def after_step(self, handle: RunHandle, expected: bool) -> None:
         """A line was made; `expected`: one was expected, and it was this. Ends the program by
@@ -91,8 +98,16 @@ class Replay:
 
     def end(self, handle: RunHandle) -> None:
         """Write the report: how far it came."""
-        document = {"format": FORMAT, "step": handle.steps_done, "run_hash": handle.run_hash(),
-                    "state_hash": handle.state_hash(), **self._result}
+        document = {"format": FORMAT, "step": handle.steps_done, **self._result}
+        if self.host_part:
+            document["deviation"] = {name: struct.pack(">d", value).hex()
+                                     if isinstance(value, float) else value
+                                     for name, value in handle.deviation().items()}
+        else:
+            document.update(run_hash=handle.run_hash(), state_hash=handle.state_hash())
+        self._write(document)
+
+    def _write(self, document: Dict[str, Any]) -> None:
         temporary = f"{self._report}.tmp"
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(document, file, sort_keys=True)

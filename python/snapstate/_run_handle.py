@@ -218,9 +218,17 @@ class RunHandle:
                 problem, stream.failure = stream.failure, None
                 raise problem
 
-    def expect(self, ledger: ctypes.c_void_p) -> None:
-        """Lines of a ledger (snap_ledger_open) that must come again. It is borrowed until close."""
-        call("snap_run_expect", self.pointer, ledger)
+    def expect(self, ledger: ctypes.c_void_p, host_part: bool = False) -> None:
+        """Lines of a ledger (snap_ledger_open) that must come again, or their host parts. It is
+        borrowed until close."""
+        call("snap_run_expect_host" if host_part else "snap_run_expect", self.pointer, ledger)
+
+    def deviation(self) -> Dict[str, Any]:
+        """How far the floats of lines were away of which the host part was expected."""
+        found = library().snap_run_deviation(self.pointer).contents
+        counts = ("lines", "numbers", "numbers_unequal", "states", "states_unequal", "step")
+        return {**{name: int(getattr(found, name)) for name in counts}, "field": text(found.field),
+                **{name: float(getattr(found, name)) for name in ("largest", "recorded", "now")}}
 
     @property
     def steps_done(self) -> int:

@@ -168,6 +168,13 @@ class snap_ledger_difference(Sized):
                 ("field", c_char * 160), ("left", c_char * 160), ("right", c_char * 160)]
 
 
+class snap_float_deviation(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("lines", c_uint64), ("numbers", c_uint64),
+                ("numbers_unequal", c_uint64), ("states", c_uint64), ("states_unequal", c_uint64),
+                ("largest", c_double), ("step", c_uint64), ("field", c_char * 160),
+                ("recorded", c_double), ("now", c_double)]
+
+
 class snap_verify_options(Sized):
     _fields_ = [("size_bytes", c_size_t), ("only", c_char_p), ("expected", c_char_p),
                 ("allow_withheld", c_bool), ("pool", c_void_p), ("signers", c_char_p)]
@@ -265,7 +272,8 @@ class snap_mt19937_state(Sized):
 
 
 STRUCTS = [snap_error, snap_device, snap_tensor_view, snap_member, snap_diff_entry,
-           snap_ledger_difference, snap_verify_options, snap_import_file, snap_export_options,
-           snap_run_options, snap_run_tensor, snap_tree_memory, snap_position, snap_scalar,
+           snap_ledger_difference, snap_float_deviation, snap_verify_options, snap_import_file,
+           snap_export_options, snap_run_options, snap_run_tensor, snap_tree_memory,
+           snap_position, snap_scalar,
            snap_tensor_digest, snap_step_record, snap_attachment, snap_failure, snap_stream_ops,
            snap_mt19937_state, snap_curand_host]

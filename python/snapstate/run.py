@@ -221,7 +221,7 @@ class Run(RunLoop):
         for role, path in self._data.items():
             self._handle.add_data_file(role, path)
         self._loading.require(self._require)
-        self.receipt = self._assembly.restore(self._handle, self._require)
+        self.receipt = self._restore_state()
         self._restored = True
         self._steps = self._handle.steps_done
         if self.receipt is not None:
@@ -241,6 +241,15 @@ class Run(RunLoop):
                         f"the same numbers; seed it by the rank if each is to draw its own"})
         return self.receipt
 
+    def _restore_state(self) -> Optional[Receipt]:
+        if self._replay is None:
+            return self._assembly.restore(self._handle, self._require)
+        try:
+            return self._assembly.restore(
+                self._handle, "streams" if self._replay.host_part else self._require)
+        except errors.AbsentError as problem:
+            self._replay.refused(problem)
+            raise
     # ---- looking ----
 
     @property

@@ -43,6 +43,20 @@ exits 0 "with that seed in the config" "$SNAP" run "$work/seven.json" --dir "$wo
 same "is the same run" "$(json "$work/out" 'd["result"]["run_hash"]')" "$seven"
 try "and another than with seed 42" test "$seven" != "$hash"
 
+# ---- certificates ----
+
+make_config "$work/certify.json" running.certify=true
+exits 0 "with certificates" "$SNAP" run "$work/certify.json" --dir "$work/certified"
+same "each snapshot with a next step has one" "6 12 18" \
+    "$(sed -n 's/^step *\([0-9]*\) *certified: .*/\1/p' "$work/out" | tr '\n' ' ' | sed 's/ $//')"
+same "the events say so" "certified certified certified not_certified" \
+    "$(sed -n 's/.*"event":"certify".*"outcome":"\([a-z_]*\)".*/\1/p' \
+        "$work/certified/events.jsonl" | tr '\n' ' ' | sed 's/ $//')"
+try "they are valid" "$PYTHON" "$top_srcdir/tests/schema/validate.py" event \
+    "$work/certified/events.jsonl"
+same "nothing on stderr" "" "$(cat "$work/err")"
+try "the ledger is the one without" cmp "$run/ledger.jsonl" "$work/certified/ledger.jsonl"
+
 # ---- refused ----
 
 before=$(contents "$run")

@@ -144,6 +144,116 @@ static void other_doors_refuse_too(void **state)
     other_cudnn(false);
 }
 
+/* Stretches of `dir` are made again; where this is another machine than the run's, the host part
+ * of them is. */
+static struct trn_stretches_result stretches(const char *dir, const char *device,
+                                             enum snap_status expected)
+{
+    struct trn_stretches_options options = TRN_STRETCHES_OPTIONS_INIT;
+    struct trn_stretches_result result = TRN_STRETCHES_RESULT_INIT;
+    struct snap_error err = SNAP_ERROR_INIT;
+    options.dir = dir;
+    options.count = 100;
+    options.device = device;
+    const enum snap_status status = trn_replay_stretches(&options, &result, &err);
+    if (status != expected) {
+        fail_msg("%s: status %d, and not %d: %s", dir, (int)status, (int)expected, err.text);
+    }
+    return result;
+}
+
+static void assert_host_part(const struct trn_stretches_result *result, const char *why)
+{
+    assert_true(result->host_part);
+    if (strstr(result->why, why) == NULL) {
+        fail_msg("\"%s\" is not in: %s", why, result->why);
+    }
+    for (size_t i = 0; i < result->count; i++) {
+        assert_true(result->stretches[i].host_equal);
+        assert_false(result->stretches[i].equal);
+    }
+    assert_int_equal(result->replayed, STEPS);
+    assert_int_equal(result->steps, STEPS);
+    assert_string_equal(result->last.run_hash, "");
+    assert_int_equal(result->last.states_compared, 0);
+}
+
+/* Another machine proves the host part of each step, and measures the floats. */
+static void another_machine_proves_the_host_part(void **state)
+{
+    struct trn_result made = TRN_RESULT_INIT;
+    struct trn_stretches_result result;
+    (void)state;
+    cudnn_rig_run("cnn", "elsewhere", STEPS, &made);
+    trn_result_release(&made);
+    result = stretches("elsewhere", NULL, SNAP_OK);
+    assert_false(result.host_part);
+    assert_int_equal(result.deviation.lines, 0);
+    trn_stretches_result_release(&result);
+    /* Another GPU, which computes the same. */
+    other_gpu(true);
+    result = stretches("elsewhere", NULL, SNAP_OK);
+    assert_host_part(&result, "float.binding.gpu: expected Device of a CPU, now Another");
+    assert_int_equal(result.deviation.lines, STEPS + 1); /* and the genesis line */
+    assert_int_equal(result.deviation.states, STEPS + 1);
+    assert_int_equal(result.deviation.states_unequal, 0);
+    assert_int_equal(result.deviation.numbers_unequal, 0);
+    assert_string_equal(result.deviation.field, "");
+    trn_stretches_result_release(&result);
+    /* One without the algorithm that the run used. */
+    cudnn_on_cpu.no_precomputed = true;
+    result = stretches("elsewhere", NULL, SNAP_OK);
+    assert_host_part(&result, "IMPLICIT_PRECOMP_GEMM, which is not supported here");
+    assert_true(result.deviation.states_unequal > 0);
+    assert_true(result.deviation.numbers_unequal > 0);
+    assert_true(result.deviation.largest > 0 && result.deviation.largest < 1e-3);
+    assert_true(result.deviation.recorded != result.deviation.now);
+    trn_stretches_result_release(&result);
+    other_gpu(false);
+    cudnn_on_cpu = cudnn_rig_libraries;
+}
+
+/* Another rate in the ledger, and what follows from it: no other machine excuses that. */
+static void a_false_host_part_is_found_elsewhere(void **state)
+{
+    struct trn_result made = TRN_RESULT_INIT;
+    struct trn_stretches_result result;
+    (void)state;
+    cudnn_rig_run("cnn", "forged", STEPS, &made);
+    trn_result_release(&made);
+    assert_int_equal(system("rm -rf forged/snapshots forged/latest && "
+                            "\"$PYTHON\" \"$top_srcdir/tests/cli/forge.py\" ledger "
+                            "forged/ledger.jsonl 3 host.scalars.lr 3f800000"), 0);
+    other_gpu(true);
+    result = stretches("forged", NULL, SNAP_DIFFERS);
+    assert_true(result.host_part);
+    assert_int_equal(result.last.difference.step, 3);
+    assert_string_equal(result.last.difference.kind, "schedule");
+    assert_string_equal(result.last.difference.field, "host.scalars.lr");
+    trn_stretches_result_release(&result);
+    other_gpu(false);
+}
+
+/* Without any CUDA device the kernels of portable-1 stand in; cuDNN's generator of dropout has no
+ * state there, and so what needs none is made again: from config, seeds and data. */
+static void the_cpu_stands_in(void **state)
+{
+    struct trn_result made = TRN_RESULT_INIT;
+    struct trn_stretches_result result;
+    (void)state;
+    cudnn_rig_run("cnn", "bare", STEPS, &made);
+    trn_result_release(&made);
+    assert_int_equal(system("rm -rf bare/snapshots bare/latest"), 0);
+    result = stretches("bare", "cpu", SNAP_OK);
+    assert_true(result.host_part);
+    assert_non_null(strstr(result.why, "it needs a CUDA device"));
+    assert_int_equal(result.steps, STEPS);
+    assert_int_equal(result.deviation.lines, STEPS + 1);
+    assert_true(result.deviation.states_unequal > 0);
+    assert_true(result.deviation.largest > 0);
+    trn_stretches_result_release(&result);
+}
+
 /* ---- algorithms ---- */
 
 static void an_algorithm_is_chosen_once(void **state)
@@ -212,6 +322,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_fact_that_differs_refuses),
         TEST(other_doors_refuse_too),
+        TEST(another_machine_proves_the_host_part),
+        TEST(a_false_host_part_is_found_elsewhere),
+        TEST(the_cpu_stands_in),
         TEST(an_algorithm_is_chosen_once),
         TEST(the_ledger_names_the_algorithms_too),
     };

@@ -6,6 +6,7 @@ commands work on both; `snap replay --exec` runs the script again."""
 import json
 import os
 import shlex
+import struct
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,7 @@ def example(tap, work, data):
     code, text = run(SNAP, "cat", middle, "env.json")
     tap.ok(code == 0 and json.loads(text)["format"] == "snap-environment-1", "snap cat", text)
     replays(tap, work, script, files, middle)
+    elsewhere(tap, work, script, files)
 
 
 def replays(tap, work, script, files, middle):
@@ -82,6 +84,45 @@ def replays(tap, work, script, files, middle):
                              if line.startswith('{"command"')))
     tap.ok(answer["exit"] == 1 and answer["result"]["difference"]["step"] == 32,
            "and as JSON", text)
+
+
+def elsewhere(tap, work, script, files):
+    """What a reader on another machine proves of a torch-1 run: here one whose strings have other
+    hashes, which is a fact of the binding, and whose arithmetic is another one."""
+    command = " ".join(shlex.quote(str(word)) for word in [*script, work / "unused", *files])
+    verify = [SNAP, "verify", work / "bound", "--replay", "2", "--challenge", "00ff", "--exec"]
+    code, text = run(*script, work / "bound", *files, PYTHONHASHSEED="1")
+    tap.ok(code == 0, "a run with a whole binding", text)
+    code, text = run(*verify, command, PYTHONHASHSEED="1")
+    tap.ok(code == 0 and "2 of 7 stretches, and all of it is equal, bit for bit" in text,
+           "snap verify --replay --exec makes stretches again", text)
+    code, text = run(*verify, command, PYTHONHASHSEED="2")
+    tap.ok(code == 6 and text.count("host part steps ") == 2 and
+           "the binding is another one: string_hash is " in text and
+           "proven          host part: of 20 steps of 70, 2 of 7 stretches" in text and
+           "of 20 numbers 0 are others here" in text and "bit for bit" not in text,
+           "under another binding it proves the host part, and calls nothing equal", text)
+    other = work / "elsewhere.py"
+    program = (TOP / "examples/train_mnist.py").read_text()
+    other.write_text(program.replace("loss.backward()", "(1.0001 * loss).backward()"))
+    code, text = run(*verify, command.replace(str(script[1]), str(other)), "--json",
+                     PYTHONHASHSEED="2")
+    answer = json.loads(next(line for line in text.splitlines()
+                             if line.startswith('{"command"')))
+    found = answer["result"]["replay"]["deviation"]
+    largest = struct.unpack(">d", bytes.fromhex(found["largest"]))[0]
+    tap.ok(code == 6 and found["field"] == "float.scalars.loss" and found["numbers"] == 20 and
+           0 < found["numbers_unequal"] < 20 and 0 < largest < 0.1,
+           "where the floats are others it says how far", code, found, largest)
+    (work / "cmd-verify.json").write_text(next(line for line in text.splitlines()
+                                               if line.startswith('{"command"')) + "\n")
+    code, text = run(sys.executable, TOP / "tests/schema/validate.py", "cmd-verify",
+                     work / "cmd-verify.json")
+    tap.ok(code == 0, "as the schema has it", text)
+    other.write_text(program.replace("run.step(loss=loss)", "torch.rand(1), run.step(loss=loss)"))
+    code, text = run(*verify, command.replace(str(script[1]), str(other)), PYTHONHASHSEED="2")
+    tap.ok(code == 1 and "stream differs: host.draws." in text,
+           "another host part differs there too", text)
 
 
 def c_archives(tap, work):

@@ -299,6 +299,88 @@ static void test_compare(void **state)
     snap_buffer_release(&text);
 }
 
+#define STATE_A "tree1:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define STATE_B "tree1:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+/* One line of a step, its float.scalars as given. */
+static char *make_line(const char *lr, const char *scalars, const char *state_digest)
+{
+    struct snap_buffer text = SNAP_BUFFER_INIT;
+    struct snap_chain_heads heads;
+    json_t *host = json_pack("{s:[], s:n, s:n}", "data", "parent", "training");
+    json_t *floats =
+        json_pack("{s:{}, s:s, s:s}", "binding", "profile", "torch-1", "state", STATE_A);
+    json_t *values = json_loads(scalars, 0, NULL);
+    assert_non_null(values);
+    CHECK_OK(snap_ledger_genesis_encode(host, floats, &heads, &text, &err));
+    json_decref(host);
+    json_decref(floats);
+    snap_buffer_clear(&text);
+    host = json_pack("{s:{s:i}, s:i, s:{s:s}, s:i}", "draws", "python", 4, "epoch", 0, "scalars",
+                     "lr", lr, "step", 1);
+    floats = json_pack("{s:{}, s:o, s:s}", "draws", "scalars", values, "state", state_digest);
+    CHECK_OK(snap_ledger_step_encode(&heads, host, floats, &heads, &text, &err));
+    json_decref(host);
+    json_decref(floats);
+    return (char *)text.data;
+}
+
+/* Host parts are equal or not; floats are measured. */
+static void test_compare_hosts(void **state)
+{
+    (void)state;
+    struct snap_float_deviation found = SNAP_FLOAT_DEVIATION_INIT;
+    struct snap_ledger_difference difference = SNAP_LEDGER_DIFFERENCE_INIT;
+    /* 2, 1.0 as f64, 3 */
+    char *recorded = make_line("3d800000",
+                               "{\"loss\":\"40000000\",\"wide\":\"3ff0000000000000\",\"n\":3}",
+                               STATE_A);
+    char *now = make_line("3d800000",
+                          "{\"loss\":\"3fc00000\",\"wide\":\"3ff0000000000000\",\"n\":4}",
+                          STATE_B);
+    char *nan = make_line("3d800000", "{\"loss\":\"7fc00000\",\"wide\":\"3ff0000000000000\"}",
+                          STATE_A);
+    char *other = make_line("3d800001", "{\"loss\":\"40000000\"}", STATE_A);
+
+    CHECK_OK(snap_ledger_compare_hosts(recorded, recorded, &found, &difference, &err));
+    assert_int_equal(found.lines, 1);
+    assert_int_equal(found.numbers, 3);
+    assert_int_equal(found.numbers_unequal, 0);
+    assert_int_equal(found.states, 1);
+    assert_int_equal(found.states_unequal, 0);
+    assert_string_equal(found.field, "");
+
+    CHECK_OK(snap_ledger_compare_hosts(recorded, now, &found, &difference, &err));
+    assert_int_equal(found.lines, 2);
+    assert_int_equal(found.numbers_unequal, 2);
+    assert_int_equal(found.states_unequal, 1);
+    assert_string_equal(found.field, "float.scalars.loss"); /* 0.5 / 2, and 1 / 4 is no more */
+    assert_true(found.largest == 0.25 && found.recorded == 2.0 && found.now == 1.5);
+    assert_int_equal(found.step, 1);
+
+    CHECK_OK(snap_ledger_compare_hosts(recorded, nan, &found, &difference, &err));
+    assert_int_equal(found.numbers_unequal, 4); /* n is not there at all */
+    assert_true(found.largest > 1e308 && found.recorded == 2.0 && found.now != found.now);
+
+    found = (struct snap_float_deviation)SNAP_FLOAT_DEVIATION_INIT;
+    assert_int_equal(snap_ledger_compare_hosts(recorded, other, &found, &difference, &err),
+                     SNAP_DIFFERS);
+    assert_string_equal(difference.field, "host.scalars.lr");
+    assert_string_equal(difference.kind, "schedule");
+    assert_int_equal(found.lines, 0);
+    assert_int_equal(found.numbers, 0);
+    /* The same host part behind another one. */
+    char *chain = strstr(now, "\"host_chain\":\"") + 14;
+    chain[0] = chain[0] == '0' ? '1' : '0';
+    assert_int_equal(snap_ledger_compare_hosts(recorded, now, &found, &difference, &err),
+                     SNAP_DIFFERS);
+    assert_string_equal(difference.field, "host_chain");
+    free(recorded);
+    free(now);
+    free(nan);
+    free(other);
+}
+
 static void test_file(void **state)
 {
     (void)state;
@@ -339,7 +421,8 @@ int main(void)
         cmocka_unit_test(test_chains),  cmocka_unit_test(test_places),
         cmocka_unit_test(test_torn),    cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_grammar), cmocka_unit_test(test_compare_lines),
-        cmocka_unit_test(test_compare), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_compare), cmocka_unit_test(test_compare_hosts),
+        cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,32 @@ enum snap_status snap_ledger_compare(const struct snap_ledger *left,
                                      struct snap_ledger_difference *difference,
                                      struct snap_error *err);
 
+/* How far the floats of lines are from those recorded, where a profile does not promise them. */
+struct snap_float_deviation {
+    size_t size_bytes;        /* sizeof(struct snap_float_deviation) */
+    uint64_t lines;           /* compared: their host parts and host chains were equal */
+    uint64_t numbers;         /* float.scalars in them */
+    uint64_t numbers_unequal; /* of these, other bits */
+    uint64_t states;          /* state digests in them */
+    uint64_t states_unequal;
+    /* The largest |now - recorded| / max(|now|, |recorded|) of these numbers, from 0 to 2; infinity
+     * where one is NaN or infinite and the other has other bits. */
+    double largest;
+    uint64_t step;   /* of the number that deviates most */
+    char field[160]; /* "float.scalars.loss"; "": none deviates */
+    double recorded; /* its values; NaN also where a line does not have it */
+    double now;
+};
+#define SNAP_FLOAT_DEVIATION_INIT { .size_bytes = sizeof(struct snap_float_deviation) }
+
+/* Compare the host parts and host chains of a line and of the one that is made of the same step, or
+ * of two genesis lines; then their floats, which are added to *deviation. SNAP_DIFFERS: *difference
+ * says what of the host part differs, and *deviation is as it was. */
+enum snap_status snap_ledger_compare_hosts(const char *recorded, const char *now,
+                                           struct snap_float_deviation *deviation,
+                                           struct snap_ledger_difference *difference,
+                                           struct snap_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -228,6 +228,15 @@ enum snap_status snap_run_source(struct snap_run *run, char *path, size_t path_s
 enum snap_status snap_run_expect(struct snap_run *run, const struct snap_ledger *ledger,
                                  struct snap_error *err);
 
+/* The same where the profile does not promise the floats: on another machine than the run's. Of
+ * each line the host part must come again - order, samples, schedule, draws of the CPU streams - and
+ * the host chain, which must go through the run's present one; how far the floats are from the
+ * recorded ones is measured, and never an error. */
+enum snap_status snap_run_expect_host(struct snap_run *run, const struct snap_ledger *ledger,
+                                      struct snap_error *err);
+/* What was measured of lines since; borrowed until close. */
+const struct snap_float_deviation *snap_run_deviation(const struct snap_run *run);
+
 /* Steps done so far (0 in a fresh run). */
 uint64_t snap_run_steps_done(const struct snap_run *run);
 /* The last step for which a line is expected; 0 when none is. */

@@ -74,6 +74,14 @@ enum snap_status snap_verify_listing(const char *path, const struct snap_verify_
 enum snap_status snap_verdict_replayed(struct snap_verdict *verdict, enum snap_status outcome,
                                        const char *text, const char *rest, struct snap_error *err);
 
+/* The same where the run's profile does not promise the floats on this machine, and `why` says so:
+ * proven is `host`, what came of the host part; `floats`, how far the floats were away, is taken on
+ * trust. The verdict is SNAP_ABSENT, whatever they were, and the answer is that too; *err is of
+ * `why`. */
+enum snap_status snap_verdict_host_replayed(struct snap_verdict *verdict, const char *why,
+                                            const char *host, const char *floats,
+                                            struct snap_error *err);
+
 /* Canonical JSON (schema/verdict.schema.json), and lines for people. Borrowed until free. */
 const char *snap_verdict_json(const struct snap_verdict *verdict);
 const char *snap_verdict_text(const struct snap_verdict *verdict);
