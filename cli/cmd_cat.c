@@ -11,6 +11,9 @@
 #include "member_text.h"
 #include "target.h"
 
+/* A member of up to so many bytes is held in memory from its check to the last byte written; a
+ * larger one is read twice, in pieces. */
+#define MOST_HELD_BYTES (UINT64_C(4) << 20)
 /* What --json carries at most: in hex it is twice as much. A part of a storage is no larger. */
 #define MOST_JSON_BYTES (UINT64_C(64) << 20)
 
@@ -56,26 +59,39 @@ static enum snap_status find_span(const struct snap_archive *archive, const char
     return SNAP_OK;
 }
 
-/* Read every part and compare its digest; with `write`, then write it. */
+/* What cannot be written is told at the end; the rest would not come through either. */
+static bool write_bytes(void *failed, const void *bytes, size_t size_bytes)
+{
+    if (fwrite(bytes, 1, size_bytes, stdout) != size_bytes)
+        *(bool *)failed = true;
+    return !*(bool *)failed;
+}
+
+/* Read every part and compare its digest; `take` as in snap_archive_read_pieces. */
 static enum snap_status each_part(const struct snap_archive *archive, const struct span *span,
-                                  bool write, struct snap_error *err)
+                                  snap_archive_take *take, struct snap_error *err)
 {
     enum snap_status status = SNAP_OK;
+    bool failed = false;
 
-    for (size_t i = 0; i < span->count && status == SNAP_OK; i++) {
-        const struct snap_member *member = snap_archive_member(archive, span->first + i);
-        void *data = malloc(member->data_size ? member->data_size : 1);
-        if (data == NULL)
-            return snap_error_set(err, SNAP_NO_MEMORY, "%s: no memory to read it", member->name);
-        status = snap_archive_read(archive, member, data, err);
-        /* What cannot be written is told at the end; the rest would not come through either. */
-        if (status == SNAP_OK && write &&
-            fwrite(data, 1, member->data_size, stdout) != member->data_size) {
-            free(data);
-            break;
-        }
-        free(data);
-    }
+    for (size_t i = 0; i < span->count && status == SNAP_OK && !failed; i++)
+        status = snap_archive_read_pieces(archive, snap_archive_member(archive, span->first + i),
+                                          take, &failed, err);
+    return status;
+}
+
+static enum snap_status write_held(const struct snap_archive *archive,
+                                   const struct snap_member *member, struct snap_error *err)
+{
+    bool failed = false;
+    void *data = malloc(member->data_size ? member->data_size : 1);
+
+    if (data == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "%s: no memory to read it", member->name);
+    enum snap_status status = snap_archive_read(archive, member, data, err);
+    if (status == SNAP_OK)
+        write_bytes(&failed, data, member->data_size);
+    free(data);
     return status;
 }
 
@@ -161,12 +177,14 @@ static enum snap_status cat(const void *arguments, struct cmd_report *report,
                                  err);
         goto out;
     }
-    /* One member is held in memory from its check to the last byte written. Of several, all are
-     * checked before the first is written, and each once more. */
-    if (span.count > 1)
-        status = each_part(archive, &span, false, err);
+    if (span.size_bytes <= MOST_HELD_BYTES && span.count == 1) {
+        status = write_held(archive, snap_archive_member(archive, span.first), err);
+        goto out;
+    }
+    /* All is checked before the first byte is written, and once more as it is. */
+    status = each_part(archive, &span, NULL, err);
     if (status == SNAP_OK)
-        status = each_part(archive, &span, true, err);
+        status = each_part(archive, &span, write_bytes, err);
 out:
     snap_archive_close(archive);
     return status;

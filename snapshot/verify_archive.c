@@ -341,13 +341,11 @@ static enum snap_status check_only(struct snap_verdict *verdict, const struct sn
 {
     struct snap_error cause = SNAP_ERROR_INIT;
     const struct snap_member *member = snap_archive_find(archive, name);
-    void *data = NULL;
     enum snap_status status;
     if (member == NULL)
         status = snap_error_set(&cause, SNAP_NOT_FOUND, "%.200s: no member has this name", name);
     else
-        status = snap_archive_read_alloc(archive, member, SIZE_MAX, &data, &cause);
-    free(data);
+        status = snap_archive_read_pieces(archive, member, NULL, NULL, &cause);
     if (status != SNAP_OK)
         return snap_verdict_failed(verdict, "member", status, &cause, err);
     return snap_verdict_ok(verdict, false, err, "member",

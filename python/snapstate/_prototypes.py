@@ -12,8 +12,9 @@ from ctypes import POINTER, c_bool, c_char_p, c_double, c_float, c_int, c_int64,
 from ctypes import c_uint, c_uint32, c_uint64, c_void_p
 from typing import Any, Dict, Tuple
 
-from ._structs import ERROR, POOL_TASK, snap_curand_host, snap_device, snap_diff_entry, snap_failure
-from ._structs import snap_export_options, snap_float_deviation, snap_import_file
+from ._structs import ARCHIVE_TAKE, ERROR, POOL_TASK, snap_curand_host, snap_device
+from ._structs import snap_diff_entry, snap_export_options, snap_failure, snap_float_deviation
+from ._structs import snap_import_file
 from ._structs import snap_ledger_difference, snap_member, snap_mt19937_state, snap_position
 from ._structs import snap_run_options
 from ._structs import snap_run_tensor, snap_scalar, snap_step_record, snap_stream_ops
@@ -63,6 +64,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_archive_read": (STATUS, HANDLE, _p(snap_member), DATA, ERROR),
     "snap_archive_read_members": (STATUS, HANDLE, POINTER(_p(snap_member)), OUT, c_size_t,
                                   HANDLE, ERROR),
+    "snap_archive_read_pieces": (STATUS, HANDLE, _p(snap_member), ARCHIVE_TAKE, DATA, ERROR),
     "snap_archive_check": (STATUS, HANDLE, HANDLE, ERROR),
     "snap_archive_withheld_count": (c_size_t, HANDLE),
     "snap_archive_kind": (TEXT, HANDLE),

@@ -252,6 +252,7 @@ STREAM_GET = CFUNCTYPE(c_int, c_void_p, POINTER(c_void_p), POINTER(c_size_t), ER
 STREAM_SET = CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t, ERROR)
 STREAM_WORDS_DRAWN = CFUNCTYPE(c_uint64, c_void_p)
 POOL_TASK = CFUNCTYPE(None, c_void_p, c_size_t, c_uint)
+ARCHIVE_TAKE = CFUNCTYPE(c_bool, c_void_p, c_void_p, c_size_t)
 
 
 class snap_stream_ops(Sized):

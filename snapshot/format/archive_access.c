@@ -90,6 +90,14 @@ enum snap_status snap_archive_read_alloc(const struct snap_archive *archive,
         return snap_error_set(err, SNAP_CORRUPT,
                               "%s: member %s: is larger than the %zu bytes allowed", archive->label,
                               member->name, limit);
+    if (member->kind == SNAP_MEMBER_LEDGER) {
+        struct snap_buffer text = SNAP_BUFFER_INIT;
+        enum snap_status read = snap_archive_read_text(archive, member, &text, err);
+        if (read == SNAP_OK)
+            *data = snap_buffer_steal(&text, NULL);
+        snap_buffer_release(&text);
+        return read;
+    }
     unsigned char *bytes = malloc((size_t)member->data_size + 1);
     if (bytes == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: member %s: out of memory", archive->label,

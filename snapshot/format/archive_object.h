@@ -13,6 +13,7 @@
 #include "core/buffer.h"
 #include "core/segment.h"
 #include "format/data_json.h"
+#include "format/json_guard.h"
 #include "format/manifest.h"
 #include "format/state_json.h"
 
@@ -70,6 +71,18 @@ enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
 enum snap_status snap_archive_load(const struct snap_archive *archive,
                                    const struct snap_member *member, struct snap_buffer *out,
                                    struct snap_error *err);
+
+/* The same for JSON that nobody vouches for, piece by piece, so that no more memory is taken than
+ * was looked at: SNAP_CORRUPT as soon as it cannot be a document of ours. `bounds` NULL: none. */
+enum snap_status snap_archive_load_text(const struct snap_archive *archive,
+                                        const struct snap_member *member,
+                                        const struct snap_json_bounds *bounds,
+                                        struct snap_buffer *out, struct snap_error *err);
+/* The same, and compare the digest: of documents, or of lines of them. A member that is elsewhere
+ * is read there. On failure `out` may hold some of it. */
+enum snap_status snap_archive_read_text(const struct snap_archive *archive,
+                                        const struct snap_member *member, struct snap_buffer *out,
+                                        struct snap_error *err);
 
 /* Nothing is read from `other` any more. */
 void snap_archive_unfill(struct snap_archive *archive, const struct snap_archive *other);

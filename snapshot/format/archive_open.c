@@ -144,7 +144,15 @@ out:
     return status;
 }
 
-/* Read a member that is needed at once, and compare its digest. Withheld: `out` stays empty. */
+/* Read a document that is needed at once, and compare its digest. Withheld: `out` stays empty. */
+static enum snap_status read_document(struct snap_archive *archive, enum snap_member_kind kind,
+                                      struct snap_buffer *out, struct snap_error *err)
+{
+    const struct snap_member *member = only_member(archive, kind);
+    return member->withheld ? SNAP_OK : snap_archive_read_text(archive, member, out, err);
+}
+
+/* The same for a member that is no document, or was read already. */
 static enum snap_status read_checked(struct snap_archive *archive, enum snap_member_kind kind,
                                      struct snap_buffer *out, struct snap_error *err)
 {
@@ -192,11 +200,11 @@ static enum snap_status read_documents(struct snap_archive *archive, struct snap
     enum snap_status status =
         read_checked(archive, SNAP_MEMBER_MANIFEST, &archive->manifest_text, err);
     if (status == SNAP_OK)
-        status = read_checked(archive, SNAP_MEMBER_STATE_JSON, &archive->state_text, err);
+        status = read_document(archive, SNAP_MEMBER_STATE_JSON, &archive->state_text, err);
     if (status == SNAP_OK)
-        status = read_checked(archive, SNAP_MEMBER_DATA, &archive->data_text, err);
+        status = read_document(archive, SNAP_MEMBER_DATA, &archive->data_text, err);
     if (status == SNAP_OK)
-        status = read_checked(archive, SNAP_MEMBER_ENVIRONMENT, &archive->environment_text, err);
+        status = read_document(archive, SNAP_MEMBER_ENVIRONMENT, &archive->environment_text, err);
     if (status != SNAP_OK)
         return status;
     status = snap_state_doc_decode(archive->state_text.data, archive->state_text.size,

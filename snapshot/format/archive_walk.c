@@ -10,6 +10,7 @@
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
 #include "format/limits.h"
+#include "format/listing.h"
 #include "format/member_name.h"
 #include "format/tar_layout.h"
 
@@ -107,6 +108,17 @@ static enum snap_status read_head(struct walk *walk, struct snap_member head[2],
         step_over(walk);
     }
     return SNAP_OK;
+}
+
+/* The manifest's text. Whatever it lists has a line in SHA256SUMS, which is in what follows. */
+static enum snap_status load_manifest(const struct walk *walk, const struct snap_member *member,
+                                      struct snap_error *err)
+{
+    const uint64_t left = walk->archive->file_size - walk->offset;
+    struct snap_json_bounds bounds;
+    snap_manifest_bounds(left / SNAP_LISTING_LINE_BYTES(1), &bounds);
+    return snap_archive_load_text(walk->archive, member, &bounds, &walk->archive->manifest_text,
+                                  err);
 }
 
 /* Fill `members` from the manifest: nothing is known to be present yet. */
@@ -240,7 +252,7 @@ enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
     struct snap_error cause = SNAP_ERROR_INIT;
     enum snap_status status = read_head(&walk, head, err);
     if (status == SNAP_OK)
-        status = snap_archive_load(archive, &head[1], &archive->manifest_text, err);
+        status = load_manifest(&walk, &head[1], err);
     if (status != SNAP_OK)
         return status;
     status = snap_json_decode(archive->manifest_text.data, archive->manifest_text.size,

@@ -32,10 +32,17 @@
 #define SNAP_MAX_LISTING_BYTES (SNAP_MAX_MEMBERS * (64ull + 2 + SNAP_MAX_MEMBER_NAME_BYTES + 1))
 /* Bytes of README: its text has a few hundred; a later version may say more. */
 #define SNAP_MAX_README_BYTES 65536u
-/* Bytes of manifest.json and state.json: 256 bytes for each of the members allowed; parsed they
- * take some twenty times as much memory at worst, which a training machine has. */
+/* Bytes of manifest.json and state.json: 256 bytes for each of the members allowed. Parsed they
+ * take some twenty times as much memory, and forty at worst (json_guard.c sees to that). */
 #define SNAP_MAX_MANIFEST_BYTES 67108864u
 #define SNAP_MAX_STATE_JSON_BYTES 67108864u
+/* Bytes of a string of manifest.json: a reason for what was not captured is a sentence. */
+#define SNAP_MAX_MANIFEST_STRING_BYTES 1048576u
+/* Keys of an object of manifest.json: nine are in use; a later version may have more. */
+#define SNAP_MAX_MANIFEST_KEYS 1024u
+/* Arrays and objects of manifest.json beside those of its members: a few, and one for each thing
+ * that was not captured. */
+#define SNAP_MAX_MANIFEST_GAPS 65536u
 /* Bytes of data.json: a list of data files, and one stream's state. */
 #define SNAP_MAX_DATA_JSON_BYTES 16777216u
 /* Bytes of env.json: a page of versions and variables. */
@@ -58,6 +65,9 @@
 /* Arrays and objects inside each other: what a state, nine maps deep, needs; far below what
  * recursion can take. */
 #define SNAP_MAX_JSON_DEPTH 32
+/* Values of a document however short it is, beyond which there is one for so many bytes
+ * (json_guard.c). */
+#define SNAP_MAX_DENSE_JSON_VALUES 16384u
 /* The largest integer that every JSON reader takes exactly: 2^53. Above it integers are decimal
  * strings. */
 #define SNAP_MAX_JSON_INTEGER 9007199254740992ll

@@ -201,6 +201,32 @@ static enum snap_status encode_members(const struct snap_manifest *manifest, jso
     return SNAP_OK;
 }
 
+/* Write the text, which readers must take. */
+static enum snap_status encode_document(const struct snap_manifest *manifest,
+                                        const json_t *document, struct snap_buffer *out,
+                                        struct snap_error *err)
+{
+    struct snap_json_guard guard = SNAP_JSON_GUARD_INIT;
+    size_t start = out->size;
+    enum snap_status status = snap_json_encode(document, out, err);
+    if (status != SNAP_OK)
+        return status;
+    snap_manifest_bounds(manifest->member_count, &guard.bounds);
+    const char *fault = snap_json_guard_feed(&guard, out->data + start, out->size - start);
+    if (fault == NULL)
+        return SNAP_OK;
+    out->size = start;
+    out->data[start] = '\0';
+    return snap_error_set(err, SNAP_INVALID, WHAT ": it would have %s", fault);
+}
+
+void snap_manifest_bounds(uint64_t members, struct snap_json_bounds *bounds)
+{
+    bounds->string_bytes = SNAP_MAX_MANIFEST_STRING_BYTES;
+    bounds->keys = SNAP_MAX_MANIFEST_KEYS;
+    bounds->containers = SNAP_MAX_MANIFEST_GAPS + members;
+}
+
 enum snap_status snap_manifest_encode(const struct snap_manifest *manifest,
                                       struct snap_buffer *out, struct snap_error *err)
 {
@@ -235,7 +261,7 @@ enum snap_status snap_manifest_encode(const struct snap_manifest *manifest,
     if (status == SNAP_OK)
         status = snap_json_set(document, "members", json_incref(members), err);
     if (status == SNAP_OK)
-        status = snap_json_encode(document, out, err);
+        status = encode_document(manifest, document, out, err);
 out:
     json_decref(document);
     json_decref(members);

@@ -13,6 +13,7 @@
 #include <snapstate/status.h>
 
 #include "core/buffer.h"
+#include "format/json_guard.h"
 
 #define SNAP_RUN_ID_DIGITS 16
 
@@ -52,6 +53,8 @@ enum snap_status snap_coverage_add(json_t *coverage, const char *captured, struc
 enum snap_status snap_coverage_add_not(json_t *coverage, const char *name, const char *reason,
                                        struct snap_error *err);
 
+/* What the text of a manifest may have at most that lists up to `members` members. */
+void snap_manifest_bounds(uint64_t members, struct snap_json_bounds *bounds);
 /* Append the document. Names and order of the members are checked (SNAP_INVALID). */
 enum snap_status snap_manifest_encode(const struct snap_manifest *manifest,
                                       struct snap_buffer *out, struct snap_error *err);

@@ -58,8 +58,9 @@ def allowed(declared):
         base = " ".join(words[:2])
     else:
         base = "unsigned char" if words[:2] == ["unsigned", "char"] else words[0]
-    if base == "snap_pool_task":
-        return [_structs.POOL_TASK]
+    callbacks = {"snap_pool_task": _structs.POOL_TASK, "snap_archive_take": _structs.ARCHIVE_TAKE}
+    if base in callbacks:
+        return [callbacks[base]]
     if base.startswith("enum"):
         value = ctypes.c_int
     elif base.startswith("struct"):

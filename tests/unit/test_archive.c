@@ -38,6 +38,39 @@ static char *read_text(const struct snap_archive *archive, const char *name)
     return data;
 }
 
+static bool collect(void *arg, const void *data, size_t size_bytes)
+{
+    CHECK_OK(snap_buffer_append(arg, data, size_bytes, &err));
+    return true;
+}
+
+static bool refuse(void *arg, const void *data, size_t size_bytes)
+{
+    (void)data;
+    *(size_t *)arg += size_bytes;
+    return false;
+}
+
+/* In pieces it is the same; and the rest of one that is not wanted any more is not looked at. */
+static void check_pieces(const struct snap_archive *archive, const struct snap_buffer *bytes,
+                         const struct snap_member *member)
+{
+    struct snap_buffer found = SNAP_BUFFER_INIT;
+    struct snap_member other = *member;
+    size_t taken = 0;
+    CHECK_OK(snap_archive_read_pieces(archive, member, collect, &found, &err));
+    assert_int_equal(found.size, member->data_size);
+    if (found.size > 0)
+        assert_memory_equal(found.data, bytes->data + member->data_offset, found.size);
+    other.sha256[0] ^= 1;
+    CHECK_FAILS(SNAP_CORRUPT, member->name,
+                snap_archive_read_pieces(archive, &other, NULL, NULL, &err));
+    if (member->data_size > 0)
+        CHECK_OK(snap_archive_read_pieces(archive, &other, refuse, &taken, &err));
+    assert_int_equal(taken, member->data_size);
+    snap_buffer_release(&found);
+}
+
 static void test_members(void **state)
 {
     (void)state;
@@ -82,6 +115,7 @@ static void test_members(void **state)
         assert_ptr_equal(snap_archive_find(archive, names[i]), member);
         assert_int_equal(member->data_offset, offset + SNAP_TAR_BLOCK_BYTES);
         check_digest(&bytes, member);
+        check_pieces(archive, &bytes, member);
         offset += snap_tar_member_bytes(member->data_size);
     }
     assert_int_equal(bytes.size, offset + SNAP_TAR_END_BYTES);

@@ -83,6 +83,16 @@ enum snap_status snap_archive_read_members(const struct snap_archive *archive,
                                            void *const *buffers, size_t count,
                                            struct snap_pool *pool, struct snap_error *err);
 
+/* The next bytes of a member, borrowed until it returns; false: no more are wanted. */
+typedef bool snap_archive_take(void *arg, const void *bytes, size_t size_bytes);
+/* Read a member in pieces, for one that memory may not hold, and compare its digest after the last;
+ * bytes that were given before that may be wrong ones. `take` NULL: they are compared alone. Once
+ * no more are wanted nothing is compared. Status as snap_archive_read. */
+enum snap_status snap_archive_read_pieces(const struct snap_archive *archive,
+                                          const struct snap_member *member,
+                                          snap_archive_take *take, void *arg,
+                                          struct snap_error *err);
+
 /* Read all members and compare every digest, in parallel; then read the file again through
  * libarchive, a second reader that shares no code with ours, and compare names and sizes.
  * SNAP_CORRUPT names the first member that differs. Withheld members are no failure here: see
