@@ -245,7 +245,8 @@ int main(int argc, char **argv)
         return load(argv[2], bytes, tensors);
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "verify") == 0)
         return verify(argv[2]);
-    fprintf(stderr, "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back|whole|thin\n"
-                    "       bench_state restore|load|verify ARCHIVE BYTES TENSORS\n");
+    fprintf(stderr,
+            "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back|whole|thin\n"
+            "       bench_state restore|load|verify ARCHIVE BYTES TENSORS\n");
     return 2;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How saving and reading grow with bytes, tensors and cores: a table in Markdown on standard output,
-and, with --plot, a picture of it (which needs matplotlib).
+"""How saving and reading grow with bytes, tensors and cores: a table in Markdown on standard
+output, and, with --plot, a picture of it (which needs matplotlib).
 
     bench/growth.py [--runs 3] [--most-bytes 4294967296] [--plot docs/growth.svg]
 """

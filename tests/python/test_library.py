@@ -74,7 +74,8 @@ def allowed(declared):
             return [ctypes.c_void_p] + ([ctypes.c_char_p] if base == "char" else
                                         [ctypes.POINTER(ctypes.c_ubyte)] if value else [])
         return [ctypes.POINTER(value)]
-    return [ctypes.POINTER(ctypes.c_char_p if base == "char" else ctypes.c_void_p)]
+    known = [ctypes.POINTER(ctypes.POINTER(value))] if base.startswith("struct") and value else []
+    return [ctypes.POINTER(ctypes.c_char_p if base == "char" else ctypes.c_void_p), *known]
 
 
 def disagreements():

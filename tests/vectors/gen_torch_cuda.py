@@ -18,8 +18,9 @@ SIZES = [1, 3, 4, 5, 255, 256, 257, 1024, 4099]
 
 
 def bits_of(tensor):
-    width = {torch.float32: ("<f", "<I", "%08x"), torch.float64: ("<d", "<Q", "%016x")}[tensor.dtype]
-    return [width[2] % struct.unpack(width[1], struct.pack(width[0], value))[0]
+    number, word, text = {torch.float32: ("<f", "<I", "%08x"),
+                          torch.float64: ("<d", "<Q", "%016x")}[tensor.dtype]
+    return [text % struct.unpack(word, struct.pack(number, value))[0]
             for value in tensor.flatten().tolist()]
 
 
@@ -88,8 +89,8 @@ def main():
             "version": torch.__version__, "generated_by": "gen_torch_cuda.py",
             "platform": f"{platform.platform()}, {torch.cuda.get_device_name(0)}",
             "variants": {"base": {}},
-            "notes": ["Each call also has the state that it leaves behind. Of randn there is nothing but "
-                      "that: its logarithms and cosines are the device's own."]}
+            "notes": ["Each call also has the state that it leaves behind. Of randn there is "
+                      "nothing but that: its logarithms and cosines are the device's own."]}
     with open(options.out, "w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1] + ', "cases": [\n')
         file.write(",\n".join(json.dumps(case) for case in make_cases(options.seed)))

@@ -229,8 +229,8 @@ enum snap_status snap_run_expect(struct snap_run *run, const struct snap_ledger 
                                  struct snap_error *err);
 
 /* The same where the profile does not promise the floats: on another machine than the run's. Of
- * each line the host part must come again - order, samples, schedule, draws of the CPU streams - and
- * the host chain, which must go through the run's present one; how far the floats are from the
+ * each line the host part must come again - order, samples, schedule, draws of the CPU streams -
+ * and the host chain, which must go through the run's present one; how far the floats are from the
  * recorded ones is measured, and never an error. */
 enum snap_status snap_run_expect_host(struct snap_run *run, const struct snap_ledger *ledger,
                                       struct snap_error *err);
