@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "io/io_choice.h"
 #include "io/io_job.h"
 #include "io/read_file.h"
 
@@ -24,6 +25,7 @@ struct reader {
     int fd;
     int direct_fd; /* past the page cache; -1: not to be had */
     atomic_bool direct;
+    enum snap_io_way forced;
     enum snap_read_source source;
     struct timespec began;
     atomic_uint_fast64_t direct_bytes; /* read directly so far */
@@ -31,6 +33,12 @@ struct reader {
     void *map;
     size_t map_bytes;
 };
+
+/* From cache or disk, whichever is faster? */
+static bool may_choose(const struct reader *reader)
+{
+    return reader->source == SNAP_READ_FASTEST && reader->forced == SNAP_IO_BEST;
+}
 
 /* Are these bytes in the page cache? A page here and there is asked for: the cache takes and drops
  * files by stretches, and a wrong answer costs time alone. */
@@ -60,6 +68,8 @@ static enum snap_status read_directly(struct reader *reader, const struct snap_i
                             (off_t)(lane->base + read));
         if (got < 0 && errno == EINTR)
             continue;
+        if (got < 0 && errno == EINVAL && reader->forced == SNAP_IO_DIRECT)
+            return snap_io_not_direct(what, err);
         if (got < 0 && errno == EINVAL)
             atomic_store(&reader->direct, false);
         else if (got < 0)
@@ -88,8 +98,7 @@ static void try_disk(struct reader *reader, size_t bytes)
 {
     uint64_t before = atomic_fetch_add(&reader->direct_bytes, bytes);
     struct timespec now;
-    if (reader->source != SNAP_READ_FASTEST || before >= TRIAL_BYTES ||
-        before + bytes < TRIAL_BYTES)
+    if (!may_choose(reader) || before >= TRIAL_BYTES || before + bytes < TRIAL_BYTES)
         return;
     clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
     double seconds = (double)(now.tv_sec - reader->began.tv_sec) +
@@ -106,7 +115,7 @@ static enum snap_status read_piece(struct snap_io_job *job, struct snap_io_lane 
     bool done = false;
     enum snap_status status = SNAP_OK;
     bool direct = atomic_load(&reader->direct);
-    if (direct && reader->source == SNAP_READ_FASTEST && is_cached(reader, lane->base, lane->end))
+    if (direct && may_choose(reader) && is_cached(reader, lane->base, lane->end))
         direct = false;
     if (direct)
         status = read_directly(reader, lane, job->what, &done, err);
@@ -140,19 +149,26 @@ static void map_file(struct reader *reader)
     reader->map_bytes = (size_t)info.st_size;
 }
 
-static void prepare(struct reader *reader, const struct snap_span *spans, size_t count)
+static enum snap_status prepare(struct reader *reader, const struct snap_span *spans, size_t count,
+                                const char *what, struct snap_error *err)
 {
+    enum snap_status status = snap_io_forced(&reader->forced, err);
+    if (status != SNAP_OK)
+        return status;
     uint64_t bytes =
         count > 0 ? spans[count - 1].offset + spans[count - 1].size_bytes - spans[0].offset : 0;
     /* Advice only: what is compared decides. */
     if (reader->source == SNAP_READ_DISK)
         posix_fadvise(reader->fd, 0, 0, POSIX_FADV_DONTNEED);
-    if (reader->source == SNAP_READ_FASTEST && bytes < SNAP_IO_LARGE_BYTES)
-        return;
+    if (reader->forced == SNAP_IO_CACHED || (may_choose(reader) && bytes < SNAP_IO_LARGE_BYTES))
+        return SNAP_OK;
     reader->direct_fd = open_direct(reader->fd);
+    if (reader->direct_fd < 0 && reader->forced == SNAP_IO_DIRECT)
+        return snap_io_not_direct(what, err);
     atomic_store(&reader->direct, reader->direct_fd >= 0);
-    if (reader->source == SNAP_READ_FASTEST && reader->direct_fd >= 0)
+    if (may_choose(reader) && reader->direct_fd >= 0)
         map_file(reader);
+    return SNAP_OK;
 }
 
 enum snap_status snap_read_spans(int fd, struct snap_span *spans, size_t count,
@@ -166,8 +182,9 @@ enum snap_status snap_read_spans(int fd, struct snap_span *spans, size_t count,
                                .what = what,
                                .arg = &reader,
                                .read_piece = read_piece };
-    prepare(&reader, spans, count);
     enum snap_status status = snap_io_job_init(&job, pool, err);
+    if (status == SNAP_OK)
+        status = prepare(&reader, spans, count, what, err);
     if (status == SNAP_OK)
         status = snap_io_job_run(&job, err);
     if (failed != NULL)

@@ -25,6 +25,7 @@ struct writer {
     const char *what;
     uint64_t size_bytes; /* of the file */
     atomic_bool direct;
+    bool forced; /* direct, or not at all */
     /* Task i begins at border i and ends at border i + 1. */
     struct seam *seams;
     size_t first_seam; /* of the job under way; at last, the end of the file */
@@ -49,6 +50,8 @@ static enum snap_status write_blocks(struct writer *writer, const unsigned char 
     bool direct = atomic_load(&writer->direct);
     enum snap_status status =
         snap_file_pwrite(writer->fd, data, bytes, offset, writer->what, &cause);
+    if (status != SNAP_OK && direct && cause.os_error == EINVAL && writer->forced)
+        return snap_io_not_direct(writer->what, err);
     if (status != SNAP_OK && direct && cause.os_error == EINVAL && set_direct(writer, false))
         status = snap_file_pwrite(writer->fd, data, bytes, offset, writer->what, &cause);
     if (status != SNAP_OK && err != NULL)
@@ -165,13 +168,17 @@ enum snap_status snap_write_file(int fd, const struct snap_content *content,
 {
     struct writer writer = { .fd = fd, .what = what, .size_bytes = content->size_bytes };
     struct snap_rest more = { NULL, 0 };
-    enum snap_io_way way = options->way;
+    enum snap_io_way way;
     bool large = content->size_bytes >= SNAP_IO_LARGE_BYTES;
-    enum snap_status status = SNAP_OK;
-    if (large)
+    enum snap_status status = snap_io_forced(&way, err);
+    writer.forced = way == SNAP_IO_DIRECT;
+    if (way == SNAP_IO_BEST)
+        way = options->way;
+    if (status == SNAP_OK && large)
         status = make_room(&writer, err);
-    if (status == SNAP_OK && (way == SNAP_IO_DIRECT || (way == SNAP_IO_BEST && large)))
-        set_direct(&writer, true); /* or not: then through the page cache */
+    if (status == SNAP_OK && (way == SNAP_IO_DIRECT || (way == SNAP_IO_BEST && large)) &&
+        !set_direct(&writer, true) && writer.forced) /* else through the page cache */
+        status = snap_io_not_direct(what, err);
     if (status == SNAP_OK)
         status = write_segments(&writer, content->segments, content->count, options->pool, err);
     /* What is left comes in small pieces. */

@@ -10,15 +10,10 @@
 #include <snapstate/status.h>
 
 #include "core/segment.h"
-
-enum snap_io_way {
-    SNAP_IO_BEST = 0,   /* direct for large files, where the file system has it */
-    SNAP_IO_CACHED = 1, /* through the page cache */
-    SNAP_IO_DIRECT = 2  /* past it, whatever the size, where the file system has it */
-};
+#include "io/io_choice.h"
 
 struct snap_write_options {
-    enum snap_io_way way;
+    enum snap_io_way way; /* unless another is forced (io_choice.h) */
     struct snap_pool *pool; /* how many threads; NULL: the caller's alone. No byte depends on it */
 };
 

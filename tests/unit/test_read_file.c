@@ -99,6 +99,42 @@ static void test_read(void **state)
     free(digests);
 }
 
+/* SNAP_IO forces a way, also for what is in the cache, or small. */
+static void test_forced(void **state)
+{
+    (void)state;
+    struct material material;
+    unsigned char(*digests)[SNAP_DIGEST_BYTES] = calloc(MOST_SEGMENTS, sizeof *digests);
+    struct snap_span *spans = calloc(MOST_SEGMENTS, sizeof *spans);
+    make_material(&material, 3 * IO_BLOCK + 17, 0, 1000);
+    unsigned char *place = calloc(1, material.size);
+    assert_true(digests != NULL && spans != NULL && place != NULL);
+    for (int source = SNAP_READ_FASTEST; source <= SNAP_READ_DISK; source++) {
+        int fd = open_material(&material, true);
+        size_t count = make_spans(&material, false, spans, digests, place);
+        setenv("SNAP_IO", "cached", 1);
+        fault.no_direct = true;
+        CHECK_OK(snap_read_spans(fd, spans, count, (enum snap_read_source)source, io_pool, io_path,
+                                 NULL, &err));
+        assert_false(atomic_load(&fault.hit));
+        check_spans(&material, spans, count);
+        setenv("SNAP_IO", "direct", 1);
+        CHECK_FAILS(SNAP_UNSUPPORTED, "SNAP_IO=direct",
+                    snap_read_spans(fd, spans, count, (enum snap_read_source)source, io_pool,
+                                    io_path, NULL, &err));
+        no_faults();
+        CHECK_OK(snap_read_spans(fd, spans, count, (enum snap_read_source)source, io_pool, io_path,
+                                 NULL, &err));
+        check_spans(&material, spans, count);
+        unsetenv("SNAP_IO");
+        close(fd);
+    }
+    free(place);
+    free(material.bytes);
+    free(spans);
+    free(digests);
+}
+
 /* A slow disk: what follows the first 64 MiB goes through the page cache, and is read the same. A
  * reading back never does. */
 static void test_slow_disk(void **state)
@@ -188,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_forced),
         cmocka_unit_test(test_slow_disk),
         cmocka_unit_test(test_read_damaged),
     };

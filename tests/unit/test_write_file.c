@@ -95,6 +95,36 @@ static void test_odd_calls(void **state)
     free(material.bytes);
 }
 
+/* SNAP_IO forces a way, whatever the callers want. */
+static void test_forced(void **state)
+{
+    (void)state;
+    struct material material;
+    make_material(&material, IO_LARGE, 700, 100000);
+    setenv("SNAP_IO", "cached", 1);
+    fault.no_direct = true;
+    CHECK_OK(write_material(&material, SNAP_IO_DIRECT, io_pool, &err));
+    check_file(&material);
+    assert_false(atomic_load(&fault.hit));
+    setenv("SNAP_IO", "direct", 1);
+    CHECK_FAILS(SNAP_UNSUPPORTED, "SNAP_IO=direct",
+                write_material(&material, SNAP_IO_CACHED, io_pool, &err));
+    assert_true(atomic_load(&fault.hit));
+    no_faults();
+    CHECK_OK(write_material(&material, SNAP_IO_CACHED, io_pool, &err));
+    check_file(&material);
+    setenv("SNAP_IO", "auto", 1);
+    fault.no_direct = true;
+    CHECK_OK(write_material(&material, SNAP_IO_BEST, io_pool, &err));
+    assert_true(atomic_load(&fault.hit));
+    no_faults();
+    setenv("SNAP_IO", "fast", 1);
+    CHECK_FAILS(SNAP_INVALID, "SNAP_IO=fast",
+                write_material(&material, SNAP_IO_BEST, io_pool, &err));
+    unsetenv("SNAP_IO");
+    free(material.bytes);
+}
+
 /* Each call fails in turn, with as many threads as there are, until all goes well. */
 static void test_failures(void **state)
 {
@@ -188,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),    cmocka_unit_test(test_odd_calls),
+        cmocka_unit_test(test_forced),
         cmocka_unit_test(test_failures), cmocka_unit_test(test_scribble),
         cmocka_unit_test(test_team),
     };
