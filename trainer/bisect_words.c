@@ -206,6 +206,20 @@ static void tell_state(const struct trn_bisect_search *search, uint64_t step)
 
 /* ---- the first line that differs ---- */
 
+/* The line alone says otherwise: the next snapshots that both have, and the last, are equal. */
+static bool tell_record(struct trn_bisect_result *result)
+{
+    if (result->has_different_snapshot || !result->has_equal_snapshot ||
+        result->equal_snapshot < result->line.step)
+        return false;
+    result->kind = "record";
+    snprintf(result->first, sizeof(result->first),
+             "record: the ledger lines of step %" PRIu64 " differ alone (%s: %s in run A and %s in "
+             "run B); the states after it are equal",
+             result->line.step, result->line.field, result->line.left, result->line.right);
+    return true;
+}
+
 static void tell_line(const struct trn_bisect_search *search)
 {
     struct trn_bisect_result *result = search->result;
@@ -217,6 +231,8 @@ static void tell_line(const struct trn_bisect_search *search)
         tell_stream(result, line->step, "by the draws of");
     } else if (data && strcmp(kind, "data") != 0 && find_moved(search)) {
         tell_stream(result, result->different_snapshot, "by the snapshots of");
+    } else if (tell_record(result)) {
+        return;
     } else if (data) {
         result->kind = "data";
         snprintf(result->first, sizeof(result->first),
@@ -330,7 +346,7 @@ void trn_bisect_tell(const struct trn_bisect_search *search, enum trn_bisect_mad
                  text_of(entry, "text"));
         break;
     }
-    if (!search->same_genesis)
+    if (!search->same_config)
         tell_genesis(search);
     else if (trn_bisect_by_line(result))
         tell_line(search);
