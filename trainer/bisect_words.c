@@ -193,15 +193,19 @@ static void tell_state(const struct trn_bisect_search *search, uint64_t step)
 {
     struct trn_bisect_result *result = search->result;
     const json_t *entry = NULL;
+    const char *what = "";
     if (result->has_different_snapshot && result->different_snapshot == step)
         result->kind = kind_of_tensors(search, &entry);
     else
         result->kind = kind_by_next_loss(search, step);
+    if (entry != NULL)
+        what = text_of(entry, "text");
+    else if (begins(result->line.field, "float.tensors"))
+        what = result->line.field;
     snprintf(result->first, sizeof(result->first),
              "%s: batch, streams, loss and gradient norm of step %" PRIu64 " are equal, and the "
              "state after it is not%s%.900s",
-             result->kind, step, entry != NULL ? ": " : "",
-             entry != NULL ? text_of(entry, "text") : "");
+             result->kind, step, what[0] != '\0' ? ": " : "", what);
 }
 
 /* ---- the first line that differs ---- */
