@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run folders as long as a story needs them: the ledger of a training that nobody has made. Its
-lines are as long as those of the trainer, and its chains are made up: nothing here checks them."""
+"""Run folders as long as a story needs them. Of `write_run`, the ledger of a training that nobody
+has made: its lines are as long as those of the trainer, and its chains are made up; nothing here
+checks them. Of `train_run`, a training of a small network."""
 
 import json
 import math
 import random
 import struct
+import subprocess
+
+from figure import NotMeasured
+from surroundings import TOP
 
 
 def bits(value):
@@ -55,3 +60,26 @@ def write_run(folder, steps, seed, evaluate=1000, save=5000):
                          f'{step:010}.snap.tar","hash":"snap1:{digits % step}","stall_ms":1,'
                          f'"step":{step},"time":"2026-01-31T12:00:01.000Z"}}\n')
     return series
+
+
+def train_run(snap, folder, steps, every, cut):
+    """A run of `steps` steps with a snapshot after each `every`; the learning rate is halved after
+    each `cut`."""
+    data = {role: str(TOP / "data" / f"digits-{part}-ubyte") for role, part in
+            (("train_images", "train-images.idx3"), ("train_labels", "train-labels.idx1"))}
+    config = folder.with_suffix(".json")
+    config.write_text(json.dumps({
+        "training": {
+            "profile": "portable-1", "seed": 42, "epochs": steps, "batch_size": 8, "evaluate": 0,
+            "data": {"format": "idx", "shape": [8, 8, 1], "classes": 10, "mean": "0.02",
+                     "std": "0.02"},
+            "model": [{"name": "flatten", "kind": "flatten"},
+                      {"name": "fc1", "kind": "linear", "features": 10}],
+            "loss": "cross_entropy", "optimizer": {"kind": "sgd", "learning_rate": "0.01"},
+            "schedule": {"kind": "step", "every": cut, "gamma": "0.5"},
+            "ledger": {"state_every": 0}},
+        "running": {"threads": 1, "every": every, "steps": steps, "data": data}}))
+    done = subprocess.run([snap, "run", str(config), "--dir", str(folder)], check=False,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        raise NotMeasured(f"snap run: {done.stderr.decode().strip()}")

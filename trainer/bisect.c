@@ -14,7 +14,7 @@ void trn_bisect_result_release(struct trn_bisect_result *result)
 
 static bool is_equal(const struct trn_bisect_search *search)
 {
-    return search->same_genesis && !search->result->has_line &&
+    return search->same_config && !search->result->has_line &&
            !search->result->has_different_snapshot;
 }
 

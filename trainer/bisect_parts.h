@@ -18,6 +18,7 @@ struct trn_bisect_search {
     const char *dirs[2];
     struct snap_ledger *ledgers[2]; /* owned */
     bool same_genesis;
+    bool same_config; /* config, data, profile and binding are; one run may go on from another */
     uint64_t *common;   /* steps of the snapshots that both have, ascending; owned */
     size_t equal_count; /* so many of them, from the front, are equal */
     json_t *differences; /* of the first that is not, as snap_diff_json lists them; owned */
@@ -29,7 +30,7 @@ void trn_bisect_search_release(struct trn_bisect_search *search);
 /* Open both ledgers; compare the genesis lines, and find the first line after them that differs. */
 enum snap_status trn_bisect_ledgers(struct trn_bisect_search *search, struct snap_error *err);
 /* bisect_snapshots.c: find the first common snapshot whose content is not equal: all of the state,
- * but state.json when the genesis lines differ, since config, profile and binding stand in it. */
+ * but state.json when the configs differ, since config, profile and binding stand in it. */
 enum snap_status trn_bisect_snapshots(struct trn_bisect_search *search, struct snap_error *err);
 
 /* The path of the run's snapshot of a step. */

@@ -75,6 +75,11 @@ static enum snap_status add_keys(struct trn_bisect_result *result, const char *n
     return status;
 }
 
+static bool is_key(const struct trn_bisect_key *key, const char *name)
+{
+    return strncmp(key->name, name, strlen(name)) == 0;
+}
+
 /* Each role of a data file, with its digest. */
 static enum snap_status add_files(struct trn_bisect_result *result, const json_t *left,
                                   const json_t *right, struct snap_error *err)
@@ -129,6 +134,11 @@ static enum snap_status compare_genesis(struct trn_bisect_search *search, struct
     json_decref(lines[1]);
     search->same_genesis = strcmp(snap_ledger_chain(search->ledgers[0], 0),
                                   snap_ledger_chain(search->ledgers[1], 0)) == 0;
+    search->same_config = search->same_genesis || snap_ledger_first_step(search->ledgers[0]) !=
+                                                      snap_ledger_first_step(search->ledgers[1]);
+    for (size_t i = 0; i < result->key_count; i++)
+        search->same_config = search->same_config && (is_key(&result->keys[i], "state") ||
+                                                      is_key(&result->keys[i], "parent"));
     return status;
 }
 

@@ -135,7 +135,7 @@ static enum snap_status compare_at(struct trn_bisect_search *search, uint64_t st
             status = snap_archive_open(path, &archives[side], err);
     }
     if (status == SNAP_OK)
-        *equal = same_content(archives[0], archives[1], search->same_genesis);
+        *equal = same_content(archives[0], archives[1], search->same_config);
     search->result->opened++;
     snap_archive_close(archives[0]);
     snap_archive_close(archives[1]);

@@ -193,18 +193,36 @@ static void tell_state(const struct trn_bisect_search *search, uint64_t step)
 {
     struct trn_bisect_result *result = search->result;
     const json_t *entry = NULL;
+    const char *what = "";
     if (result->has_different_snapshot && result->different_snapshot == step)
         result->kind = kind_of_tensors(search, &entry);
     else
         result->kind = kind_by_next_loss(search, step);
+    if (entry != NULL)
+        what = text_of(entry, "text");
+    else if (begins(result->line.field, "float.tensors"))
+        what = result->line.field;
     snprintf(result->first, sizeof(result->first),
              "%s: batch, streams, loss and gradient norm of step %" PRIu64 " are equal, and the "
              "state after it is not%s%.900s",
-             result->kind, step, entry != NULL ? ": " : "",
-             entry != NULL ? text_of(entry, "text") : "");
+             result->kind, step, what[0] != '\0' ? ": " : "", what);
 }
 
 /* ---- the first line that differs ---- */
+
+/* The line alone says otherwise: the next snapshots that both have, and the last, are equal. */
+static bool tell_record(struct trn_bisect_result *result)
+{
+    if (result->has_different_snapshot || !result->has_equal_snapshot ||
+        result->equal_snapshot < result->line.step)
+        return false;
+    result->kind = "record";
+    snprintf(result->first, sizeof(result->first),
+             "record: the ledger lines of step %" PRIu64 " differ alone (%s: %s in run A and %s in "
+             "run B); the states after it are equal",
+             result->line.step, result->line.field, result->line.left, result->line.right);
+    return true;
+}
 
 static void tell_line(const struct trn_bisect_search *search)
 {
@@ -217,6 +235,8 @@ static void tell_line(const struct trn_bisect_search *search)
         tell_stream(result, line->step, "by the draws of");
     } else if (data && strcmp(kind, "data") != 0 && find_moved(search)) {
         tell_stream(result, result->different_snapshot, "by the snapshots of");
+    } else if (tell_record(result)) {
+        return;
     } else if (data) {
         result->kind = "data";
         snprintf(result->first, sizeof(result->first),
@@ -330,7 +350,7 @@ void trn_bisect_tell(const struct trn_bisect_search *search, enum trn_bisect_mad
                  text_of(entry, "text"));
         break;
     }
-    if (!search->same_genesis)
+    if (!search->same_config)
         tell_genesis(search);
     else if (trn_bisect_by_line(result))
         tell_line(search);

@@ -289,7 +289,8 @@ struct trn_bisect_output {
 /* What was found. Initialise with TRN_BISECT_RESULT_INIT; release after any status. */
 struct trn_bisect_result {
     /* What came first: "equal", "config", "environment", "data", "stream", "weights", "optimizer",
-     * "operation" (equal inputs, and another result), "unknown"; static. */
+     * "operation" (equal inputs, and another result), "record" (a ledger line alone), "unknown";
+     * static. */
     const char *kind;
     char first[1200]; /* a sentence about it; "" when equal */
     char own[600]; /* which run's ledger is not what its own state makes; "": none that is known */

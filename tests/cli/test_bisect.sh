@@ -70,12 +70,33 @@ other smaller training.batch_size=64
 exits 1 "another batch size" "$SNAP" bisect "$run" "$work/smaller"
 like "other shapes" 'run B: upload, batch: inputs \[64, 8, 8, 1\]' "$(cat "$work/out")"
 
+# ---- a run that goes on from another ----
+
+"$SNAP" restore "$(snapshot "$run" 9)" --dir "$work/on" --steps 15 >/dev/null 2>&1
+exits 0 "a run, and one that goes on from it" "$SNAP" bisect "$run" "$work/on"
+like "over what both have" '^lines +equal over 6 steps$' "$(cat "$work/out")"
+like "it begins elsewhere" '^ +parent: null and \{' "$(sed 's/^begin with/          /' "$work/out")"
+"$PYTHON" "$top_srcdir/tests/cli/forge.py" ledger "$work/on/ledger.jsonl" 12 \
+    float.scalars.grad_norm 3f800000
+exits 1 "one whose record was changed after that" "$SNAP" bisect "$run" "$work/on"
+like "it is no config's" '^first +record: the ledger lines of step 12 differ alone' \
+    "$(cat "$work/out")"
+like "each was made from its own state" "^own state +run B's own ledger is not what its config" \
+    "$(cat "$work/out")"
+rm -r "$work/on/snapshots"
+exits 1 "and whose snapshots are gone" "$SNAP" bisect "$run" "$work/on"
+like "by the lines alone it is an operation" '^first +operation: step 12: .*grad_norm' \
+    "$(cat "$work/out")"
+like "its start cannot be made" 'on begins with a state of another run' "$(cat "$work/out")"
+
 # ---- records that lie ----
 
 cp -r "$run" "$work/forged"
 "$PYTHON" "$top_srcdir/tests/cli/forge.py" ledger "$work/forged/ledger.jsonl" 17 \
     float.scalars.loss 3f800000
 exits 1 "a forged loss" "$SNAP" bisect "$run" "$work/forged"
+like "the line alone says so" '^first +record: the ledger lines of step 17 differ alone' \
+    "$(cat "$work/out")"
 like "the state does not make it" \
     "^own state +run B's own ledger is not what its state at step 16 makes: .*step 17 as run A's" \
     "$(cat "$work/out")"

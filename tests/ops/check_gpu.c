@@ -55,6 +55,12 @@ static void steps_equal_goldens(void **state)
     }
 }
 
+static void traces_equal_the_cpus(void **state)
+{
+    (void)state;
+    cuda_test_trace(&ways[0]);
+}
+
 static void digests_equal_those_of_openssl(void **state)
 {
     (void)state;
@@ -66,6 +72,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators_equal_goldens),
         cmocka_unit_test(steps_equal_goldens),
+        cmocka_unit_test(traces_equal_the_cpus),
         cmocka_unit_test(digests_equal_those_of_openssl),
     };
     int count = 0;

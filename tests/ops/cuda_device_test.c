@@ -20,6 +20,7 @@
 #include "model_rig.h"
 #include "op_cases.h"
 #include "op_golden.h"
+#include "ops/op_trace.h"
 
 static const struct trn_cuda_ways *wanted_ways;
 
@@ -96,6 +97,54 @@ void cuda_test_steps(const struct trn_cuda_ways *ways, size_t first, size_t stri
     }
     rig_backend_open = trn_backend_open;
     free(record);
+}
+
+/* What the operators of a step wrote, in their order. */
+struct written {
+    unsigned char sha256[600][SNAP_DIGEST_BYTES];
+    size_t count;
+};
+
+static enum snap_status note_output(void *arg, const struct trn_op_record *record,
+                                    struct snap_error *err)
+{
+    struct written *written = arg;
+    (void)err;
+    assert_true(written->count < sizeof(written->sha256) / sizeof(written->sha256[0]));
+    memcpy(written->sha256[written->count++], record->sha256, SNAP_DIGEST_BYTES);
+    return SNAP_OK;
+}
+
+static void trace_step(enum rig_kind kind, struct written *written)
+{
+    const struct trn_op_observer observer = { written, note_output };
+    struct record *record = calloc(1, sizeof(*record));
+    struct rig rig;
+    assert_non_null(record);
+    written->count = 0;
+    rig_ready_kind(&rig, kind, NULL, 1, 2, &rig_optimizers[3]);
+    assert_int_equal(trn_op_trace_begin(rig.backend, &observer, NULL), SNAP_OK);
+    rig_train_step(&rig, 0, record);
+    trn_op_trace_end(rig.backend);
+    rig_dismantle(&rig);
+    free(record);
+}
+
+void cuda_test_trace(const struct trn_cuda_ways *ways)
+{
+    struct written *here = calloc(2, sizeof(*here)), *there = here + 1;
+    assert_non_null(here);
+    wanted_ways = ways;
+    for (int kind = 0; kind < RIG_KINDS; kind++) {
+        trace_step((enum rig_kind)kind, here);
+        rig_backend_open = open_device;
+        trace_step((enum rig_kind)kind, there);
+        rig_backend_open = trn_backend_open;
+        assert_true(here->count > 100);
+        assert_int_equal(here->count, there->count);
+        assert_memory_equal(here->sha256, there->sha256, here->count * SNAP_DIGEST_BYTES);
+    }
+    free(here);
 }
 
 static void check_leaves(const unsigned char *bytes, size_t size_bytes,

@@ -16,6 +16,10 @@ void cuda_test_operators(const struct trn_cuda_ways *ways, size_t first, size_t 
 /* Both models, every optimizer, 1, 2 and 4 shards: from `first` on every `stride`-th. */
 void cuda_test_steps(const struct trn_cuda_ways *ways, size_t first, size_t stride);
 
+/* Every operator of a step of both models has written what it writes on the CPU, by the trace of
+ * both. */
+void cuda_test_trace(const struct trn_cuda_ways *ways);
+
 /* Leaf digests of pieces of every awkward size, at addresses that are aligned for vectors and that
  * are not, many at once, and again by the same digester: as OpenSSL makes them. */
 void cuda_test_digests(void);

@@ -57,6 +57,12 @@ static void steps_equal_goldens(void **state)
     assert_int_equal(cuda_on_cpu.held, 0);
 }
 
+static void traces_equal_the_cpus(void **state)
+{
+    (void)state;
+    cuda_test_trace(&variants[0].ways);
+}
+
 static void digests_equal_those_of_openssl(void **state)
 {
     (void)state;
@@ -277,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_device_that_is_not_there_is_told),
         cmocka_unit_test(operators_equal_goldens),
         cmocka_unit_test(steps_equal_goldens),
+        cmocka_unit_test(traces_equal_the_cpus),
         cmocka_unit_test(digests_equal_those_of_openssl),
         cmocka_unit_test(trainings_equal_those_of_the_cpu),
         cmocka_unit_test(every_failure_is_told_and_nothing_is_held),
