@@ -16,6 +16,13 @@ if [ "$1" = list ]; then
     echo "$all"
     exit 0
 fi
+case ${3:-} in
+    keep | [1-9] | [1-9]*[0-9]) ;;
+    *)
+        echo "usage: run_fuzz.sh SRCDIR BUILDDIR SECONDS|keep [TARGET...]; run_fuzz.sh list" >&2
+        exit 2
+        ;;
+esac
 source_dir=$1
 build_dir=$2
 seconds=$3
