@@ -5,6 +5,7 @@ listings that are honest wherever nobody asked for a lie.
 A content is bytes or a Hole, zeros that take no room on the disk.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -28,14 +29,19 @@ class Hole:
         return self.size
 
 
+@functools.lru_cache(maxsize=None)
+def digest_of_zeros(size):
+    sha256, zeros = hashlib.sha256(), bytes(PIECE)
+    for at in range(0, size, PIECE):
+        sha256.update(zeros[:min(PIECE, size - at)])
+    return sha256.hexdigest()
+
+
 def digest(content):
     """64 hex digits; of a hole without its zeros in memory."""
-    if not isinstance(content, Hole):
-        return hashlib.sha256(content).hexdigest()
-    sha256, zeros = hashlib.sha256(), bytes(PIECE)
-    for at in range(0, len(content), PIECE):
-        sha256.update(zeros[:min(PIECE, len(content) - at)])
-    return sha256.hexdigest()
+    if isinstance(content, Hole):
+        return digest_of_zeros(len(content))
+    return hashlib.sha256(content).hexdigest()
 
 
 # Where the fields of a header begin.
@@ -133,20 +139,22 @@ class Forgery:
         for name, lines in (("STATE", sorted(in_state)), ("SHA256SUMS", names)):
             self[name].content = b"".join(b"%s  %s\n" % (b"0" * 64, line.encode())
                                           for line in lines)
+        members = {member.name: member for member in self.members}
         for entry in manifest["members"]:
-            entry["size"] = len(self[entry["name"]].content)
+            entry["size"] = len(members[entry["name"]].content)
         self["manifest.json"].content = document(manifest)
         self.relist()
 
     def relist(self):
         """Write the digests of the listings anew, for the names that they have."""
         known = {}
+        members = {member.name: member for member in self.members}
         for listing in ("STATE", "SHA256SUMS"):
             lines = self[listing].content.decode().splitlines()
             for i, line in enumerate(lines):
                 name = line[66:]
-                if name not in known and any(member.name == name for member in self.members):
-                    known[name] = digest(self[name].content)
+                if name not in known and name in members:
+                    known[name] = digest(members[name].content)
                 lines[i] = known.get(name, line[:64]) + line[64:]
             self[listing].content = "".join(line + "\n" for line in lines).encode()
             known.pop("STATE", None)

@@ -4,17 +4,30 @@
 # inputs that are kept in tests/fuzz/inputs. `make check-fuzz` calls it; the options are
 #
 #     run_fuzz.sh SRCDIR BUILDDIR SECONDS [TARGET...]
+#     run_fuzz.sh list                                    the targets
 #
 # Work stands in BUILDDIR/fuzz: an input that crashed a target is TARGET.crash-*, what it has learnt
 # is in TARGET/. `run_fuzz.sh SRCDIR BUILDDIR keep TARGET...` puts the least of that with the same
 # coverage into tests/fuzz/inputs.
 set -eu
 
+all="archive manifest state ledger config pickle torch_file arrays json stream signature"
+if [ "$1" = list ]; then
+    echo "$all"
+    exit 0
+fi
+case ${3:-} in
+    keep | [1-9] | [1-9]*[0-9]) ;;
+    *)
+        echo "usage: run_fuzz.sh SRCDIR BUILDDIR SECONDS|keep [TARGET...]; run_fuzz.sh list" >&2
+        exit 2
+        ;;
+esac
 source_dir=$1
 build_dir=$2
 seconds=$3
 shift 3
-targets=${*:-archive manifest state ledger config pickle torch_file arrays json stream signature}
+targets=${*:-$all}
 clang=${CLANG:-clang}
 python=${PYTHON:-python3}
 work=$build_dir/fuzz
@@ -70,7 +83,7 @@ for target in $targets; do
     dictionary=$source_dir/tests/fuzz/$target.dict
     [ -e "$dictionary" ] || dictionary=
     echo "== $target"
-    "$work/fuzz_$target" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 \
+    "$work/fuzz_$target" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=60 \
         -max_len=65536 -print_final_stats=1 -artifact_prefix="$work/$target." \
         ${dictionary:+-dict="$dictionary"} "$work/$target" >"$work/$target.log" 2>&1 || status=1
     grep -E "^(stat::number_of_executed_units|stat::peak_rss_mb|SUMMARY)|DONE|Test unit written" \
