@@ -37,6 +37,8 @@ struct agn_job {
     enum agn_stage stage;
     pid_t pid;
     int64_t since_ms; /* of the stage */
+    const struct snap_handover *handover; /* while it is saved; else NULL */
+    uint64_t archive_bytes;               /* about so many are to be written */
 };
 
 /* An archive in memory. */
@@ -99,10 +101,11 @@ void agn_job_begin(struct agn_agent *agent, struct agn_job *job);
  * SNAP_NO_MEMORY: there will never be, or the agent stops. */
 enum snap_status agn_job_admit(struct agn_agent *agent, struct agn_job *job, int timeout_ms,
                                struct snap_error *err);
-/* Wait until it may be saved, and by which threads; *keep_copy: there is room for a copy of
- * `archive_bytes`. */
+/* Wait until it may be saved, and by which threads; *keep_copy: there is room for a copy of it.
+ * `handover` is borrowed until agn_job_saved. */
 struct snap_pool *agn_job_start(struct agn_agent *agent, struct agn_job *job,
-                                uint64_t archive_bytes, bool *keep_copy);
+                                const struct snap_handover *handover, bool *keep_copy);
+void agn_job_saved(struct agn_agent *agent, struct agn_job *job);
 /* It is out of the list, and what it held is free. `pool` NULL: it never started. */
 void agn_job_end(struct agn_agent *agent, struct agn_job *job, struct snap_pool *pool);
 /* Wait until nothing of the run is under way that was handed over. */

@@ -116,10 +116,12 @@ static json_t *run_value(const struct agn_agent *agent, const struct agn_run *ru
 
 static json_t *job_value(const struct agn_job *job)
 {
-    return json_pack("{s:I, s:s, s:s, s:I, s:I, s:s}", "bytes", (json_int_t)job->bytes, "dir",
+    uint64_t written = job->handover != NULL ? snap_handover_written(job->handover) : 0;
+    return json_pack("{s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I}", "archive_bytes",
+                     (json_int_t)job->archive_bytes, "bytes", (json_int_t)job->bytes, "dir",
                      job->dir, "file", job->file, "for_ms",
                      (json_int_t)(agn_clock_ms() - job->since_ms), "pid", (json_int_t)job->pid,
-                     "stage", stage_names[job->stage]);
+                     "stage", stage_names[job->stage], "written_bytes", (json_int_t)written);
 }
 
 char *agn_runs_status(struct agn_agent *agent)

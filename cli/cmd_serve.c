@@ -98,13 +98,18 @@ static enum snap_status serve(const struct serve_arguments *given, struct cmd_re
 
 static void print_job(const json_t *job)
 {
+    char written[CMD_SIZE_TEXT_BYTES];
     char size[CMD_SIZE_TEXT_BYTES];
-    cmd_print_line("%s/%s  %s for %.1f s, %s, pid %" JSON_INTEGER_FORMAT,
+    cmd_print_line("%s/%s  %s for %.1f s, %s of %s written, pid %" JSON_INTEGER_FORMAT,
                    json_string_value(json_object_get(job, "dir")),
                    json_string_value(json_object_get(job, "file")),
                    json_string_value(json_object_get(job, "stage")),
                    (double)json_integer_value(json_object_get(job, "for_ms")) / 1000,
-                   cmd_size_text((uint64_t)json_integer_value(json_object_get(job, "bytes")), size),
+                   cmd_size_text(
+                       (uint64_t)json_integer_value(json_object_get(job, "written_bytes")),
+                       written),
+                   cmd_size_text(
+                       (uint64_t)json_integer_value(json_object_get(job, "archive_bytes")), size),
                    json_integer_value(json_object_get(job, "pid")));
 }
 

@@ -4,6 +4,7 @@
 #ifndef SNAP_IO_WRITE_FILE_H
 #define SNAP_IO_WRITE_FILE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include <snapstate/pool.h>
@@ -20,6 +21,7 @@ enum snap_io_way {
 struct snap_write_options {
     enum snap_io_way way;
     struct snap_pool *pool; /* how many threads; NULL: the caller's alone. No byte depends on it */
+    atomic_ullong *written; /* (optional) bytes are added as they are written, for who looks on */
 };
 
 /* The segments that `finish` gave; borrowed until it is called again. */
