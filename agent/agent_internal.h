@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <jansson.h>
+
 #include <snapstate/pool.h>
 
 #include "serve.h"
@@ -131,6 +133,10 @@ void agn_runs_note_failure(struct agn_agent *agent, const struct agn_job *job,
 /* A run that this agent may serve: a folder under its own, of its own user. */
 enum snap_status agn_runs_check(const struct agn_agent *agent, const char *dir,
                                 struct snap_error *err);
+const char *agn_stage_name(enum agn_stage stage);
+/* With the lock held: a save, a run, as the status has them; a new reference. */
+json_t *agn_job_value(const struct agn_job *job);
+json_t *agn_run_value(const struct agn_agent *agent, const struct agn_run *run);
 /* The answer to "status", to be freed; NULL when memory is out. */
 char *agn_runs_status(struct agn_agent *agent);
 void agn_runs_release(struct agn_agent *agent);
