@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <jansson.h>
+
 #include <snapstate/pool.h>
 
 #include "serve.h"
@@ -37,6 +39,8 @@ struct agn_job {
     enum agn_stage stage;
     pid_t pid;
     int64_t since_ms; /* of the stage */
+    const struct snap_handover *handover; /* while it is saved; else NULL */
+    uint64_t archive_bytes;               /* about so many are to be written */
 };
 
 /* An archive in memory. */
@@ -99,10 +103,11 @@ void agn_job_begin(struct agn_agent *agent, struct agn_job *job);
  * SNAP_NO_MEMORY: there will never be, or the agent stops. */
 enum snap_status agn_job_admit(struct agn_agent *agent, struct agn_job *job, int timeout_ms,
                                struct snap_error *err);
-/* Wait until it may be saved, and by which threads; *keep_copy: there is room for a copy of
- * `archive_bytes`. */
+/* Wait until it may be saved, and by which threads; *keep_copy: there is room for a copy of it.
+ * `handover` is borrowed until agn_job_saved. */
 struct snap_pool *agn_job_start(struct agn_agent *agent, struct agn_job *job,
-                                uint64_t archive_bytes, bool *keep_copy);
+                                const struct snap_handover *handover, bool *keep_copy);
+void agn_job_saved(struct agn_agent *agent, struct agn_job *job);
 /* It is out of the list, and what it held is free. `pool` NULL: it never started. */
 void agn_job_end(struct agn_agent *agent, struct agn_job *job, struct snap_pool *pool);
 /* Wait until nothing of the run is under way that was handed over. */
@@ -128,6 +133,10 @@ void agn_runs_note_failure(struct agn_agent *agent, const struct agn_job *job,
 /* A run that this agent may serve: a folder under its own, of its own user. */
 enum snap_status agn_runs_check(const struct agn_agent *agent, const char *dir,
                                 struct snap_error *err);
+const char *agn_stage_name(enum agn_stage stage);
+/* With the lock held: a save, a run, as the status has them; a new reference. */
+json_t *agn_job_value(const struct agn_job *job);
+json_t *agn_run_value(const struct agn_agent *agent, const struct agn_run *run);
 /* The answer to "status", to be freed; NULL when memory is out. */
 char *agn_runs_status(struct agn_agent *agent);
 void agn_runs_release(struct agn_agent *agent);

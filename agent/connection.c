@@ -40,13 +40,6 @@ static void say_why(const struct agn_connection *connection, const char *answer,
 
 /* ---- a save ---- */
 
-/* Room for an archive, beside the bytes of its members: headers, listings and manifest. */
-static uint64_t archive_bytes(const struct snap_handover *handover)
-{
-    uint64_t members = snap_handover_bytes(handover);
-    return members + members / 16 + (1u << 20);
-}
-
 /* The documents, the lock and the staging memory, as they came. */
 static enum snap_status open_handover(const char *dir, const struct agn_request *request,
                                       struct snap_agent_message *message,
@@ -69,11 +62,12 @@ static enum snap_status save(struct agn_connection *connection, struct agn_job *
     struct agn_agent *agent = connection->agent;
     struct snap_handover_saving saving = SNAP_HANDOVER_SAVING_INIT;
     saving.keep = agent->options->keep;
-    saving.pool = agn_job_start(agent, job, archive_bytes(handover), &saving.keep_copy);
+    saving.pool = agn_job_start(agent, job, handover, &saving.keep_copy);
     int64_t began = agn_clock_ms();
     uint64_t step = snap_handover_step(handover);
     enum snap_status status = snap_handover_save(handover, &saving, saved, err);
     uint64_t duration = (uint64_t)(agn_clock_ms() - began);
+    agn_job_saved(agent, job);
     snap_handover_close(handover);
     if (status == SNAP_OK) {
         agn_runs_note_save(agent, job, step, saved->snapshot_hash, duration);

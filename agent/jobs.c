@@ -79,10 +79,18 @@ enum snap_status agn_job_admit(struct agn_agent *agent, struct agn_job *job, int
     return status;
 }
 
+/* Room for an archive, beside the bytes of its members: headers, listings and manifest. */
+static uint64_t archive_bytes_of(const struct snap_handover *handover)
+{
+    uint64_t members = snap_handover_bytes(handover);
+    return members + members / 16 + (1u << 20);
+}
+
 struct snap_pool *agn_job_start(struct agn_agent *agent, struct agn_job *job,
-                                uint64_t archive_bytes, bool *keep_copy)
+                                const struct snap_handover *handover, bool *keep_copy)
 {
     struct snap_pool *pool = NULL;
+    uint64_t archive_bytes = archive_bytes_of(handover);
     pthread_mutex_lock(&agent->lock);
     enter(job, AGN_STAGE_QUEUED);
     for (;;) {
@@ -99,9 +107,18 @@ struct snap_pool *agn_job_start(struct agn_agent *agent, struct agn_job *job,
         job->copy_bytes = archive_bytes;
         agent->used += archive_bytes;
     }
+    job->handover = handover;
+    job->archive_bytes = snap_handover_bytes(handover);
     enter(job, AGN_STAGE_SAVING);
     pthread_mutex_unlock(&agent->lock);
     return pool;
+}
+
+void agn_job_saved(struct agn_agent *agent, struct agn_job *job)
+{
+    pthread_mutex_lock(&agent->lock);
+    job->handover = NULL;
+    pthread_mutex_unlock(&agent->lock);
 }
 
 void agn_job_end(struct agn_agent *agent, struct agn_job *job, struct snap_pool *pool)

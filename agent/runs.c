@@ -12,8 +12,12 @@
 
 #include "agent_internal.h"
 
-static const char *const stage_names[] = { "waiting for room", "to be handed over", "queued",
-                                           "saving" };
+const char *agn_stage_name(enum agn_stage stage)
+{
+    static const char *const names[] = { "waiting for room", "to be handed over", "queued",
+                                         "saving" };
+    return names[stage];
+}
 
 enum snap_status agn_runs_check(const struct agn_agent *agent, const char *dir,
                                 struct snap_error *err)
@@ -103,7 +107,7 @@ static json_t *copies_value(const struct agn_agent *agent, const char *dir)
     return list;
 }
 
-static json_t *run_value(const struct agn_agent *agent, const struct agn_run *run)
+json_t *agn_run_value(const struct agn_agent *agent, const struct agn_run *run)
 {
     return json_pack("{s:s, s:I, s:I, s:o, s:o, s:I, s:o, s:I, s:I}", "dir", run->dir,
                      "duration_ms", (json_int_t)run->duration_ms, "failures",
@@ -114,12 +118,14 @@ static json_t *run_value(const struct agn_agent *agent, const struct agn_run *ru
                      (json_int_t)run->saves, "step", (json_int_t)run->step);
 }
 
-static json_t *job_value(const struct agn_job *job)
+json_t *agn_job_value(const struct agn_job *job)
 {
-    return json_pack("{s:I, s:s, s:s, s:I, s:I, s:s}", "bytes", (json_int_t)job->bytes, "dir",
+    uint64_t written = job->handover != NULL ? snap_handover_written(job->handover) : 0;
+    return json_pack("{s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I}", "archive_bytes",
+                     (json_int_t)job->archive_bytes, "bytes", (json_int_t)job->bytes, "dir",
                      job->dir, "file", job->file, "for_ms",
                      (json_int_t)(agn_clock_ms() - job->since_ms), "pid", (json_int_t)job->pid,
-                     "stage", stage_names[job->stage]);
+                     "stage", agn_stage_name(job->stage), "written_bytes", (json_int_t)written);
 }
 
 char *agn_runs_status(struct agn_agent *agent)
@@ -128,9 +134,9 @@ char *agn_runs_status(struct agn_agent *agent)
     json_t *runs = json_array();
     pthread_mutex_lock(&agent->lock);
     for (const struct agn_job *job = agent->jobs; job != NULL; job = job->next)
-        json_array_append_new(jobs, job_value(job));
+        json_array_append_new(jobs, agn_job_value(job));
     for (size_t i = 0; i < agent->run_count; i++)
-        json_array_append_new(runs, run_value(agent, &agent->runs[i]));
+        json_array_append_new(runs, agn_run_value(agent, &agent->runs[i]));
     json_t *document = json_pack(
         "{s:s, s:I, s:o, s:I, s:I, s:s, s:o, s:I, s:s}", "answer", "status", "connections",
         (json_int_t)agent->connection_count, "jobs", jobs, "memory_bytes", (json_int_t)agent->used,

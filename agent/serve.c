@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "agent_internal.h"
+#include "http.h"
 
 #define LOCK_NAME ".snap-agent.lock"
 /* Saves at a time where nothing else is asked for: one reads back from the disk while another is
@@ -33,6 +34,7 @@ struct house {
     int lock;
     int listener;
     int signals;
+    struct agn_http *http; /* NULL: none */
 };
 
 void agn_say(struct agn_agent *agent, const char *format, ...)
@@ -258,7 +260,11 @@ enum snap_status agn_serve(const struct agn_options *options, struct snap_error 
         status = listen_there(&house, err);
     if (status == SNAP_OK) {
         agn_say(&agent, "serving %s", agent.root);
-        serve(&house);
+        if (options->listen != NULL)
+            status = agn_http_start(&agent, &house.http, err);
+        if (status == SNAP_OK)
+            serve(&house);
+        agn_http_stop(house.http);
         stop(&house);
     }
     release(&house);

@@ -18,6 +18,15 @@ struct agn_options {
     unsigned jobs;                /* saves at a time; 0: 2 */
     unsigned threads;             /* of each save; 0: one per processor */
     const struct snap_keep *keep; /* which snapshots stay on the disk after a save; NULL: all */
+    /* HTTP, read-only. "PORT", or "ADDRESS:PORT", an IPv6 address in brackets; the address is that
+     * of this machine itself unless given. NULL: none. */
+    const char *listen;
+    /* A file with the SHA-256 of a token, in hex, which who asks must have; NULL: no token, which
+     * is for an address of this machine itself alone. */
+    const char *token_file;
+    /* Make the page of a run: HTML, to be freed with free(). From several threads. NULL: none. */
+    enum snap_status (*page)(void *arg, const char *dir, char **text, struct snap_error *err);
+    void *page_arg;
     /* Told when it listens, of each save, and of what goes wrong; from any thread, one line at a
      * time. */
     void (*say)(void *arg, const char *line);

@@ -22,73 +22,6 @@ struct report_arguments {
     struct cmd_list runs;
 };
 
-/* What a training config says but for its seeds: equal texts are one group. And the seeds. */
-static enum snap_status take_config(struct report_run *run, json_t *genesis, struct snap_error *err)
-{
-    json_t *training = json_object_get(json_object_get(genesis, "host"), "training");
-    json_t *seeds = json_object_get(training, "seeds");
-    json_int_t first = json_integer_value(json_object_get(seeds, "python"));
-    const char *key;
-    const json_t *value;
-    bool same = json_object_size(seeds) > 0;
-    size_t used = 0;
-    json_object_foreach(seeds, key, value)
-        same = same && json_integer_value(value) == first;
-    if (same)
-        snprintf(run->seeds, sizeof run->seeds, "%" JSON_INTEGER_FORMAT, first);
-    else
-        json_object_foreach(seeds, key, value)
-            if (used < sizeof run->seeds)
-                used += (size_t)snprintf(run->seeds + used, sizeof run->seeds - used,
-                                         "%s%s %" JSON_INTEGER_FORMAT, used ? ", " : "", key,
-                                         json_integer_value(value));
-    if (json_is_object(training)) {
-        json_object_del(training, "seeds");
-        run->config = json_dumps(training, JSON_COMPACT | JSON_SORT_KEYS);
-    } else {
-        run->config = strdup(""); /* of another trainer: a group of its own */
-    }
-    if (run->config == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: no memory for its config", run->dir);
-    return SNAP_OK;
-}
-
-static enum snap_status read_genesis(struct report_run *run, struct snap_error *err)
-{
-    char path[PATH_MAX];
-    json_t *genesis;
-    FILE *file;
-    enum snap_status status = cmd_path_join(run->dir, "ledger.jsonl", path, err);
-    if (status != SNAP_OK)
-        return status;
-    file = fopen(path, "re");
-    if (file == NULL)
-        return snap_error_set_os(err, SNAP_IO, errno, "%s: opening it", path);
-    genesis = json_loadf(file, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, NULL);
-    fclose(file); /* it was only read */
-    if (genesis == NULL)
-        return snap_error_set(err, SNAP_CORRUPT, "%s: line 1: not a line of a ledger; 'snap "
-                              "verify' says what is wrong with it", path);
-    status = take_config(run, genesis, err);
-    json_decref(genesis);
-    return status;
-}
-
-static enum snap_status read_run(struct report_run *run, const char *dir, bool use_index,
-                                 struct snap_error *err)
-{
-    enum cmd_target kind;
-    enum snap_status status = cmd_target_find(dir, CMD_TARGET_RUN, &kind, err);
-    run->dir = dir;
-    if (status == SNAP_OK)
-        status = trn_metrics_read(dir, use_index, &run->metrics, err);
-    if (status == SNAP_OK)
-        status = trn_run_notes_read(dir, &run->notes, err);
-    if (status == SNAP_OK)
-        status = trn_metrics_add_accuracy(run->metrics, run->notes.held_out, err);
-    return status == SNAP_OK ? read_genesis(run, err) : status;
-}
-
 static void find_groups(struct report *report)
 {
     for (size_t i = 0; i < report->count; i++) {
@@ -113,7 +46,7 @@ static enum snap_status read_all(const struct report_arguments *given, struct re
         return snap_error_set(err, SNAP_NO_MEMORY, "report: no memory for the runs");
     while (status == SNAP_OK && report->count < given->runs.count) {
         size_t at = report->count++;
-        status = read_run(&report->runs[at], given->runs.items[at], !given->no_index, err);
+        status = report_read_run(&report->runs[at], given->runs.items[at], !given->no_index, err);
     }
     if (status != SNAP_OK)
         return status;
@@ -224,11 +157,8 @@ static enum snap_status report_command(const void *arguments, struct cmd_report 
         status = write_page(given->output, &report, &size, err);
     if (status == SNAP_OK)
         status = tell(given, &report, size, said, err);
-    for (size_t i = 0; i < report.count; i++) {
-        trn_metrics_free(report.runs[i].metrics);
-        trn_run_notes_release(&report.runs[i].notes);
-        free(report.runs[i].config);
-    }
+    for (size_t i = 0; i < report.count; i++)
+        report_release_run(&report.runs[i]);
     free(report.runs);
     return status;
 }

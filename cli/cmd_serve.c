@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "report.h"
 #include "serve.h"
 
 struct serve_arguments {
@@ -19,6 +21,8 @@ struct serve_arguments {
     struct cmd_number every;
     const char *best;
     const char *most;
+    const char *listen;
+    const char *token_file;
     bool status;
 };
 
@@ -60,14 +64,30 @@ static void say(void *arg, const char *line)
     fflush(stdout); /* a log is read while it grows; what cannot be written is told at the end */
 }
 
+/* A page is asked for by many, and every few seconds: it is made by one thread at a time, for a
+ * ledger's index is written with it. */
+static enum snap_status make_page(void *arg, const char *dir, char **text, struct snap_error *err)
+{
+    pthread_mutex_t *lock = arg;
+    pthread_mutex_lock(lock);
+    enum snap_status status = report_page_of(dir, text, err);
+    pthread_mutex_unlock(lock);
+    return status;
+}
+
 static enum snap_status serve(const struct serve_arguments *given, struct cmd_report *report,
                               struct snap_error *err)
 {
     struct agn_options options = AGN_OPTIONS_INIT;
+    pthread_mutex_t page_lock = PTHREAD_MUTEX_INITIALIZER;
     struct snap_keep keep = SNAP_KEEP_INIT;
     enum snap_status status = SNAP_OK;
     options.root = given->dir;
     options.threads = given->threads;
+    options.listen = given->listen;
+    options.token_file = given->token_file;
+    options.page = make_page;
+    options.page_arg = &page_lock;
     options.say = say;
     options.arg = report;
     if (given->memory)
@@ -98,13 +118,18 @@ static enum snap_status serve(const struct serve_arguments *given, struct cmd_re
 
 static void print_job(const json_t *job)
 {
+    char written[CMD_SIZE_TEXT_BYTES];
     char size[CMD_SIZE_TEXT_BYTES];
-    cmd_print_line("%s/%s  %s for %.1f s, %s, pid %" JSON_INTEGER_FORMAT,
+    cmd_print_line("%s/%s  %s for %.1f s, %s of %s written, pid %" JSON_INTEGER_FORMAT,
                    json_string_value(json_object_get(job, "dir")),
                    json_string_value(json_object_get(job, "file")),
                    json_string_value(json_object_get(job, "stage")),
                    (double)json_integer_value(json_object_get(job, "for_ms")) / 1000,
-                   cmd_size_text((uint64_t)json_integer_value(json_object_get(job, "bytes")), size),
+                   cmd_size_text(
+                       (uint64_t)json_integer_value(json_object_get(job, "written_bytes")),
+                       written),
+                   cmd_size_text(
+                       (uint64_t)json_integer_value(json_object_get(job, "archive_bytes")), size),
                    json_integer_value(json_object_get(job, "pid")));
 }
 
@@ -177,6 +202,10 @@ static const struct cmd_option options[] = {
     { "dir", "ROOT", CMD_OPTION_TEXT, AT(dir), true, "the folder whose runs it serves" },
     { "status", NULL, CMD_OPTION_FLAG, AT(status), false,
       "ask the agent of ROOT who saves what, and how far it is" },
+    { "listen", "[ADDRESS:]PORT", CMD_OPTION_TEXT, AT(listen), false,
+      "answer HTTP there, read-only; the address is 127.0.0.1" },
+    { "token-file", "FILE", CMD_OPTION_TEXT, AT(token_file), false,
+      "with the SHA-256 of a token that who asks by HTTP must have" },
     { "memory", "SIZE", CMD_OPTION_TEXT, AT(memory), false,
       "hold so much at most (8G); half of the machine's" },
     { "copies", "K", CMD_OPTION_NUMBER, AT(copies), false,

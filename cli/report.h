@@ -42,6 +42,13 @@ struct report {
     struct trn_parting parting;
 };
 
+/* Read what the page needs of a run; to be released whatever the answer. */
+enum snap_status report_read_run(struct report_run *run, const char *dir, bool use_index,
+                                 struct snap_error *err);
+void report_release_run(struct report_run *run);
+/* The page of one run, to be freed with free(). */
+enum snap_status report_page_of(const char *dir, char **text, struct snap_error *err);
+
 /* Write the page. An error stays with the stream. False: no memory. */
 bool report_write_page(FILE *file, const struct report *report);
 

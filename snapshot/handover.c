@@ -27,6 +27,7 @@ struct snap_handover {
     struct snap_sealed_memory staging;
     struct snap_handover_head head;
     bool has_head;
+    atomic_ullong written;
 };
 
 /* The descriptor must be of the run's own lock, and hold it. Its lock is shared with the trainer's
@@ -80,6 +81,7 @@ enum snap_status snap_handover_open(const struct snap_handover_options *options,
             close(options->staging);
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: handover: out of memory", options->dir);
     }
+    atomic_init(&made->written, 0);
     made->lock = options->lock;
     made->documents = (struct snap_sealed_memory)SNAP_SEALED_MEMORY_INIT;
     made->staging = (struct snap_sealed_memory)SNAP_SEALED_MEMORY_INIT;
@@ -132,6 +134,11 @@ uint64_t snap_handover_bytes(const struct snap_handover *handover)
     return bytes;
 }
 
+uint64_t snap_handover_written(const struct snap_handover *handover)
+{
+    return atomic_load_explicit(&handover->written, memory_order_relaxed);
+}
+
 /* What the trainer is told. */
 static enum snap_status make_answer(const struct snap_save_result *result, char **answer,
                                     struct snap_error *err)
@@ -158,6 +165,7 @@ enum snap_status snap_handover_save(struct snap_handover *handover,
                                      .thin = handover->head.thin,
                                      .no_read_back = handover->head.no_read_back,
                                      .by_agent = true,
+                                     .written = &handover->written,
                                      .copy = saving->keep_copy ? &copy : NULL };
     handover->head.job.pool = saving->pool;
     enum snap_status status = snap_save_job_put(&place, &handover->head.job, &result, err);

@@ -294,7 +294,9 @@ enum snap_status snap_save_job_put(const struct snap_save_place *place,
                                    const struct snap_save_job *job,
                                    struct snap_save_result *result, struct snap_error *err)
 {
-    struct snap_put_options options = { .no_read_back = place->no_read_back, .pool = job->pool };
+    struct snap_put_options options = { .no_read_back = place->no_read_back,
+                                        .pool = job->pool,
+                                        .written = place->written };
     struct snap_archive_plan *plan = NULL;
     result->after = job->before;
     enum snap_status status = leave_to_base(place, job, err);

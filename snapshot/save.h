@@ -18,6 +18,7 @@ struct snap_save_place {
     uint64_t thin;
     bool no_read_back;
     bool by_agent; /* the event says so */
+    atomic_ullong *written; /* (optional) as of snap_write_options */
     /* (optional) The archive in memory too: what is written is what is in it. Empty where memory
      * cannot be had, or nothing was written because it was there. */
     struct snap_memory_copy *copy;

@@ -26,6 +26,7 @@ struct writer {
     uint64_t size_bytes; /* of the file */
     atomic_bool direct;
     bool forced; /* direct, or not at all */
+    atomic_ullong *written; /* NULL: nobody looks on */
     /* Task i begins at border i and ends at border i + 1. */
     struct seam *seams;
     size_t first_seam; /* of the job under way; at last, the end of the file */
@@ -56,6 +57,8 @@ static enum snap_status write_blocks(struct writer *writer, const unsigned char 
         status = snap_file_pwrite(writer->fd, data, bytes, offset, writer->what, &cause);
     if (status != SNAP_OK && err != NULL)
         *err = cause;
+    if (status == SNAP_OK && writer->written != NULL)
+        atomic_fetch_add_explicit(writer->written, bytes, memory_order_relaxed);
     /* Advice only: the disk is to begin now, and not with the fsync. */
     if (status == SNAP_OK && !atomic_load(&writer->direct) &&
         writer->size_bytes >= SNAP_IO_LARGE_BYTES)
@@ -166,7 +169,10 @@ enum snap_status snap_write_file(int fd, const struct snap_content *content,
                                  const struct snap_write_options *options, struct snap_rest *rest,
                                  const char *what, struct snap_error *err)
 {
-    struct writer writer = { .fd = fd, .what = what, .size_bytes = content->size_bytes };
+    struct writer writer = { .fd = fd,
+                             .what = what,
+                             .size_bytes = content->size_bytes,
+                             .written = options->written };
     struct snap_rest more = { NULL, 0 };
     enum snap_io_way way;
     bool large = content->size_bytes >= SNAP_IO_LARGE_BYTES;

@@ -4,6 +4,7 @@
 #ifndef SNAP_IO_WRITE_FILE_H
 #define SNAP_IO_WRITE_FILE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include <snapstate/pool.h>
@@ -15,6 +16,7 @@
 struct snap_write_options {
     enum snap_io_way way; /* unless another is forced (io_choice.h) */
     struct snap_pool *pool; /* how many threads; NULL: the caller's alone. No byte depends on it */
+    atomic_ullong *written; /* (optional) bytes are added as they are written, for who looks on */
 };
 
 /* The segments that `finish` gave; borrowed until it is called again. */

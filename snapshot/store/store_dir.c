@@ -92,7 +92,8 @@ static enum snap_status dir_put(struct snap_store *store, const char *name,
 {
     struct snap_publish_options publish = { .mode = options->mode,
                                             .no_read_back = options->no_read_back,
-                                            .write = { .pool = options->pool },
+                                            .write = { .pool = options->pool,
+                                                       .written = options->written },
                                             .share = options->share };
     struct snap_error cause = SNAP_ERROR_INIT;
     const char *leaf;

@@ -4,6 +4,7 @@
 #ifndef SNAP_STORE_STORE_OPS_H
 #define SNAP_STORE_STORE_OPS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,7 @@ struct snap_put_options {
     bool no_read_back; /* do not read the bytes back from the disk before they get their name */
     struct snap_pool *pool; /* (optional) how many threads; NULL: the caller's alone */
     const struct snap_put_share *share; /* (optional) who else writes it; of a folder alone */
+    atomic_ullong *written; /* (optional) as of snap_write_options */
 };
 
 struct snap_store;

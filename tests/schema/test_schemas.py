@@ -130,8 +130,9 @@ def check_real(tap, validate, schemas):
             found = validate.wrong(validate.validator(schema, schemas), data)
             if found or not what.endswith("an event"):
                 tap.empty(found, f"{what} obeys {schema}")
-    # Most kinds of stream belong to other trainers than ours; bench/ has a test of its own.
-    others = ("bench-", "cmd-", "diff", "receipt", "stream-", "verdict")
+    # Most kinds of stream belong to other trainers than ours; bench/ and the agent have tests of
+    # their own.
+    others = ("agent-", "bench-", "cmd-", "diff", "receipt", "stream-", "verdict")
     written = {name for name in schemas if not name.startswith(others)}
     written |= {f"stream-{kind}" for kind in ("numpy_random_state", "philox_dropout",
                                               "python_random")}

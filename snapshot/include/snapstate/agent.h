@@ -89,6 +89,9 @@ uint64_t snap_handover_step(const struct snap_handover *handover);
 const char *snap_handover_file(const struct snap_handover *handover);
 uint64_t snap_handover_bytes(const struct snap_handover *handover);
 
+/* Bytes of the archive that are written so far; from any thread until close. */
+uint64_t snap_handover_written(const struct snap_handover *handover);
+
 struct snap_handover_saving {
     size_t size_bytes;            /* sizeof(struct snap_handover_saving) */
     struct snap_pool *pool;       /* NULL: one thread; borrowed */
