@@ -4,9 +4,10 @@
 import arithmetic
 import gpu
 import package
+import ranks
 import storage
 import story
 import streams
 
 FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES, *arithmetic.FIGURES,
-           *gpu.FIGURES, *story.FIGURES]
+           *gpu.FIGURES, *ranks.FIGURES, *story.FIGURES]

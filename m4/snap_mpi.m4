@@ -10,6 +10,7 @@ AC_ARG_WITH([mpi],
     [], [with_mpi=check])
 have_mpi=no
 MPI_CPPFLAGS=
+MPI_LIBS=
 AS_CASE([$with_mpi],
     [no], [],
     [yes|check],
@@ -23,6 +24,8 @@ AS_CASE([$with_mpi],
                 #error "another MPI"
                 #endif]], [[return MPI_THREAD_MULTIPLE == MPI_THREAD_SINGLE;]])],
             [have_mpi=yes
+             # For the program that measures against MPI itself, which links with it.
+             MPI_LIBS=`$PKG_CONFIG --libs ompi-c 2>/dev/null || AS_ECHO([-lmpi])`
              # As headers of the system, for which no warning is ours.
              MPI_CPPFLAGS=`AS_ECHO(["$snap_mpi_flags"]) | $SED 's/-I */-isystem /g'`])
          CPPFLAGS=$snap_save_CPPFLAGS
@@ -31,6 +34,7 @@ AS_CASE([$with_mpi],
 AS_CASE([$with_mpi/$have_mpi],
     [yes/no], [AC_MSG_ERROR([--with-mpi=yes: mpi.h of Open MPI 4 or 5 was not found])])
 AC_SUBST([MPI_CPPFLAGS])
+AC_SUBST([MPI_LIBS])
 AC_SUBST([have_mpi])
 AM_CONDITIONAL([HAVE_MPI], [test "$have_mpi" = yes])
 ])

@@ -12,6 +12,7 @@
 #include "format/json_canonical.h"
 #include "format/limits.h"
 #include "group/group_ops.h"
+#include "rank_streams.h"
 #include "save.h"
 
 struct snap_ticket {
@@ -193,6 +194,9 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
         snap_run_settle_saves(run, true);
         status = snap_run_check_saves(run, err);
     }
+    enum snap_status shared = snap_rank_streams_share(run, status == SNAP_OK ? err : NULL);
+    if (status == SNAP_OK)
+        status = shared;
     if (status == SNAP_OK)
         status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
@@ -208,6 +212,8 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
         status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE | (staged ? SNAP_IMAGE_STAGED : 0),
                                     &job, err);
     status = snap_group_agree(run->group, status, err);
+    if (status == SNAP_OK)
+        status = snap_rank_streams_check(run, &job, err);
     if (status == SNAP_OK) {
         made->error = (struct snap_error)SNAP_ERROR_INIT;
         made->next = run->tickets;

@@ -7,6 +7,8 @@
 #include "run_internal.h"
 #include "tree_leaves.h"
 
+struct snap_save_job;
+
 struct snap_restore {
     struct snap_run *run;
     struct snap_archive *archive;
@@ -21,6 +23,8 @@ struct snap_restore {
     size_t *scalar_components;
     size_t *tree_components; /* of each root that is a tree */
     size_t *stream_components;
+    bool *made_streams; /* of each stream: not in the archive, and made by rank-streams-1 */
+    bool other_ranks;   /* the archive has other streams of ranks */
     size_t *value_components;
     size_t position_component;
 

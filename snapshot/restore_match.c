@@ -10,7 +10,7 @@
 #include "format/archive_fill.h"
 #include "format/tree_codec.h"
 #include "ledger/json_differences.h"
-#include "restore.h"
+#include "rank_streams.h"
 
 static enum snap_status no_memory(struct snap_error *err)
 {
@@ -272,6 +272,11 @@ static enum snap_status match_streams(struct snap_restore *restore, struct snap_
             add_component(restore, "stream", stream->member, &restore->stream_components[i], err);
         if (status != SNAP_OK)
             break;
+        if (kind == NULL)
+            status = snap_rank_stream_match(restore, i, &restore->made_streams[i], err);
+        restore->other_ranks = restore->other_ranks || restore->made_streams[i];
+        if (status != SNAP_OK || restore->made_streams[i])
+            continue;
         if (kind == NULL || member == NULL)
             status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                         "stream %s is not in the archive", stream->name);
@@ -289,7 +294,11 @@ static enum snap_status match_streams(struct snap_restore *restore, struct snap_
         while (at < inventory->stream_count &&
                strcmp(inventory->streams[at].name, doc->streams[i].name) != 0)
             at++;
-        if (at == inventory->stream_count) {
+        bool left = false;
+        if (at == inventory->stream_count)
+            status = snap_rank_stream_left(restore, doc->streams[i].name, &left, err);
+        restore->other_ranks = restore->other_ranks || left;
+        if (status == SNAP_OK && at == inventory->stream_count && !left) {
             snap_member_name member;
             snprintf(member, sizeof member, "rng/%s", doc->streams[i].name);
             status = missing(restore, "stream", member, err);
@@ -376,8 +385,10 @@ static enum snap_status match_document(struct snap_restore *restore, struct snap
                                  there->training, restore->scalars, &doc, err);
     if (status == SNAP_OK)
         status = snap_state_doc_encode(&doc, &text, err);
-    if (status == SNAP_OK &&
-        strcmp((const char *)text.data, snap_archive_json(restore->archive, "state.json")) != 0)
+    const char *theirs = snap_archive_json(restore->archive, "state.json");
+    if (status == SNAP_OK && strcmp((const char *)text.data, theirs) != 0 &&
+        !(restore->other_ranks &&
+          snap_rank_streams_alone_differ(theirs, (const char *)text.data)))
         status = snap_receipt_lower(restore->receipt, SNAP_TIER_WEIGHTS, err,
                                     "the tree has another "
                                     "shape here: order of registration, requires_grad or nesting");
@@ -465,10 +476,12 @@ enum snap_status snap_restore_match(struct snap_restore *restore, struct snap_er
     restore->scalar_components = calloc(inventory->scalar_count + 1, sizeof(size_t));
     restore->tree_components = calloc(inventory->root_count + 1, sizeof(size_t));
     restore->stream_components = calloc(inventory->stream_count + 1, sizeof(size_t));
+    restore->made_streams = calloc(inventory->stream_count + 1, sizeof *restore->made_streams);
     restore->value_components = calloc(inventory->value_count + 1, sizeof(size_t));
     if (restore->views == NULL || restore->tensor_components == NULL || restore->scalars == NULL ||
         restore->scalar_components == NULL || restore->tree_components == NULL ||
-        restore->stream_components == NULL || restore->value_components == NULL)
+        restore->stream_components == NULL || restore->made_streams == NULL ||
+        restore->value_components == NULL)
         return no_memory(err);
     enum snap_status status = match_tree(restore, err);
     if (status == SNAP_OK)

@@ -171,6 +171,25 @@ static enum snap_status compare_member(struct snap_restore *restore, const char 
     return snap_receipt_restored(restore->receipt, component, sha256, err);
 }
 
+/* A stream of the image, which may be one that the archive does not have. */
+static enum snap_status compare_stream(struct snap_restore *restore, size_t index,
+                                       const unsigned char sha256[SNAP_DIGEST_BYTES],
+                                       struct snap_error *err)
+{
+    const char *name = restore->run->inventory.streams[index].member;
+    size_t component = restore->stream_components[index];
+    unsigned char made[SNAP_DIGEST_BYTES];
+    if (!restore->made_streams[index])
+        return compare_member(restore, name, sha256, component, err);
+    enum snap_status status =
+        snap_sha256(restore->streams[index], restore->stream_sizes[index], made, err);
+    if (status != SNAP_OK)
+        return status;
+    return memcmp(made, sha256, sizeof made) == 0
+               ? snap_receipt_restored(restore->receipt, component, sha256, err)
+               : not_set(name, err);
+}
+
 static enum snap_status tell_tensors(struct snap_restore *restore,
                                      const struct snap_write_member *members, size_t count,
                                      struct snap_error *err)
@@ -277,8 +296,8 @@ static enum snap_status read_back(struct snap_restore *restore, struct snap_erro
         status = tell_trees(restore, err);
     for (size_t i = 0; status == SNAP_OK && i < inventory->stream_count; i++) {
         const char *name = inventory->streams[i].member;
-        status = compare_member(restore, name, snap_write_member_find(members, count, name)->sha256,
-                                restore->stream_components[i], err);
+        status = compare_stream(restore, i, snap_write_member_find(members, count, name)->sha256,
+                                err);
     }
     for (size_t i = 0; status == SNAP_OK && i < inventory->value_count; i++) {
         const char *name = inventory->values[i].member;
@@ -409,6 +428,7 @@ void snap_restore_release(struct snap_restore *restore)
     free(restore->scalar_components);
     free(restore->tree_components);
     free(restore->stream_components);
+    free(restore->made_streams);
     free(restore->value_components);
     snap_receipt_free(restore->receipt);
     snap_archive_close(restore->archive);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "format/archive_read.h"
-#include "restore.h"
+#include "rank_streams.h"
 #include "state_image.h"
 
 static enum snap_status no_memory(struct snap_error *err)
@@ -19,6 +19,9 @@ static enum snap_status read_stream(struct snap_restore *restore, size_t index,
                                     struct snap_error *err)
 {
     const struct snap_inventory_stream *stream = &restore->run->inventory.streams[index];
+    if (restore->made_streams[index])
+        return snap_rank_stream_make(restore, index, &restore->streams[index],
+                                     &restore->stream_sizes[index], err);
     const struct snap_member *member = snap_archive_find(restore->archive, stream->member);
     enum snap_status status = snap_archive_read_alloc(
         restore->archive, member, SNAP_MAX_STREAM_BYTES, &restore->streams[index], err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "device_mirror.h"
+#include "rank_streams.h"
 #include "save.h"
 
 /* How far a stream that moved is followed, in 32-bit words: far more than one epoch draws, and
@@ -155,7 +156,9 @@ enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *er
         return snap_error_set(err, SNAP_INVALID, "step %" PRIu64 ": begin: it was begun already",
                               run->steps_done + 1);
     struct kept kept = { NULL, NULL, NULL, SNAP_BUFFER_INIT };
-    enum snap_status status = snap_run_freeze(run, err);
+    enum snap_status status = snap_rank_streams_share(run, err);
+    if (status == SNAP_OK)
+        status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
         status = snap_run_check_alarm(run, err);
     if (status == SNAP_OK)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "restore.h"
+#include "rank_streams.h"
 
 bool snap_run_follows(const struct snap_run *run)
 {
@@ -110,8 +110,11 @@ enum snap_status snap_restore_together(struct snap_run *run, enum snap_tier requ
 {
     struct found found = { .fresh = false };
     bool follows = snap_run_follows(run);
-    enum snap_status status =
-        follows ? SNAP_OK : restore_and_lead(run, require, receipt, &found, err);
+    enum snap_status status = snap_rank_streams_share(run, err);
+    if (status != SNAP_OK)
+        return status;
+    if (!follows)
+        status = restore_and_lead(run, require, receipt, &found, err);
     status = snap_group_agree(run->group, status, err);
     if (status == SNAP_OK)
         status = snap_group_broadcast(run->group, &found, sizeof found, 0, err);

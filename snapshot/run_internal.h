@@ -79,6 +79,7 @@ struct snap_run {
     uint64_t first_step;
     struct snap_group *group; /* NULL: alone */
     bool heads_shared;        /* every rank has the heads of rank 0 */
+    struct snap_rank_streams *rank_streams; /* rank_streams.c's; NULL: there are none */
     struct snap_pool *pool;
     struct snap_pool *own_pool; /* the same when the run made it */
 

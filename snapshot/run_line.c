@@ -11,6 +11,7 @@
 #include "digest/sha256.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
+#include "rank_streams.h"
 #include "save.h"
 #include "state_image.h"
 
@@ -380,6 +381,9 @@ enum snap_status snap_run_step(struct snap_run *run, const struct snap_step_reco
                               "step %" PRIu64 ": record: step %" PRIu64 " is the next",
                               record->step, run->steps_done + 1);
     enum snap_status status = snap_run_check_saves(run, err);
+    enum snap_status shared = snap_rank_streams_share(run, status == SNAP_OK ? err : NULL);
+    if (status == SNAP_OK)
+        status = shared;
     if (status != SNAP_OK)
         return status;
     struct snap_buffer line = SNAP_BUFFER_INIT;

@@ -15,6 +15,7 @@
 #include "format/json_canonical.h"
 #include "format/limits.h"
 #include "handover/agent_socket.h"
+#include "rank_streams.h"
 #include "save.h"
 #include "store/publish.h"
 
@@ -365,6 +366,7 @@ enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err)
     snap_store_close(run->store);
     snap_device_digests_release(run);
     snap_inventory_release(&run->inventory);
+    snap_rank_streams_release(run);
     snap_data_doc_release(&run->data);
     snap_buffer_release(&run->data_before);
     snap_parent_link_release(&run->link);

@@ -166,6 +166,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_set_tree": (STATUS, HANDLE, TEXT, TEXT, _p(snap_tree_memory), c_size_t, ERROR),
     "snap_run_drop_tree": (STATUS, HANDLE, TEXT, ERROR),
     "snap_run_add_stream": (STATUS, HANDLE, TEXT, TEXT, _p(snap_stream_ops), DATA, ERROR),
+    "snap_run_add_rank_stream": (STATUS, HANDLE, TEXT, TEXT, _p(snap_stream_ops), DATA, ERROR),
     "snap_run_add_scalar": (STATUS, HANDLE, TEXT, TEXT, ENUM, DATA, ERROR),
     "snap_run_add_value": (STATUS, HANDLE, TEXT, c_bool, DATA, c_size_t, ERROR),
     "snap_run_add_not_captured": (STATUS, HANDLE, TEXT, TEXT, ERROR),

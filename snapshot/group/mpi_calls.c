@@ -11,9 +11,13 @@
 #endif
 #define LIBRARY "libmpi.so.40" /* of both */
 
+/* In the program before the library: one that links with MPI itself may have the objects of libmpi
+ * in its own memory (copy relocations), and libmpi then uses those. */
 static enum snap_status find(void *library, const char *name, void *place, struct snap_error *err)
 {
-    void *found = dlsym(library, name);
+    void *found = dlsym(RTLD_DEFAULT, name);
+    if (found == NULL)
+        found = dlsym(library, name);
     if (found == NULL)
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               "ranks: " LIBRARY " has no %s: it is not the Open MPI that this was "

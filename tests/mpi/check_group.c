@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every group must do, with any number of ranks: run alone, and under mpirun. Each rank knows
- * what all the others give, and so what must come out. Exit 1: the line on stderr says what not. */
+ * what all the others give, and so what must come out. Exit 1: the line on stderr says what not.
+ * With LINK_MPI it is a program that uses MPI itself, and has begun it before. */
 #include "config.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef LINK_MPI
+#include <mpi.h>
+#endif
 
 #include <snapstate/group.h>
 
@@ -126,6 +131,9 @@ int main(int argc, char **argv)
     struct snap_error err = SNAP_ERROR_INIT;
     struct snap_pool *pool = NULL;
     int wanted = argc > 1 ? atoi(argv[1]) : 1;
+#ifdef LINK_MPI
+    MPI_Init(&argc, &argv);
+#endif
     if (snap_group_open(&group, &err) != SNAP_OK || snap_pool_new(2, &pool, &err) != SNAP_OK) {
         fprintf(stderr, "check_group: %s\n", err.text);
         return 1;
@@ -143,5 +151,11 @@ int main(int argc, char **argv)
     check_sum(4096, 9000, pool); /* more than one piece of the elements */
     snap_pool_free(pool);
     snap_group_close(group, true, 0);
+#ifdef LINK_MPI
+    int sum = 0;
+    MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD); /* it is still there */
+    MPI_Finalize();
+    return sum != world * (world - 1) / 2;
+#endif
     return 0;
 }

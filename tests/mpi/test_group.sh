@@ -30,4 +30,6 @@ like "is named, with what it needs" \
 for n in 1 2 3 4 7; do
     try "$n ranks" ranks "$n" "$check" "$n"
 done
+try "3 ranks of a program that uses MPI itself" \
+    ranks 3 "$top_builddir/tests/mpi/check_group_linked" 3
 tap_done

@@ -73,7 +73,7 @@ void snap_group_shards(const struct snap_group *group, int rank, unsigned shards
 /* sum[i] = ((g_0[i] + g_1[i]) + g_2[i]) + ..., in binary32, over the shards in ascending order: the
  * same bits with any number of ranks. `mine` (own shards, count) has those of this rank, `sum`
  * (count) is written on every rank, `pool` does the work. A shard that has nothing to add is -0.0
- * throughout: that changes no sum. Every rank needs memory for two more pieces of 64 MiB. */
+ * throughout: that changes no sum. Every rank needs memory for two pieces of 4 MiB more. */
 enum snap_status snap_group_sum_shards(struct snap_group *group, unsigned shards, const float *mine,
                                        float *sum, size_t count, struct snap_pool *pool,
                                        struct snap_error *err);

@@ -162,6 +162,19 @@ enum snap_status snap_run_add_stream(struct snap_run *run, const char *name, con
                                      const struct snap_stream_ops *ops, void *arg,
                                      struct snap_error *err);
 
+/* A stream of which every rank has one of its own, seeded by rank, where the one above is the same
+ * on all: that of rank R is kept as rng/shard-RRR/`name`, three digits. A save compares: streams
+ * that are to be the same and are not, and streams of two ranks that have one state, are
+ * SNAP_DIFFERS, and nothing is saved. begin_step, step and capture are collective then.
+ *
+ * Restored on another number of ranks, the tier is SNAP_TIER_STREAMS, and by the rule
+ * rank-streams-1 a rank that the archive has takes its own, and one that it does not have is
+ * seeded anew, by a digest of the name, the rank, and the state of rank 0; the receipt says so for
+ * each. A stream of kind "opaque" cannot be made so: then the tier is SNAP_TIER_WEIGHTS. */
+enum snap_status snap_run_add_rank_stream(struct snap_run *run, const char *name, const char *kind,
+                                          const struct snap_stream_ops *ops, void *arg,
+                                          struct snap_error *err);
+
 /* A plain value in the tree, read at capture and written at restore. */
 enum snap_value_type {
     SNAP_VALUE_BOOL = 1,  /* bool */
