@@ -63,9 +63,10 @@ def shard_key(name: str, offset: Sequence[int], sizes: Sequence[int], size: Sequ
 # ---- writing ----
 
 def write_volume(folder: str, rank: int, step: int, shards: Mapping[str, Shard],
-                 values: Mapping[str, Any], streams: Mapping[str, Stream]) -> Tuple[str, str]:
-    """The file's name and its snapshot hash, when it is durable. CaptureError, with the name, for
-    a value without a safe form."""
+                 values: Mapping[str, Any], streams: Mapping[str, Stream],
+                 binding: Mapping[str, Any]) -> Tuple[str, str]:
+    """The file's name and its snapshot hash, when it is durable. `binding`: where it was made.
+    CaptureError, with the name, for a value without a safe form."""
     content = {**{key: shard.tensor for key, shard in shards.items()}, **values}
     node, memories = tree.encode({key: content[key] for key in sorted(content)}, path="state")
     for key, item in node["map"]:
@@ -75,11 +76,13 @@ def write_volume(folder: str, rank: int, step: int, shards: Mapping[str, Shard],
             item["tensor"]["global_shape"] = list(shards[key].size)
             item["tensor"]["global_offset"] = list(shards[key].offset)
     name = volume_name(rank)
-    return name, _write(os.path.join(folder, name), step, VOLUME_ROOT, node, memories, streams)
+    return name, _write(os.path.join(folder, name), step, VOLUME_ROOT, node, memories, streams,
+                        binding)
 
 
 def write_index(folder: str, step: int, volumes: Sequence[Tuple[str, str]],
-                entries: Mapping[str, Entry], planner_data: Any) -> str:
+                entries: Mapping[str, Entry], planner_data: Any,
+                binding: Mapping[str, Any]) -> str:
     """Its snapshot hash, when it is durable: the checkpoint is there. `volumes` are the names and
     hashes, by rank."""
     content = {
@@ -93,12 +96,12 @@ def write_index(folder: str, step: int, volumes: Sequence[Tuple[str, str]],
             for name, entry in sorted(entries.items())},
         "planner": planner_data}
     node, memories = tree.encode(content, path=INDEX_ROOT)
-    return _write(index_path(folder), step, INDEX_ROOT, node, memories, {})
+    return _write(index_path(folder), step, INDEX_ROOT, node, memories, {}, binding)
 
 
 def _write(path: str, step: int, root: str, node: Node, memories: Sequence[TensorMemory],
-           streams: Mapping[str, Stream]) -> str:
-    handle = RunHandle(profile="none", first_step=step)
+           streams: Mapping[str, Stream], binding: Mapping[str, Any]) -> str:
+    handle = RunHandle(profile="none", binding=binding, first_step=step)
     staging = stage(memories)
     try:
         for stream in streams.values():

@@ -32,10 +32,10 @@ def volumes_and_index(tap, path):
         pieces.append((rank, key, offset, tuple(piece.shape)))
         volumes.append(write_volume(
             str(path), rank, 7, {key: Shard(piece, (6, 4), offset)},
-            {"name": ("a", rank)}, snapstate.streams()))
+            {"name": ("a", rank)}, snapstate.streams(), {"rank": rank}))
     entries = {"w": Entry(torch.float64, (6, 4), pieces),
                "name": Entry(None, None, [(1, "name", (), ())])}
-    write_index(str(path), 7, volumes, entries, None)
+    write_index(str(path), 7, volumes, entries, None, {})
     torch.rand(3)
     before = snapstate.streams()["torch"].get()
     with Checkpoint(path) as checkpoint:
@@ -49,8 +49,9 @@ def volumes_and_index(tap, path):
         tap.ok(snapstate.streams()["torch"].get() != before, "streams go back")
     with snapstate.Archive(path / "rank-0001.snap.tar") as archive:
         piece = archive["shards"]["w@0,3"]
-        tap.ok(piece.global_shape == (6, 4) and piece.global_offset == (0, 3),
-               "a shard has its place in the tree", piece.global_shape, piece.global_offset)
+        tap.ok(piece.global_shape == (6, 4) and piece.global_offset == (0, 3)
+               and archive.binding == {"rank": 1}, "a shard has its place in the tree",
+               piece.global_shape, piece.global_offset)
     shutil.copy(path / "rank-0000.snap.tar", path / "rank-0001.snap.tar")
     with Checkpoint(path) as checkpoint:
         fails(tap, snapstate.CorruptError, "is of another checkpoint", "a volume of another rank",

@@ -122,7 +122,7 @@ def load_fsdp(path, later):
     if later:
         reader.restore_streams()
         training.steps(2)
-    tell(f"{path}.loaded", [training.digest(), place])
+    tell(f"{path}.loaded", [training.digest(), place, reader.differences()])
 
 
 def refuse_streams(path):
@@ -178,10 +178,12 @@ def resharding(tap, work):
            "as an index and four volumes", names)
     for world in (4, 2, 1):
         statuses, text = launch(work / "l", world, load_fsdp, path, False)
-        loaded, place = told(f"{path}.loaded")
+        loaded, place, differences = told(f"{path}.loaded")
         tap.ok(statuses == [0] * world and loaded == told(f"{path}.saved")
                and place == {"epoch": 3, "betas": [1, 2.5]}, f"and read on {world}, bit for bit",
                text, place)
+        tap.ok(differences == ([] if world == 4 else [f"distributed.world: was 4, is {world}"]),
+               f"what differs on {world} is told", differences)
     statuses, text = launch(work / "l", 4, load_fsdp, path, True)
     tap.ok(statuses == [0] * 4 and told(f"{path}.loaded")[0] == told(f"{path}.later"),
            "with the streams of each rank the next steps are equal", text)

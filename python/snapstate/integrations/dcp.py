@@ -32,6 +32,8 @@ from .._run_handle import make_folder
 from ..checkpoint_volumes import (Checkpoint, Entry, Shard, index_path, shard_key, write_index,
                                   write_volume)
 from ..generators import streams
+from ..profile import torch_binding
+from ..ranks.rank_binding import differing, distributed_facts, node_of_process
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -53,6 +55,7 @@ class SnapWriter(StorageWriter):
         self._path = None if path is None else os.fspath(path)
         self._step = step
         self._with_streams = streams
+        self._binding: Dict[str, Any] = {}  # of rank 0, for the index
 
     def reset(self, checkpoint_id: Optional[Path] = None) -> None:
         if checkpoint_id is not None:
@@ -76,11 +79,15 @@ class SnapWriter(StorageWriter):
         make_folder(self.path, f"{self.path}: make the folder")
 
     def prepare_local_plan(self, plan: SavePlan) -> SavePlan:
-        return plan
+        return dataclasses.replace(plan, storage_data=(torch_binding(), node_of_process()))
 
     def prepare_global_plan(self, plans: List[SavePlan]) -> List[SavePlan]:
-        """Each is told its rank."""
-        return [dataclasses.replace(plan, storage_data=rank) for rank, plan in enumerate(plans)]
+        """Each is told its rank, and its binding, in which all are."""
+        told = [plan.storage_data for plan in plans]
+        facts = distributed_facts(told, {})
+        self._binding = {**told[0][0], "distributed": facts}
+        return [dataclasses.replace(plan, storage_data=(rank, {**own, "distributed": facts}))
+                for rank, (plan, (own, _)) in enumerate(zip(plans, told))]
 
     def write_data(self, plan: SavePlan, planner: SavePlanner) -> "Future[List[WriteResult]]":
         """The volume, durable when it returns. The last result is of the volume itself."""
@@ -95,8 +102,9 @@ class SnapWriter(StorageWriter):
             else:
                 values[key], size = found
             results.append(WriteResult(item.index, size, key))
-        volume = write_volume(self.path, plan.storage_data, self._step, shards, values,
-                              streams() if self._with_streams else {})
+        rank, binding = plan.storage_data
+        volume = write_volume(self.path, rank, self._step, shards, values,
+                              streams() if self._with_streams else {}, binding)
         results.append(WriteResult(MetadataIndex(""), 0, volume))
         future: "Future[List[WriteResult]]" = Future()
         future.set_result(results)
@@ -126,7 +134,7 @@ class SnapWriter(StorageWriter):
             places.update((result.index, (rank, result.storage_data)) for result in of_rank[:-1])
         entries = {name: _entry(name, found, places)
                    for name, found in metadata.state_dict_metadata.items()}
-        write_index(self.path, self._step, volumes, entries, metadata.planner_data)
+        write_index(self.path, self._step, volumes, entries, metadata.planner_data, self._binding)
 
     def storage_meta(self) -> Optional[StorageMeta]:
         return StorageMeta(checkpoint_id=self._path)
@@ -147,6 +155,13 @@ def _entry(name: str, found: Any, places: Dict[MetadataIndex, Tuple[int, str]]) 
     pieces = [(*places[MetadataIndex(name, chunk.offsets)], tuple(chunk.offsets),
                tuple(chunk.sizes)) for chunk in found.chunks]
     return Entry(properties.dtype, tuple(found.size), pieces)
+
+
+def _rank_and_world() -> Tuple[int, int]:
+    distributed = torch.distributed
+    if not distributed.is_available() or not distributed.is_initialized():
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()
 
 
 class SnapReader(StorageReader):
@@ -229,18 +244,30 @@ class SnapReader(StorageReader):
         raise errors.NotFoundError(f"{self.checkpoint.path}: has no shard of {index.fqn} at "
                                    f"{tuple(index.offset or ())}")
 
+    def differences(self) -> List[str]:
+        """What is another one than this rank had when the checkpoint was made, a line for each
+        fact: versions, flags, the processor, the number of processes. With any of them, and after
+        reading on another number of ranks, the next step need not be the same."""
+        rank, here = _rank_and_world()
+        checkpoint = self.checkpoint
+        was = dict(checkpoint.volume(min(rank, checkpoint.world - 1)).binding)
+        facts = was.pop("distributed")
+        now = distributed_facts([({}, "")] * here, {})
+        named = [{key: one[key] for key in ("backend", "nccl", "variables", "world")}
+                 for one in (facts, now)]
+        return [*differing("", was, torch_binding()), *differing("distributed", *named)]
+
     def restore_streams(self, rank: Optional[int] = None) -> List[str]:
         """Set the random streams of this process to those that `rank` (None: its own) had; their
         names. InvalidError unless as many processes made the checkpoint: each stream would be
         another's, or nobody's."""
-        initialised = torch.distributed.is_available() and torch.distributed.is_initialized()
-        here = torch.distributed.get_world_size() if initialised else 1
+        own, here = _rank_and_world()
         if rank is None:
             if here != self.checkpoint.world:
                 raise errors.InvalidError(
                     f"{self.checkpoint.path}: {self.checkpoint.world} processes made it, and "
                     f"{here} are here: seed the streams anew, and say so where you print results")
-            rank = torch.distributed.get_rank() if initialised else 0
+            rank = own
         return self.checkpoint.restore_streams(rank, streams())
 
     @classmethod
