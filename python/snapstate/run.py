@@ -138,7 +138,8 @@ class Run(RunLoop):
         scalers = collection.named("scaler", scaler)
         for one in scalers.values():
             self._counter.watch_scaler(one)
-        self._throw_away = ThrowAway(self, self._wrappers, scalers, values)
+        self._throw_away = ThrowAway(self, self._wrappers if self._link.world > 1 else {}, scalers,
+                                     values)
         self._signals = Signals(self._request)
         self._assembly: Assembly  # made by restore(), which comes before each use
         self._trap = Trap()

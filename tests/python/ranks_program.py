@@ -119,6 +119,7 @@ def train(folder, die_at=None, thrown_away=True, workers=0, accumulate=1, stop_a
             print("receipt", None if run.receipt is None else run.receipt.tier, flush=True)
         done = f"{run.run_hash()} {run.state_hash()}"
     (Path(folder) / f"done-{rank}").write_text(done)
+    dist.destroy_process_group()
 
 
 if __name__ == "__main__":

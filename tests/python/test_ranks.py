@@ -8,6 +8,7 @@ they are not when the pass after the restore is not made.
 
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,7 @@ sys.path[:0] = [str(TOP / "tests" / "support"), str(TOP / "python")]
 from ranks_launcher import launch, torchrun  # noqa: E402
 from tap import Tap  # noqa: E402
 
-PROGRAM = TOP / "tests" / "python" / "ranks_program.py"
+EXAMPLE = TOP / "examples" / "train_ddp.py"
 STEPS = {1: 48, 3: 16, 4: 12}  # as ranks_program has them
 
 
@@ -80,14 +81,18 @@ def disturbed(tap, work, world, step, whole, **options):
            f"{label}: without the pass that is thrown away the first step differs", statuses, text)
 
 
-def by_torchrun(tap, work, whole):
-    """The same under torchrun, which ends the others when one is killed."""
-    folder = work / "torchrun"
-    status, text = torchrun(3, PROGRAM, folder, 8)
-    tap.ok(status == 1 and latest(folder) == 6, "torchrun: killed before step 8", status, text)
-    status, text = torchrun(3, PROGRAM, folder)
-    tap.ok(status == 0 and "receipt exact" in text, "torchrun: goes on", text)
-    tap.ok(results(folder, 3) == whole, "torchrun: bit for bit as undisturbed")
+def by_torchrun(tap, work, data):
+    """The example, under torchrun, which ends the others when one is killed."""
+    files = [data / "t10k-images-idx3-ubyte.gz", data / "t10k-labels-idx1-ubyte.gz"]
+    status, whole = torchrun(3, EXAMPLE, work / "whole", *files)
+    tap.ok(status == 0 and "a fresh run" in whole, "the example, under torchrun", whole)
+    status, text = torchrun(3, EXAMPLE, work / "killed", *files, DIE_AT="17")
+    tap.ok(status == 1 and latest(work / "killed") == 10, "rank 1 killed at step 17", status, text)
+    status, text = torchrun(3, EXAMPLE, work / "killed", *files)
+    tap.ok(status == 0 and "tier: exact" in text, "it goes on, with an exact receipt", text)
+    hashes = [re.findall("run1:[0-9a-f]{64}", output) for output in (whole, text)]
+    tap.ok(hashes[0] == hashes[1] and len(hashes[0]) == 1,
+           "and ends with the run hash of the undisturbed one", hashes)
 
 
 def main():
@@ -112,8 +117,13 @@ def main():
             whole = whole_of(tap, work, world)
             if whole is not None:
                 disturbed(tap, work, world, step, whole)
-            if whole is not None and world == 3:
-                by_torchrun(tap, work, whole)
+        data = os.environ.get("SNAP_TEST_DATA")
+        if data and (Path(data) / "data/mnist").is_dir():
+            by_torchrun(tap, work / "example", Path(data) / "data/mnist")
+        elif os.environ.get("SNAP_CI") == "1":
+            tap.ok(False, "MNIST is in SNAP_TEST_DATA")
+        else:
+            tap.skip("the example for torchrun", "SNAP_TEST_DATA has no MNIST")
         options = {"accumulate": 2, "workers": 2}
         whole = whole_of(tap, work, 3, **options)
         if whole is not None:

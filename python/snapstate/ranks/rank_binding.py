@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from typing import Any, Dict, List, Mapping, Sequence, Set
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
 from .._dtypes import loaded
 from .._run_handle import bytes_digest, json_text
@@ -79,20 +79,39 @@ def _wrapper(module: Any) -> Dict[str, Any]:
             for name, value in found.items()}
 
 
-def shared_binding(link: Any, own: Dict[str, Any], wrappers: Mapping[str, Any]) -> Dict[str, Any]:
-    """`own` binding of each rank, as one that is the same on all: that of rank 0, and in
-    `distributed` the topology, with 16 hex digits of each rank's own."""
+def distributed_facts(told: Sequence[Tuple[Dict[str, Any], str]],
+                      wrappers: Mapping[str, Any]) -> Dict[str, Any]:
+    """The binding's `distributed`. `told`: of each rank its own binding, and its node. Without
+    torch.distributed there is one, and no backend."""
     torch: Any = loaded("torch")
-    told = link.exchange((own, node_of_process()))
-    backend = str(torch.distributed.get_backend()).lower()
+    distributed = torch.distributed
+    backend = None
+    if distributed.is_available() and distributed.is_initialized():
+        backend = str(distributed.get_backend()).lower()
     nccl = None
-    if "nccl" in backend:
+    if backend is not None and "nccl" in backend:
         nccl = ".".join(map(str, torch.cuda.nccl.version()))
-    distributed = {
+    return {
         "backend": backend, "nccl": nccl,
         "nodes": node_sizes([node for _, node in told]),
         "parallel": {name: _wrapper(module) for name, module in wrappers.items()},
         "ranks": [bytes_digest(json_text(binding)).hex()[:16] for binding, _ in told],
-        "variables": backend_variables(backend, os.environ),
-        "world": link.world}
-    return link.exchange({**told[0][0], "distributed": distributed})[0]
+        "variables": backend_variables(backend or "", os.environ),
+        "world": len(told)}
+
+
+def shared_binding(link: Any, own: Dict[str, Any], wrappers: Mapping[str, Any]) -> Dict[str, Any]:
+    """`own` binding of each rank, as one that is the same on all: that of rank 0, and in
+    `distributed` the topology, with 16 hex digits of each rank's own."""
+    told = link.exchange((own, node_of_process()))
+    facts = distributed_facts(told, wrappers)
+    return link.exchange({**told[0][0], "distributed": facts})[0]
+
+
+def differing(path: str, was: Any, now: Any) -> Iterator[str]:
+    """A line for each fact of two bindings that differs, such as "torch: was 2.3, is 2.4"."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        for name in sorted(was.keys() | now.keys()):
+            yield from differing(f"{path}.{name}" if path else name, was.get(name), now.get(name))
+    elif was != now:
+        yield f"{path}: was {was!r}, is {now!r}"
