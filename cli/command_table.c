@@ -10,7 +10,8 @@ const struct cmd_command *const cmd_table[] = {
     &cmd_run,  &cmd_save, &cmd_restore, &cmd_replay, &cmd_verify, &cmd_hash,
     &cmd_show, &cmd_cat,  &cmd_list,    &cmd_diff,   &cmd_check,  &cmd_rng,
     &cmd_import, &cmd_export, &cmd_fsck, &cmd_thin, &cmd_pack, &cmd_prune,
-    &cmd_sweep, &cmd_report, &cmd_cite, &cmd_publish, &cmd_prove, NULL,
+    &cmd_sweep, &cmd_report, &cmd_cite, &cmd_publish, &cmd_prove,
+    &cmd_push, &cmd_pull, NULL,
 };
 
 const struct cmd_command *cmd_find(const char *name)
