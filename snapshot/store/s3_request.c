@@ -16,7 +16,7 @@
 
 #define CONNECT_MS 10000u
 /* A connection on which so long nothing moves is given up, and the request tried again. */
-#define STILL_SECONDS 30u
+#define STILL_MS 30000u
 /* What was sent and arrives as something else is sent again so often. */
 #define MOST_MISMATCHES 3u
 
@@ -26,6 +26,10 @@ struct attempt {
     const struct snap_s3_request *request;
     struct snap_s3_response *response;
     CURL *handle;
+    /* Bytes that have moved, either way, and when the last did. */
+    curl_off_t moved;
+    uint64_t moved_ms;
+    uint64_t still_ms; /* how long none may */
     size_t range_done;
     bool too_long;
     bool no_memory;
@@ -79,6 +83,22 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *arg)
         return 0;
     attempt->no_memory = snap_buffer_append(&response->body, bytes, size, NULL) != SNAP_OK;
     return attempt->no_memory ? 0 : size;
+}
+
+/* Called by libcurl about once a second. libcurl's own low-speed limit would look at an average
+ * over more seconds than a short deadline has. */
+static int watch(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                 curl_off_t up)
+{
+    struct attempt *attempt = arg;
+    uint64_t now = snap_s3_clock_ms();
+    (void)down_total;
+    (void)up_total;
+    if (down + up != attempt->moved) {
+        attempt->moved = down + up;
+        attempt->moved_ms = now;
+    }
+    return now - attempt->moved_ms > attempt->still_ms;
 }
 
 static const char *header(const struct attempt *attempt, const char *name)
@@ -189,10 +209,7 @@ static CURLcode set_options(const struct attempt *attempt, const char *url,
     const struct snap_s3_request *request = attempt->request;
     CURL *handle = attempt->handle;
     char provider[160];
-    unsigned seconds = (unsigned)((left_ms + 999) / 1000);
     bool head = strcmp(request->method, "HEAD") == 0;
-    if (!request->patient && seconds > STILL_SECONDS)
-        seconds = STILL_SECONDS;
     snprintf(provider, sizeof provider, "aws:amz:%.64s:s3", config->region);
 #define SET(option, value)                                                                         \
     if (code == CURLE_OK)                                                                          \
@@ -201,10 +218,10 @@ static CURLcode set_options(const struct attempt *attempt, const char *url,
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_NOPROGRESS, 1L);
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, watch);
+    SET(CURLOPT_XFERINFODATA, (void *)(uintptr_t)attempt);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(left_ms < CONNECT_MS ? left_ms : CONNECT_MS));
-    SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-    SET(CURLOPT_LOW_SPEED_TIME, (long)seconds);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_USERNAME, config->user);
     SET(CURLOPT_PASSWORD, config->secret);
@@ -254,6 +271,9 @@ static enum snap_status try_once(struct attempt *attempt, const char *url,
     const struct snap_s3_request *request = attempt->request;
     broken[0] = '\0';
     attempt->range_done = 0;
+    attempt->moved = 0;
+    attempt->moved_ms = snap_s3_clock_ms();
+    attempt->still_ms = request->patient || left_ms < STILL_MS ? left_ms : STILL_MS;
     attempt->handle = take_handle(s3);
     if (attempt->handle == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
@@ -274,6 +294,8 @@ static enum snap_status try_once(struct attempt *attempt, const char *url,
                                 request->what);
     else if (status == SNAP_OK && code == CURLE_OUT_OF_MEMORY)
         status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
+    else if (status == SNAP_OK && code == CURLE_ABORTED_BY_CALLBACK)
+        snprintf(broken, 200, "the connection was still for %u ms", (unsigned)attempt->still_ms);
     else if (status == SNAP_OK && code != CURLE_OK)
         snprintf(broken, 200, "%s", s3->curl.easy_strerror(code));
     if (status == SNAP_OK && code == CURLE_OK)

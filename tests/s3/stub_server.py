@@ -81,6 +81,7 @@ class Stub:
     def __init__(self, conditions=True, token=False):
         self.conditions, self.token = conditions, token
         self.objects, self.uploads, self.requests, self.faults = {}, {}, [], []
+        self.busy = 0  # requests under way
         self.page = 1000  # objects, uploads or parts of one answer
         self.hook = None  # called with (method, path) before a request is answered
         self.lock = threading.RLock()
@@ -107,6 +108,11 @@ class Stub:
 
     def fault(self, method, pattern, action, times=1):
         self.faults.append([method, pattern, action, times])
+
+    def settle(self):
+        """Wait until requests that are under way are through."""
+        while self.busy:
+            time.sleep(0.005)
 
     def take_fault(self, method, target):
         with self.lock:
@@ -142,6 +148,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_any(self):
+        with self.stub.lock:
+            self.stub.busy += 1
+        try:
+            self.do_one()
+        finally:
+            with self.stub.lock:
+                self.stub.busy -= 1
+
+    def do_one(self):
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
         fault = self.stub.take_fault(self.command, self.path)
