@@ -25,7 +25,6 @@ from xml.sax.saxutils import escape
 import xml.etree.ElementTree as ElementTree
 
 KEY, SECRET, TOKEN = "stub-user", "stub/secret+1", "stub-token"
-BUCKET = "bucket"
 
 Answer = collections.namedtuple("Answer", "status code")
 Pause = collections.namedtuple("Pause", "seconds")
@@ -47,7 +46,7 @@ def flipped(data):
     return bytes([data[0] ^ 1]) + data[1:] if data else data
 
 
-def check_signature(method, target, headers, body):
+def check_signature(stub, method, target, headers, body):
     """AWS Signature Version 4, worked out anew from what arrived."""
     given = headers.get("Authorization", "")
     found = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/s3/aws4_request, ?"
@@ -56,7 +55,7 @@ def check_signature(method, target, headers, body):
         raise Refused(403, "AccessDenied")
     user, day, region, names, signature = found.groups()
     names = names.split(";")
-    if user != KEY:
+    if user != stub.user:
         raise Refused(403, "InvalidAccessKeyId")
     if not {"host", "x-amz-content-sha256", "x-amz-date"} <= set(names) or region != "us-east-1":
         raise Refused(403, "SignatureDoesNotMatch")
@@ -68,7 +67,7 @@ def check_signature(method, target, headers, body):
     request = "\n".join([method, path, query] + lines + ["", ";".join(names), claimed])
     scope = f"{day}/{region}/s3/aws4_request"
     text = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], scope, sha256(request.encode())])
-    key = b"AWS4" + SECRET.encode()
+    key = b"AWS4" + stub.secret.encode()
     for part in (day, region, "s3", "aws4_request"):
         key = hmac.new(key, part.encode(), "sha256").digest()
     if hmac.new(key, text.encode(), "sha256").hexdigest() != signature:
@@ -78,8 +77,9 @@ def check_signature(method, target, headers, body):
 
 
 class Stub:
-    def __init__(self, conditions=True, token=False):
+    def __init__(self, conditions=True, token=False, bucket="bucket", user=KEY, secret=SECRET):
         self.conditions, self.token = conditions, token
+        self.bucket, self.user, self.secret = bucket, user, secret
         self.objects, self.uploads, self.requests, self.faults = {}, {}, [], []
         self.busy = 0  # requests under way
         self.page = 1000  # objects, uploads or parts of one answer
@@ -102,7 +102,7 @@ class Stub:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def environment(self):
-        variables = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
+        variables = {"AWS_ACCESS_KEY_ID": self.user, "AWS_SECRET_ACCESS_KEY": self.secret,
                      "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": self.url}
         return {**variables, "AWS_SESSION_TOKEN": TOKEN} if self.token else variables
 
@@ -173,7 +173,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             if isinstance(fault, Answer):
                 raise Refused(fault.status, fault.code)
-            check_signature(self.command, self.path, self.headers, body)
+            check_signature(self.stub, self.command, self.path, self.headers, body)
             if self.stub.token and self.headers.get("x-amz-security-token") != TOKEN:
                 raise Refused(403, "InvalidToken")
             with self.stub.lock:
@@ -216,7 +216,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         _, bucket, *rest = urllib.parse.unquote(path).split("/", 2)
         key = rest[0] if rest else ""
-        if bucket != BUCKET:
+        if bucket != self.stub.bucket:
             raise Refused(404, "NoSuchBucket")
         call = getattr(self, f"{self.command.lower()}_{'object' if key else 'bucket'}", None)
         if call is None:
