@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,11 +158,13 @@ static enum snap_status cat(const void *arguments, struct cmd_report *report,
     const struct cat_arguments *given = arguments;
     struct snap_archive *archive = NULL;
     struct span span = { .count = 0 };
+    char path[PATH_MAX];
     enum cmd_target kind;
-    enum snap_status status = cmd_target_find(given->archive, CMD_TARGET_ARCHIVE, &kind, err);
+    enum snap_status status =
+        cmd_target_find(given->archive, CMD_TARGET_ARCHIVE | CMD_TARGET_STORE, &kind, err);
 
     if (status == SNAP_OK)
-        status = snap_archive_open(given->archive, &archive, err);
+        status = cmd_target_open(given->archive, kind, path, &archive, err);
     if (status == SNAP_OK)
         status = find_span(archive, given->member, &span, err);
     if (status != SNAP_OK)

@@ -77,7 +77,7 @@ static enum snap_status export(const void *arguments, struct cmd_report *report,
     enum snap_status status = read_options(given, &options, err);
 
     if (status == SNAP_OK)
-        status = cmd_target_find(given->target, CMD_TARGET_RUN | CMD_TARGET_ARCHIVE, &kind, err);
+        status = cmd_target_find(given->target, CMD_TARGET_ANY_ARCHIVE, &kind, err);
     if (status == SNAP_OK)
         status = cmd_target_open(given->target, kind, path, &archive, err);
     if (status == SNAP_OK)

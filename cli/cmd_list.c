@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <snapstate/store.h>
+
 #include "command.h"
 #include "member_text.h"
 #include "run_files.h"
@@ -196,16 +198,88 @@ static enum snap_status list_run(const char *dir, struct cmd_report *report,
     return status;
 }
 
+/* ---- a store ---- */
+
+static json_t *stored_value(const struct snap_stored *stored)
+{
+    return json_pack("{s:o, s:s, s:s, s:b, s:b, s:s, s:o}", "bytes", cmd_json_uint(stored->bytes),
+                     "file", stored->file, "kind", stored->capsule ? "capsule" : "snapshot",
+                     "latest", stored->is_latest, "partial", stored->partial, "snapshot_hash",
+                     stored->snapshot_hash, "step", cmd_json_uint(stored->step));
+}
+
+static json_t *store_value(const char *target, const struct snap_stored_list *list)
+{
+    json_t *archives = json_array(), *uploads = json_array();
+    bool failed = false;
+
+    for (size_t i = 0; i < list->count; i++)
+        failed = json_array_append_new(archives, stored_value(&list->archives[i])) || failed;
+    for (size_t i = 0; i < list->upload_count; i++)
+        failed = json_array_append_new(
+                     uploads, json_pack("{s:o, s:o}", "bytes",
+                                        cmd_json_uint(list->uploads[i].bytes), "file",
+                                        cmd_json_text(list->uploads[i].file))) ||
+                 failed;
+    if (failed) {
+        json_decref(archives);
+        json_decref(uploads);
+        return NULL;
+    }
+    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "archives", archives, "kind", "store", "run_id",
+                     cmd_json_text(list->run_id), "target", cmd_json_text(target), "uploads",
+                     uploads);
+}
+
+static void print_store(const struct snap_stored_list *list)
+{
+    char size[CMD_SIZE_TEXT_BYTES];
+
+    if (list->count)
+        cmd_print_line("%10s  %-8s  %10s  %s", "step", "kind", "size", "snapshot hash");
+    else
+        cmd_print_line("no snapshot yet");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct snap_stored *stored = &list->archives[i];
+        cmd_print_line("%10" PRIu64 "  %-8s  %10s  %s%s%s", stored->step,
+                       stored->capsule ? "capsule" : "snapshot",
+                       cmd_size_text(stored->bytes, size), stored->snapshot_hash,
+                       stored->is_latest ? "  latest" : "",
+                       stored->partial ? "  (members absent)" : "");
+    }
+    for (size_t i = 0; i < list->upload_count; i++)
+        cmd_print_line("unfinished: %s, %s are there", list->uploads[i].file,
+                       cmd_size_text(list->uploads[i].bytes, size));
+}
+
+static enum snap_status list_store(const char *target, struct cmd_report *report,
+                                   struct snap_error *err)
+{
+    struct snap_stored_list list = SNAP_STORED_LIST_INIT;
+    enum snap_status status = snap_stored_list_read(target, &list, err);
+
+    if (status != SNAP_OK)
+        return status;
+    if (report->json)
+        status = cmd_report_set(report, store_value(target, &list), err);
+    else
+        print_store(&list);
+    snap_stored_list_release(&list);
+    return status;
+}
+
 static enum snap_status list(const void *arguments, struct cmd_report *report,
                              struct snap_error *err)
 {
     const struct list_arguments *given = arguments;
     enum cmd_target kind;
     enum snap_status status =
-        cmd_target_find(given->target, CMD_TARGET_RUN | CMD_TARGET_ARCHIVE, &kind, err);
+        cmd_target_find(given->target, CMD_TARGET_ANY_ARCHIVE, &kind, err);
 
     if (status != SNAP_OK)
         return status;
+    if (kind == CMD_TARGET_STORE)
+        return list_store(given->target, report, err);
     return kind == CMD_TARGET_RUN ? list_run(given->target, report, err)
                                   : list_members(given->target, report, err);
 }
@@ -215,15 +289,16 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd_operand operands[] = {
-    { "RUN|ARCHIVE", offsetof(struct list_arguments, target), true },
+    { "RUN|ARCHIVE|STORE", offsetof(struct list_arguments, target), true },
     { .name = NULL },
 };
 
 const struct cmd_command cmd_list = {
     .name = "list",
-    .summary = "list the snapshots of a run, or the members of an archive",
+    .summary = "list the snapshots of a run or store, or the members of an archive",
     .description = "List the snapshots and capsules of a run folder: step, size, snapshot hash, "
-                   "how many members are withheld. Or the members of an archive.",
+                   "how many members are withheld. Or of a store, with uploads that were broken "
+                   "off. Or the members of an archive.",
     .options = options,
     .operands = operands,
     .arguments_size = sizeof(struct list_arguments),

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <stdlib.h>
+
+#include <snapstate/store.h>
+
 #include "command.h"
 #include "target.h"
 #include "training_report.h"
@@ -24,17 +28,22 @@ static enum snap_status restore(const void *arguments, struct cmd_report *report
     struct trn_listener listener;
     struct trn_restore_options options = TRN_RESTORE_OPTIONS_INIT;
     enum cmd_target kind;
+    char *stored = NULL;
     enum snap_status status = snap_group_open(&report->group, err);
 
     if (status != SNAP_OK)
         return status;
-    status = cmd_target_find(given->target, CMD_TARGET_RUN | CMD_TARGET_ARCHIVE, &kind, err);
+    status = cmd_target_find(given->target, CMD_TARGET_ANY_ARCHIVE, &kind, err);
+    if (status == SNAP_OK && kind == CMD_TARGET_STORE)
+        status = snap_stored_latest(given->target, &stored, err);
     status = snap_group_agree(report->group, status, err);
-    if (status != SNAP_OK)
+    if (status != SNAP_OK) {
+        free(stored);
         return status;
+    }
 
     cmd_training_listen(&listener, report);
-    options.target = given->target;
+    options.target = stored ? stored : given->target;
     options.dir = given->dir;
     options.data_dir = given->data_dir;
     options.has_steps = given->steps.is_set;
@@ -51,6 +60,7 @@ static enum snap_status restore(const void *arguments, struct cmd_report *report
         cmd_print_text(snap_receipt_table(result.receipt));
     status = cmd_training_tell(&result, status, report, err);
     trn_result_release(&result);
+    free(stored);
     return status;
 }
 

@@ -160,7 +160,7 @@ static enum snap_status show(const void *arguments, struct cmd_report *report,
     char path[PATH_MAX];
     enum cmd_target kind;
     enum snap_status status =
-        cmd_target_find(given->target, CMD_TARGET_RUN | CMD_TARGET_ARCHIVE, &kind, err);
+        cmd_target_find(given->target, CMD_TARGET_ANY_ARCHIVE, &kind, err);
 
     if (status == SNAP_OK)
         status = cmd_target_open(given->target, kind, path, &archive, err);

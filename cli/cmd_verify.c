@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <snapstate/store.h>
 #include <snapstate/verify.h>
 
 #include "command.h"
+#include "run_files.h"
 #include "stretches_report.h"
 #include "target.h"
 
@@ -39,7 +43,7 @@ static bool is_hash(const char *text)
 static enum snap_status read_request(const struct verify_arguments *given, struct request *request,
                                      struct snap_error *err)
 {
-    const unsigned one = CMD_TARGET_RUN | CMD_TARGET_ARCHIVE | CMD_TARGET_LISTING;
+    const unsigned one = CMD_TARGET_ANY_ARCHIVE | CMD_TARGET_LISTING;
     const struct cmd_list *list = &given->given;
     enum snap_status status = SNAP_OK;
 
@@ -67,6 +71,35 @@ static enum snap_status read_request(const struct verify_arguments *given, struc
     return SNAP_OK;
 }
 
+/* Every archive of a store. That `latest` names one of them the list has looked at. */
+static enum snap_status check_store(const char *store, const struct snap_verify_options *options,
+                                    struct snap_verdict **verdict, struct snap_error *err)
+{
+    struct snap_stored_list list = SNAP_STORED_LIST_INIT;
+    enum snap_status status = snap_stored_list_read(store, &list, err);
+    char(*paths)[PATH_MAX] = NULL;
+    const char **names = NULL;
+
+    if (status == SNAP_OK && list.count == 0)
+        status = snap_error_set(err, SNAP_NOT_FOUND, "%s: the store is empty", store);
+    if (status == SNAP_OK) {
+        paths = calloc(list.count, sizeof *paths);
+        names = calloc(list.count, sizeof *names);
+        if (paths == NULL || names == NULL)
+            status = snap_error_set(err, SNAP_NO_MEMORY, "%s: no memory for its list", store);
+    }
+    for (size_t i = 0; status == SNAP_OK && i < list.count; i++) {
+        status = cmd_path_join(store, list.archives[i].file, paths[i], err);
+        names[i] = paths[i];
+    }
+    if (status == SNAP_OK)
+        status = snap_verify_archives(names, list.count, options, verdict, err);
+    free(names);
+    free(paths);
+    snap_stored_list_release(&list);
+    return status;
+}
+
 static enum snap_status check(const struct request *request,
                               const struct snap_verify_options *options,
                               struct snap_verdict **verdict, struct snap_error *err)
@@ -75,6 +108,8 @@ static enum snap_status check(const struct request *request,
         return snap_verify_run(request->targets[0], options, verdict, err);
     if (request->kind == CMD_TARGET_LISTING)
         return snap_verify_listing(request->targets[0], options, verdict, err);
+    if (request->kind == CMD_TARGET_STORE)
+        return check_store(request->targets[0], options, verdict, err);
     return snap_verify_archives(request->targets, request->count, options, verdict, err);
 }
 

@@ -73,7 +73,7 @@ struct cmd_command {
 extern const struct cmd_command cmd_run, cmd_save, cmd_restore, cmd_replay, cmd_verify, cmd_hash,
     cmd_show, cmd_cat, cmd_list, cmd_diff, cmd_check, cmd_rng, cmd_import, cmd_export,
     cmd_fsck, cmd_thin, cmd_pack, cmd_prune, cmd_sweep, cmd_report, cmd_cite, cmd_publish,
-    cmd_prove, cmd_serve, cmd_bisect;
+    cmd_prove, cmd_serve, cmd_bisect, cmd_push, cmd_pull;
 
 /* All of them, in the order of the help; NULL ends it. */
 extern const struct cmd_command *const cmd_table[];

@@ -11,7 +11,7 @@ const struct cmd_command *const cmd_table[] = {
     &cmd_show, &cmd_cat,  &cmd_list,    &cmd_diff,   &cmd_check,  &cmd_rng,
     &cmd_import, &cmd_export, &cmd_fsck, &cmd_thin, &cmd_pack, &cmd_prune,
     &cmd_sweep, &cmd_report, &cmd_cite, &cmd_publish, &cmd_prove, &cmd_bisect,
-    &cmd_serve, NULL,
+    &cmd_serve, &cmd_push, &cmd_pull, NULL,
 };
 
 const struct cmd_command *cmd_find(const char *name)

@@ -6,9 +6,12 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <snapstate/store.h>
 
 #include "run_files.h"
 #include "target.h"
@@ -26,6 +29,8 @@ static const char *kind_text(enum cmd_target kind)
         return "a JSON document";
     case CMD_TARGET_LISTING:
         return "a listing";
+    case CMD_TARGET_STORE:
+        return "a store";
     }
     return "something else";
 }
@@ -34,8 +39,8 @@ static const char *kind_text(enum cmd_target kind)
 static void wanted_text(unsigned wanted, char *text, size_t text_size)
 {
     static const enum cmd_target order[] = { CMD_TARGET_CONFIG, CMD_TARGET_RUN,
-                                             CMD_TARGET_ARCHIVE, CMD_TARGET_LEDGER,
-                                             CMD_TARGET_LISTING };
+                                             CMD_TARGET_ARCHIVE, CMD_TARGET_STORE,
+                                             CMD_TARGET_LEDGER, CMD_TARGET_LISTING };
     size_t used = 0, left = 0;
 
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
@@ -67,10 +72,15 @@ static bool is_run(const char *dir)
 static enum snap_status folder_kind(const char *path, unsigned wanted_kinds, const char *wanted,
                                     enum cmd_target *kind, struct snap_error *err)
 {
+    bool is_store = has(path, "archives") && !has(path, "snapshots");
     bool unpacked = has(path, "STATE") || (has(path, "SHA256SUMS") && !is_run(path));
 
     if (unpacked && (wanted_kinds & CMD_TARGET_LISTING)) {
         *kind = CMD_TARGET_LISTING;
+        return SNAP_OK;
+    }
+    if (is_store && (wanted_kinds & CMD_TARGET_STORE)) {
+        *kind = CMD_TARGET_STORE;
         return SNAP_OK;
     }
     if (has(path, "SHA256SUMS") && has(path, "STATE"))
@@ -120,6 +130,26 @@ static enum snap_status file_kind(const char *path, enum cmd_target *kind, struc
     return SNAP_OK;
 }
 
+/* A URI tells itself by how it ends: nobody is asked for that. */
+static enum snap_status uri_kind(const char *uri, unsigned wanted_kinds, const char *wanted,
+                                 enum cmd_target *kind, struct snap_error *err)
+{
+    static const char suffix[] = ".snap.tar";
+    size_t length = strlen(uri), end = sizeof suffix - 1;
+
+    *kind = length > end && strcmp(uri + length - end, suffix) == 0 ? CMD_TARGET_ARCHIVE
+                                                                     : CMD_TARGET_STORE;
+    if (wanted_kinds & (unsigned)*kind)
+        return SNAP_OK;
+    if (*kind == CMD_TARGET_STORE && (wanted_kinds & CMD_TARGET_ARCHIVE))
+        return snap_error_set(err, SNAP_INVALID,
+                              "%s: a store; %s is wanted: 'snap list' shows the archives in it",
+                              uri, wanted);
+    return snap_error_set(err, SNAP_INVALID,
+                          "%s: in a store; %s is wanted, in the file system: 'snap pull' gets it "
+                          "there", uri, wanted);
+}
+
 enum snap_status cmd_target_find(const char *path, unsigned wanted, enum cmd_target *found,
                                  struct snap_error *err)
 {
@@ -130,6 +160,8 @@ enum snap_status cmd_target_find(const char *path, unsigned wanted, enum cmd_tar
     struct stat st;
 
     wanted_text(wanted, text, sizeof text);
+    if (snap_is_uri(path))
+        return uri_kind(path, wanted, text, found, err);
     if (stat(path, &st) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
             return snap_error_set(err, SNAP_NOT_FOUND, "%s: no such file or folder; %s is wanted",
@@ -163,6 +195,15 @@ enum snap_status cmd_target_open(const char *target, enum cmd_target kind, char 
     struct cmd_latest latest;
     enum snap_status status;
 
+    if (kind == CMD_TARGET_STORE) {
+        char *stored = NULL;
+        status = snap_stored_latest(target, &stored, err);
+        if (status != SNAP_OK)
+            return status;
+        snprintf(path, PATH_MAX, "%s", stored);
+        free(stored);
+        return snap_archive_open(path, archive, err);
+    }
     if (kind != CMD_TARGET_RUN) {
         snprintf(path, PATH_MAX, "%s", target);
         return snap_archive_open(path, archive, err);

@@ -356,7 +356,7 @@ enum snap_status snap_salvage(const char *path, const struct snap_salvage_option
         status = snap_file_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0, &fd, err);
     if (status == SNAP_NOT_FOUND)
         status = snap_error_set(err, SNAP_IO, "%s: no such file", path);
-    job.file = (struct snap_source) {fd, path};
+    job.file = (struct snap_source) {.fd = fd, .what = path};
     if (status == SNAP_OK)
         status = snap_verdict_new(&made, err);
     if (status == SNAP_OK)

@@ -11,9 +11,14 @@
 
 #include <jansson.h>
 
+#include <snapstate/store.h>
+
 enum snap_status trn_is_folder(const char *path, bool *folder, struct snap_error *err)
 {
     struct stat info;
+    *folder = false;
+    if (snap_is_uri(path)) /* an archive in a store: opening it will say more */
+        return SNAP_OK;
     if (stat(path, &info) != 0)
         return snap_error_set_os(err, errno == ENOENT ? SNAP_NOT_FOUND : SNAP_IO, errno,
                                  "%s: no run folder and no archive", path);

@@ -16,7 +16,8 @@ from ._structs import ARCHIVE_TAKE, ERROR, POOL_TASK, snap_curand_host, snap_dev
 from ._structs import snap_diff_entry, snap_export_options, snap_failure, snap_float_deviation
 from ._structs import snap_import_file
 from ._structs import snap_ledger_difference, snap_member, snap_mt19937_state, snap_position
-from ._structs import snap_run_options
+from ._structs import snap_pull_options, snap_pull_result, snap_push_options, snap_push_result
+from ._structs import snap_run_options, snap_stored_list
 from ._structs import snap_run_tensor, snap_scalar, snap_step_record, snap_stream_ops
 from ._structs import snap_tensor_view, snap_tree_memory, snap_verify_options
 
@@ -316,6 +317,16 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_node_at": (HANDLE, HANDLE, c_size_t),
     "snap_node_key_at": (TEXT, HANDLE, c_size_t, POINTER(c_int64)),
     "snap_node_get": (HANDLE, HANDLE, TEXT),
+    # store.h
+    "snap_is_uri": (c_bool, TEXT),
+    "snap_push": (STATUS, TEXT, TEXT, _p(snap_push_options), _p(snap_push_result), ERROR),
+    "snap_push_run_files": (STATUS, TEXT, TEXT, ERROR),
+    "snap_pull": (STATUS, TEXT, TEXT, _p(snap_pull_options), _p(snap_pull_result), ERROR),
+    "snap_pull_archive": (STATUS, TEXT, TEXT, HANDLE, ERROR),
+    "snap_stored_list_read": (STATUS, TEXT, _p(snap_stored_list), ERROR),
+    "snap_stored_list_release": (NOTHING, _p(snap_stored_list)),
+    "snap_stored_give_up": (STATUS, TEXT, U64_OUT, U64_OUT, ERROR),
+    "snap_stored_latest": (STATUS, TEXT, POINTER(c_char_p), ERROR),
     # verify.h
     "snap_verify_archive": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
     "snap_verify_run": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),

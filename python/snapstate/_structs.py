@@ -180,6 +180,44 @@ class snap_verify_options(Sized):
                 ("allow_withheld", c_bool), ("pool", c_void_p), ("signers", c_char_p)]
 
 
+class snap_push_options(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("connections", c_uint), ("part_bytes", c_uint64),
+                ("keep_latest", c_bool), ("pool", c_void_p)]
+
+
+class snap_push_result(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("file", c_char * 160),
+                ("snapshot_hash", c_char * HASH_TEXT_BYTES), ("bytes", c_uint64),
+                ("sent_bytes", c_uint64), ("kept_bytes", c_uint64), ("was_there", c_bool),
+                ("latest_moved", c_bool), ("not_exclusive", c_bool)]
+
+
+class snap_pull_options(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("has_step", c_bool), ("step", c_uint64),
+                ("all", c_bool), ("pool", c_void_p)]
+
+
+class snap_pull_result(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("pulled", c_uint64), ("there", c_uint64),
+                ("bytes", c_uint64), ("step", c_uint64)]
+
+
+class snap_stored(ctypes.Structure):
+    _fields_ = [("step", c_uint64), ("bytes", c_uint64), ("capsule", c_bool), ("partial", c_bool),
+                ("is_latest", c_bool), ("snapshot_hash", c_char * HASH_TEXT_BYTES),
+                ("file", c_char * 160)]
+
+
+class snap_stored_upload(ctypes.Structure):
+    _fields_ = [("bytes", c_uint64), ("file", c_char * 160)]
+
+
+class snap_stored_list(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("archives", POINTER(snap_stored)), ("count", c_size_t),
+                ("uploads", POINTER(snap_stored_upload)), ("upload_count", c_size_t),
+                ("run_id", c_char * 17)]
+
+
 class snap_import_file(Sized):
     _fields_ = [("size_bytes", c_size_t), ("path", c_char_p), ("name", c_char_p),
                 ("as", c_char_p)]
@@ -277,4 +315,5 @@ STRUCTS = [snap_error, snap_device, snap_tensor_view, snap_member, snap_diff_ent
            snap_export_options, snap_run_options, snap_run_tensor, snap_tree_memory,
            snap_position, snap_scalar,
            snap_tensor_digest, snap_step_record, snap_attachment, snap_failure, snap_stream_ops,
-           snap_mt19937_state, snap_curand_host]
+           snap_mt19937_state, snap_curand_host, snap_push_options, snap_push_result,
+           snap_pull_options, snap_pull_result, snap_stored, snap_stored_upload, snap_stored_list]

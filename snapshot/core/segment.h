@@ -9,11 +9,20 @@
 
 #include <snapstate/status.h>
 
-/* A file that bytes are copied from. Borrowed, and not changed, while it is. */
+struct snap_ranges;
+
+/* What bytes are copied from: a file, or what is read in ranges. Borrowed, and not changed, while
+ * it is. */
 struct snap_source {
     int fd;
     const char *what; /* names it in messages */
+    struct snap_ranges *ranges; /* NULL: the file */
 };
+
+/* Read exactly size_bytes at `offset`. SNAP_CORRUPT when it ends before. Several threads may read
+ * at once. */
+enum snap_status snap_source_read(const struct snap_source *source, void *data, size_t size_bytes,
+                                  uint64_t offset, struct snap_error *err);
 
 /* Bytes of a file. In a list, each `offset` is the end of the segment before (0 for the first):
  * segments cover the file without a gap. A segment may be empty. */

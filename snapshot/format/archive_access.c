@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/file.h"
+#include "core/ranges.h"
 #include "digest/sha256.h"
 #include "format/archive_object.h"
 #include "format/archive_read.h"
@@ -20,7 +20,10 @@ void snap_archive_close(struct snap_archive *archive)
     free(archive->fillers);
     free(archive->filler_names);
     free(archive->filled);
-    close(archive->fd); /* only read: nothing can be lost */
+    if (archive->source.ranges != NULL)
+        snap_ranges_close(archive->source.ranges);
+    else
+        close(archive->source.fd); /* only read: nothing can be lost */
     snap_buffer_release(&archive->binding_text);
     snap_buffer_release(&archive->training_text);
     snap_buffer_release(&archive->environment_text);
@@ -43,8 +46,8 @@ enum snap_status snap_archive_load(const struct snap_archive *archive,
 {
     enum snap_status status = snap_buffer_reserve(out, (size_t)member->data_size, err);
     if (status == SNAP_OK)
-        status = snap_file_pread(archive->fd, out->data, (size_t)member->data_size,
-                                 member->data_offset, archive->label, err);
+        status = snap_source_read(&archive->source, out->data, (size_t)member->data_size,
+                                  member->data_offset, err);
     if (status != SNAP_OK)
         return status;
     out->size = (size_t)member->data_size;
@@ -73,8 +76,8 @@ enum snap_status snap_archive_read(const struct snap_archive *archive,
     if (member->withheld)
         return snap_error_set(err, SNAP_ABSENT, "%s: member %s: is withheld", archive->label,
                               member->name);
-    enum snap_status status = snap_file_pread(archive->fd, buffer, (size_t)member->data_size,
-                                              member->data_offset, archive->label, err);
+    enum snap_status status = snap_source_read(&archive->source, buffer, (size_t)member->data_size,
+                                               member->data_offset, err);
     if (status == SNAP_OK)
         status = snap_sha256(buffer, (size_t)member->data_size, sha256, err);
     if (status == SNAP_OK && memcmp(sha256, member->sha256, sizeof sha256) != 0)

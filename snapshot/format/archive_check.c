@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -55,8 +54,7 @@ static enum snap_status read_file(const struct piece *pieces, size_t count, stru
                                        .sha256 = digests[i] };
     }
     enum snap_status reading_status =
-        snap_read_spans(archive->fd, spans, count, SNAP_READ_FASTEST, pool, archive->label, &done,
-                        &cause);
+        snap_read_source(&archive->source, spans, count, pool, &done, &cause);
     for (size_t i = 0; i < done && status == SNAP_OK; i++)
         status = compare_digest(archive, &archive->members[pieces[i].member], digests[i], err);
     if (status == SNAP_OK && reading_status != SNAP_OK) {
@@ -108,6 +106,92 @@ static enum snap_status read_pieces(struct piece *pieces, size_t count, struct s
     return status;
 }
 
+/* ---- all of a file whose headers were not read ---- */
+
+/* Header, content and padding of a member. */
+#define MEMBER_SPANS 3
+
+static const unsigned char zeros[SNAP_TAR_END_BYTES];
+
+static enum snap_status not_as_laid_out(const struct snap_archive *archive, size_t index,
+                                        bool padding, struct snap_error *err)
+{
+    const char *name =
+        index < archive->member_count ? archive->members[index].name : "SHA256SUMS";
+    return snap_error_set(err, SNAP_CORRUPT, "%s: member %s: %s", archive->label, name,
+                          index == archive->member_count
+                              ? "after it the file must end with two blocks of zeros"
+                          : padding ? "the padding after its content is not zero"
+                                    : "its tar header is not the one that name and size give");
+}
+
+/* The spans of the file in its order, of which none is missing. */
+static enum snap_status lay_out(const struct snap_archive *archive, struct snap_span *spans,
+                                unsigned char (*headers)[SNAP_TAR_BLOCK_BYTES],
+                                unsigned char (*digests)[SNAP_DIGEST_BYTES],
+                                struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; i < archive->member_count && status == SNAP_OK; i++) {
+        const struct snap_member *member = &archive->members[i];
+        struct snap_span *span = &spans[MEMBER_SPANS * i];
+        span[0] = (struct snap_span){ .offset = member->data_offset - SNAP_TAR_BLOCK_BYTES,
+                                      .size_bytes = SNAP_TAR_BLOCK_BYTES,
+                                      .data = headers[i] };
+        span[1] = (struct snap_span){ .offset = member->data_offset,
+                                      .size_bytes = (size_t)member->data_size,
+                                      .sha256 = digests[i] };
+        span[2] = (struct snap_span){ .offset = member->data_offset + member->data_size,
+                                      .size_bytes = snap_tar_padding(member->data_size),
+                                      .data = zeros };
+        status = snap_tar_header(member->name, member->data_size, headers[i], err);
+    }
+    spans[MEMBER_SPANS * archive->member_count] =
+        (struct snap_span){ .offset = archive->file_size - SNAP_TAR_END_BYTES,
+                            .size_bytes = SNAP_TAR_END_BYTES,
+                            .data = zeros };
+    return status;
+}
+
+/* Read every byte once: headers, padding and the end are compared, contents digested. */
+static enum snap_status check_whole(const struct snap_archive *archive, struct snap_pool *pool,
+                                    struct snap_error *err)
+{
+    size_t members = archive->member_count;
+    size_t count = MEMBER_SPANS * members + 1;
+    size_t done = 0;
+    struct snap_error cause = SNAP_ERROR_INIT;
+    struct snap_span *spans = calloc(count, sizeof *spans);
+    unsigned char(*headers)[SNAP_TAR_BLOCK_BYTES] = calloc(members, sizeof *headers);
+    unsigned char(*digests)[SNAP_DIGEST_BYTES] = calloc(members, sizeof *digests);
+    enum snap_status status = SNAP_OK;
+    if (spans == NULL || headers == NULL || digests == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
+    if (status == SNAP_OK)
+        status = lay_out(archive, spans, headers, digests, err);
+    if (status != SNAP_OK)
+        goto out;
+    enum snap_status reading =
+        snap_read_source(&archive->source, spans, count, pool, &done, &cause);
+    for (size_t i = 0; i < done && status == SNAP_OK; i++) {
+        size_t index = i / MEMBER_SPANS;
+        if (spans[i].differs)
+            status = not_as_laid_out(archive, index, i % MEMBER_SPANS == 2, err);
+        else if (spans[i].sha256 != NULL)
+            status = compare_digest(archive, &archive->members[index], digests[index], err);
+    }
+    if (status == SNAP_OK && reading != SNAP_OK) {
+        status = reading;
+        if (err != NULL)
+            *err = cause;
+    }
+out:
+    free(digests);
+    free(headers);
+    free(spans);
+    return status;
+}
+
 static enum snap_status new_pieces(const struct snap_archive *archive, size_t count,
                                    struct piece **pieces, struct snap_error *err)
 {
@@ -120,6 +204,8 @@ static enum snap_status new_pieces(const struct snap_archive *archive, size_t co
 enum snap_status snap_archive_check_digests(const struct snap_archive *archive,
                                             struct snap_pool *pool, struct snap_error *err)
 {
+    if (archive->headers_unread)
+        return check_whole(archive, pool, err);
     struct piece *pieces;
     size_t count = 0;
     enum snap_status status = new_pieces(archive, archive->member_count, &pieces, err);
@@ -155,30 +241,30 @@ enum snap_status snap_archive_read_members(const struct snap_archive *archive,
     return status;
 }
 
-/* libarchive's view of the file, by pread, so that the archive's descriptor can be shared. */
+/* libarchive's view of the file, by places, so that the archive's source can be shared. Of ranges
+ * it reads a few blocks at a time: it only wants the headers. */
 struct second_reader {
     const struct snap_archive *archive;
     uint64_t offset;
-    int failure; /* errno of a read that failed; 0: none did */
+    struct snap_error failure; /* of a read that failed */
+    size_t piece_bytes;
     unsigned char piece[65536];
 };
+#define FEW_BLOCKS_BYTES ((size_t)8192)
 
 static la_ssize_t read_piece(struct archive *reader, void *arg, const void **bytes)
 {
     struct second_reader *second = arg;
-    ssize_t got;
-    do {
-        got = pread(second->archive->fd, second->piece, sizeof second->piece,
-                    (off_t)second->offset);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) {
-        second->failure = errno;
-        archive_set_error(reader, errno, "reading failed");
+    uint64_t left = second->archive->file_size - second->offset;
+    size_t size = left < second->piece_bytes ? (size_t)left : second->piece_bytes;
+    if (snap_source_read(&second->archive->source, second->piece, size, second->offset,
+                         &second->failure) != SNAP_OK) {
+        archive_set_error(reader, EIO, "reading failed");
         return ARCHIVE_FATAL;
     }
-    second->offset += (uint64_t)got;
+    second->offset += size;
     *bytes = second->piece;
-    return got;
+    return (la_ssize_t)size;
 }
 
 static la_int64_t skip_bytes(struct archive *reader, void *arg, la_int64_t request)
@@ -247,7 +333,9 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
     }
     second->archive = archive;
     second->offset = 0;
-    second->failure = 0;
+    second->failure = (struct snap_error)SNAP_ERROR_INIT;
+    second->piece_bytes =
+        archive->source.ranges != NULL ? FEW_BLOCKS_BYTES : sizeof second->piece;
     if (archive_read_support_format_tar(reader) != ARCHIVE_OK ||
         archive_read_set_callback_data(reader, second) != ARCHIVE_OK ||
         archive_read_set_read_callback(reader, read_piece) != ARCHIVE_OK ||
@@ -262,8 +350,11 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
     status = compare_members(reader, archive, err);
 out:
     /* That it cannot be read does not say that it is damaged. */
-    if (status == SNAP_CORRUPT && second->failure != 0)
-        status = snap_error_set_os(err, SNAP_IO, second->failure, "%s: reading", archive->label);
+    if (status == SNAP_CORRUPT && second->failure.status != SNAP_OK) {
+        status = second->failure.status;
+        if (err != NULL)
+            *err = second->failure;
+    }
     if (reader != NULL)
         archive_read_free(reader);
     free(second);

@@ -24,7 +24,6 @@ struct snap_archive_filling {
 };
 
 struct snap_archive {
-    int fd;      /* read by pread alone, so that threads can share it */
     char *label; /* names the file in messages */
     uint64_t file_size;
 
@@ -33,7 +32,10 @@ struct snap_archive {
     size_t member_count;
     size_t withheld_count;
     json_t *places; /* name -> index in members */
-    struct snap_source source; /* the file, for whoever copies from it */
+    /* The file, or its ranges, owned; read at places alone, so that threads can share it. */
+    struct snap_source source;
+    /* Places follow from the manifest and the size, and no header of a listed member was read. */
+    bool headers_unread;
 
     /* Archives that have what is withheld here (archive_fill.c). */
     struct snap_archive_filling *filled; /* of each member; NULL: nothing was looked for */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/ranges.h"
 #include "digest/sha256.h"
 #include "format/archive_fill.h"
 #include "format/archive_object.h"
@@ -275,17 +276,28 @@ static enum snap_status make_texts(struct snap_archive *archive, struct snap_err
     return status;
 }
 
-static enum snap_status open_file(struct snap_archive *archive, struct snap_error *err)
+static enum snap_status find_size(struct snap_archive *archive, struct snap_error *err)
 {
     struct stat info;
-    struct snap_member listing = { .size_bytes = sizeof listing };
-    bool foreign = false;
-    if (fstat(archive->fd, &info) != 0)
+    if (archive->source.ranges != NULL) {
+        archive->file_size = archive->source.ranges->size_bytes;
+        return SNAP_OK;
+    }
+    if (fstat(archive->source.fd, &info) != 0)
         return snap_error_set(err, SNAP_IO, "%s: looking at it failed", archive->label);
     if (!S_ISREG(info.st_mode))
         return snap_error_set(err, SNAP_IO, "%s: is not a regular file", archive->label);
     archive->file_size = (uint64_t)info.st_size;
-    enum snap_status status = snap_archive_walk(archive, &foreign, &listing, err);
+    return SNAP_OK;
+}
+
+static enum snap_status open_file(struct snap_archive *archive, struct snap_error *err)
+{
+    struct snap_member listing = { .size_bytes = sizeof listing };
+    bool foreign = false;
+    enum snap_status status = find_size(archive, err);
+    if (status == SNAP_OK)
+        status = snap_archive_walk(archive, &foreign, &listing, err);
     if (status == SNAP_OK && foreign)
         return refuse_foreign(archive, &listing, err);
     if (status == SNAP_OK)
@@ -308,23 +320,38 @@ static enum snap_status open_file(struct snap_archive *archive, struct snap_erro
     return status;
 }
 
-enum snap_status snap_archive_open_fd(int fd, const char *label, struct snap_archive **archive,
-                                      struct snap_error *err)
+/* One of `fd` and `ranges`, which is consumed. */
+static enum snap_status open_source(int fd, struct snap_ranges *ranges, const char *label,
+                                    struct snap_archive **archive, struct snap_error *err)
 {
     struct snap_archive *made = calloc(1, sizeof *made);
     if (made == NULL || (made->label = strdup(label)) == NULL) {
         free(made);
-        close(fd); /* only read: nothing can be lost */
+        if (ranges != NULL)
+            snap_ranges_close(ranges);
+        else
+            close(fd); /* only read: nothing can be lost */
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", label);
     }
-    made->fd = fd;
-    made->source = (struct snap_source){ fd, made->label };
+    made->source = (struct snap_source){ .fd = fd, .what = made->label, .ranges = ranges };
     enum snap_status status = open_file(made, err);
     if (status == SNAP_OK)
         *archive = made;
     else
         snap_archive_close(made);
     return status;
+}
+
+enum snap_status snap_archive_open_fd(int fd, const char *label, struct snap_archive **archive,
+                                      struct snap_error *err)
+{
+    return open_source(fd, NULL, label, archive, err);
+}
+
+enum snap_status snap_archive_open_ranges(struct snap_ranges *ranges, const char *label,
+                                          struct snap_archive **archive, struct snap_error *err)
+{
+    return open_source(-1, ranges, label, archive, err);
 }
 
 enum snap_status snap_archive_open_alone(const char *path, struct snap_archive **archive,
@@ -343,8 +370,8 @@ enum snap_status snap_archive_open_alone(const char *path, struct snap_archive *
     return snap_archive_open_fd(fd, path, archive, err);
 }
 
-enum snap_status snap_archive_open(const char *path, struct snap_archive **archive,
-                                   struct snap_error *err)
+enum snap_status snap_archive_open_path(const char *path, struct snap_archive **archive,
+                                        struct snap_error *err)
 {
     struct snap_archive *made = NULL;
     enum snap_status status = snap_archive_open_alone(path, &made, err);

@@ -7,6 +7,7 @@
 
 #include <snapstate/archive.h>
 
+#include "core/ranges.h"
 #include "format/data_json.h"
 #include "format/manifest.h"
 #include "format/state_json.h"
@@ -15,6 +16,14 @@
  * `label` names the file in messages; copied. */
 enum snap_status snap_archive_open_fd(int fd, const char *label, struct snap_archive **archive,
                                       struct snap_error *err);
+/* The same for what is read in ranges, consumed in any case. Headers of listed members are read
+ * only when some are withheld; else their places follow from the manifest, and snap_archive_check
+ * reads them. */
+enum snap_status snap_archive_open_ranges(struct snap_ranges *ranges, const char *label,
+                                          struct snap_archive **archive, struct snap_error *err);
+/* snap_archive_open for the path of a file alone. */
+enum snap_status snap_archive_open_path(const char *path, struct snap_archive **archive,
+                                        struct snap_error *err);
 
 /* The decoded documents; borrowed until close. */
 const struct snap_manifest *snap_archive_manifest(const struct snap_archive *archive);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/file.h"
+#include "core/segment.h"
 #include "format/archive_object.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
@@ -55,7 +55,7 @@ static enum snap_status read_header(struct walk *walk, const char *expected,
                                          : "the end of the archive after it is missing: truncated",
                       err);
     enum snap_status status =
-        snap_file_pread(archive->fd, block, sizeof block, walk->offset, archive->label, err);
+        snap_source_read(&archive->source, block, sizeof block, walk->offset, err);
     if (status != SNAP_OK)
         return status;
     walk->at_end = is_zero(block, sizeof block);
@@ -76,8 +76,8 @@ static enum snap_status read_header(struct walk *walk, const char *expected,
     if (snap_tar_member_bytes(walk->size) > left)
         return refuse(walk, walk->name, "the file ends inside it: truncated, or a wrong size", err);
     uint32_t padding = snap_tar_padding(walk->size);
-    status = snap_file_pread(archive->fd, block, padding,
-                             walk->offset + SNAP_TAR_BLOCK_BYTES + walk->size, archive->label, err);
+    status = snap_source_read(&archive->source, block, padding,
+                              walk->offset + SNAP_TAR_BLOCK_BYTES + walk->size, err);
     if (status == SNAP_OK && !is_zero(block, padding))
         return refuse(walk, walk->name, "the padding after its content is not zero", err);
     return status;
@@ -190,13 +190,37 @@ static enum snap_status check_end(const struct walk *walk, struct snap_error *er
     const struct snap_archive *archive = walk->archive;
     unsigned char end[SNAP_TAR_END_BYTES];
     enum snap_status status =
-        snap_file_pread(archive->fd, end, sizeof end, walk->offset, archive->label, err);
+        snap_source_read(&archive->source, end, sizeof end, walk->offset, err);
     if (status != SNAP_OK)
         return status;
     if (archive->file_size - walk->offset != sizeof end || !is_zero(end, sizeof end))
         return refuse(walk, "SHA256SUMS",
                       "after it the file must end with two blocks of zeros, and nothing else", err);
     return SNAP_OK;
+}
+
+/* Of ranges, whose every read is a request: when nothing is withheld, places follow from sizes.
+ * What is read is compared with its digest; the headers are when all is (archive_check.c).
+ * False: the size is not that of all members. */
+static bool place_listed(const struct walk *walk)
+{
+    struct snap_archive *archive = walk->archive;
+    uint64_t offset = walk->offset;
+    uint64_t end = archive->file_size - SNAP_TAR_END_BYTES;
+    for (size_t i = walk->next; i < archive->member_count; i++) {
+        if (offset > end || snap_tar_member_bytes(archive->members[i].data_size) > end - offset)
+            return false;
+        offset += snap_tar_member_bytes(archive->members[i].data_size);
+    }
+    if (offset != end)
+        return false;
+    offset = walk->offset;
+    for (size_t i = walk->next; i < archive->member_count; i++) {
+        place_member(archive, i, offset + SNAP_TAR_BLOCK_BYTES);
+        offset += snap_tar_member_bytes(archive->members[i].data_size);
+    }
+    archive->headers_unread = true;
+    return true;
 }
 
 /* The members behind the manifest, as it lists them. */
@@ -276,5 +300,7 @@ enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
     place_member(archive, 0, head[0].data_offset);
     place_member(archive, 1, head[1].data_offset);
     walk.next = 2;
+    if (archive->source.ranges != NULL && place_listed(&walk))
+        return SNAP_OK;
     return walk_listed(&walk, err);
 }

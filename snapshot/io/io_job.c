@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "core/file.h"
+#include "core/segment.h"
 #include "core/team.h"
 #include "io/io_job.h"
 
@@ -139,8 +139,7 @@ static enum snap_status visit(const struct snap_io_job *job, struct snap_io_lane
         return SNAP_OK;
     unsigned char *here = lane->in_place ? span->place + lane->done : lane->buffer + at;
     if (job->write_piece != NULL && span->source != NULL)
-        return snap_file_pread(span->source->fd, here, bytes, span->source_offset + lane->done,
-                               span->source->what, err);
+        return snap_source_read(span->source, here, bytes, span->source_offset + lane->done, err);
     if (job->write_piece != NULL)
         memcpy(here, span->data + lane->done, bytes);
     else if (span->place != NULL && !lane->in_place)

@@ -171,6 +171,46 @@ static enum snap_status prepare(struct reader *reader, const struct snap_span *s
     return SNAP_OK;
 }
 
+/* A piece of what has no descriptor. */
+static enum snap_status read_range(struct snap_io_job *job, struct snap_io_lane *lane,
+                                   struct snap_error *err)
+{
+    unsigned char *place = only_place(job, lane);
+    lane->in_place = place != NULL;
+    return snap_source_read(job->arg, place != NULL ? place : lane->buffer + lane->begin,
+                            lane->end - lane->begin, lane->position, err);
+}
+
+static enum snap_status run_job(struct snap_io_job *job, size_t *failed, struct snap_error *err)
+{
+    enum snap_status status = snap_io_job_run(job, err);
+    if (failed != NULL)
+        *failed = status == SNAP_OK ? job->span_count : job->failed_span;
+    return status;
+}
+
+enum snap_status snap_read_source(const struct snap_source *source, struct snap_span *spans,
+                                  size_t count, struct snap_pool *pool, size_t *failed,
+                                  struct snap_error *err)
+{
+    struct snap_source copy = *source;
+    struct snap_io_job job = { .spans = spans,
+                               .span_count = count,
+                               .what = source->what,
+                               .arg = &copy,
+                               .read_piece = read_range };
+    if (source->ranges == NULL)
+        return snap_read_spans(source->fd, spans, count, SNAP_READ_FASTEST, pool, source->what,
+                               failed, err);
+    enum snap_status status = snap_io_job_init(&job, pool, err);
+    if (status == SNAP_OK)
+        status = run_job(&job, failed, err);
+    else if (failed != NULL)
+        *failed = 0;
+    snap_io_job_release(&job);
+    return status;
+}
+
 enum snap_status snap_read_spans(int fd, struct snap_span *spans, size_t count,
                                  enum snap_read_source source, struct snap_pool *pool,
                                  const char *what, size_t *failed, struct snap_error *err)
@@ -186,9 +226,9 @@ enum snap_status snap_read_spans(int fd, struct snap_span *spans, size_t count,
     if (status == SNAP_OK)
         status = prepare(&reader, spans, count, what, err);
     if (status == SNAP_OK)
-        status = snap_io_job_run(&job, err);
-    if (failed != NULL)
-        *failed = status == SNAP_OK ? count : job.failed_span;
+        status = run_job(&job, failed, err);
+    else if (failed != NULL)
+        *failed = 0;
     if (reader.map != NULL)
         munmap(reader.map, reader.map_bytes);
     if (reader.direct_fd >= 0)

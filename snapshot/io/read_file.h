@@ -23,5 +23,10 @@ enum snap_read_source {
 enum snap_status snap_read_spans(int fd, struct snap_span *spans, size_t count,
                                  enum snap_read_source source, struct snap_pool *pool,
                                  const char *what, size_t *failed, struct snap_error *err);
+/* The same of a source: of a file from the page cache what is there; of ranges a piece at a time,
+ * by as many threads. */
+enum snap_status snap_read_source(const struct snap_source *source, struct snap_span *spans,
+                                  size_t count, struct snap_pool *pool, size_t *failed,
+                                  struct snap_error *err);
 
 #endif

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -27,11 +31,20 @@ static enum snap_status check_name(const char *name, struct snap_error *err)
     return SNAP_OK;
 }
 
+static enum snap_status cannot(const struct snap_store *store, const char *name, const char *what,
+                               struct snap_error *err)
+{
+    return snap_error_set(err, SNAP_UNSUPPORTED, "%s/%s: a store of kind \"%s\" has not got %s",
+                          snap_store_where(store), name, store->ops->kind, what);
+}
+
 enum snap_status snap_store_put(struct snap_store *store, const char *name,
                                 const struct snap_content *content,
                                 const struct snap_put_options *options, struct snap_error *err)
 {
     enum snap_status status = check_name(name, err);
+    if (options->note != NULL)
+        *options->note = (struct snap_put_note){ .was_there = false };
     return status != SNAP_OK ? status : store->ops->put(store, name, content, options, err);
 }
 
@@ -49,6 +62,8 @@ enum snap_status snap_store_append(struct snap_store *store, const char *name, c
                                    size_t size_bytes, struct snap_error *err)
 {
     enum snap_status status = check_name(name, err);
+    if (status == SNAP_OK && store->ops->append == NULL)
+        status = cannot(store, name, "appending to a file", err);
     return status != SNAP_OK ? status : store->ops->append(store, name, data, size_bytes, err);
 }
 
@@ -63,19 +78,126 @@ enum snap_status snap_store_open_file(struct snap_store *store, const char *name
                                       struct snap_error *err)
 {
     enum snap_status status = check_name(name, err);
+    if (status == SNAP_OK && store->ops->open == NULL)
+        status = cannot(store, name, "a file's descriptor", err);
     return status != SNAP_OK ? status : store->ops->open(store, name, fd, err);
+}
+
+/* Where there are no descriptors. */
+static enum snap_status read_ranges(struct snap_store *store, const char *name, uint64_t limit,
+                                    struct snap_buffer *out, struct snap_error *err)
+{
+    struct snap_ranges *ranges = NULL;
+    enum snap_status status = snap_store_open_ranges(store, name, &ranges, err);
+    if (status != SNAP_OK)
+        return status;
+    if (ranges->size_bytes > limit)
+        status = snap_error_set(err, SNAP_CORRUPT,
+                                "%s/%s: has %llu bytes, and at most %llu are read",
+                                snap_store_where(store), name,
+                                (unsigned long long)ranges->size_bytes, (unsigned long long)limit);
+    if (status == SNAP_OK)
+        status = snap_buffer_reserve(out, (size_t)ranges->size_bytes, err);
+    if (status == SNAP_OK && ranges->size_bytes > 0)
+        status = ranges->ops->read(ranges, out->data + out->size, (size_t)ranges->size_bytes, 0,
+                                   err);
+    if (status == SNAP_OK) {
+        out->size += (size_t)ranges->size_bytes;
+        if (out->data != NULL)
+            out->data[out->size] = '\0';
+    }
+    snap_ranges_close(ranges);
+    return status;
 }
 
 enum snap_status snap_store_read(struct snap_store *store, const char *name, uint64_t limit,
                                  struct snap_buffer *out, struct snap_error *err)
 {
     int fd;
+    if (store->ops->open == NULL)
+        return read_ranges(store, name, limit, out, err);
     enum snap_status status = snap_store_open_file(store, name, &fd, err);
     if (status != SNAP_OK)
         return status;
     status = snap_file_read_fd(fd, name, limit, out, err);
     close(fd); /* only read: nothing can be lost */
     return status;
+}
+
+/* ---- ranges of a file ---- */
+
+struct file_ranges {
+    struct snap_ranges ranges;
+    int fd;
+    char name[MAX_NAME_BYTES + 1];
+};
+
+static enum snap_status read_file_ranges(struct snap_ranges *ranges, void *data, size_t size_bytes,
+                                         uint64_t offset, struct snap_error *err)
+{
+    const struct file_ranges *file = (const struct file_ranges *)ranges;
+    return snap_file_pread(file->fd, data, size_bytes, offset, file->name, err);
+}
+
+static void close_file_ranges(struct snap_ranges *ranges)
+{
+    struct file_ranges *file = (struct file_ranges *)ranges;
+    close(file->fd); /* only read: nothing can be lost */
+    free(file);
+}
+
+static const struct snap_ranges_ops file_ranges_ops = { read_file_ranges, close_file_ranges };
+
+enum snap_status snap_store_open_ranges(struct snap_store *store, const char *name,
+                                        struct snap_ranges **ranges, struct snap_error *err)
+{
+    struct stat info;
+    enum snap_status status = check_name(name, err);
+    if (status == SNAP_OK && store->ops->open_ranges != NULL)
+        return store->ops->open_ranges(store, name, ranges, err);
+    struct file_ranges *made = NULL;
+    int fd = -1;
+    if (status == SNAP_OK)
+        status = snap_store_open_file(store, name, &fd, err);
+    if (status != SNAP_OK)
+        return status;
+    made = calloc(1, sizeof *made);
+    if (made == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", name);
+    else if (fstat(fd, &info) != 0)
+        status = snap_error_set_os(err, SNAP_IO, errno, "%s: looking at it", name);
+    if (status != SNAP_OK) {
+        close(fd); /* only read: nothing can be lost */
+        free(made);
+        return status;
+    }
+    made->ranges = (struct snap_ranges){ &file_ranges_ops, (uint64_t)info.st_size };
+    made->fd = fd;
+    snprintf(made->name, sizeof made->name, "%s", name);
+    *ranges = &made->ranges;
+    return SNAP_OK;
+}
+
+enum snap_status snap_store_update(struct snap_store *store, const char *name, uint64_t limit,
+                                   snap_store_decide *decide, void *arg, bool *exclusive,
+                                   struct snap_error *err)
+{
+    enum snap_status status = check_name(name, err);
+    *exclusive = true;
+    return status != SNAP_OK
+               ? status
+               : store->ops->update(store, name, limit, decide, arg, exclusive, err);
+}
+
+enum snap_status snap_store_uploads(struct snap_store *store, bool give_up,
+                                    enum snap_status (*visit)(void *arg, const char *name,
+                                                              uint64_t size,
+                                                              struct snap_error *err),
+                                    void *arg, struct snap_error *err)
+{
+    if (store->ops->uploads == NULL)
+        return SNAP_OK;
+    return store->ops->uploads(store, give_up, visit, arg, err);
 }
 
 enum snap_status snap_store_exists(struct snap_store *store, const char *name, bool *exists,
@@ -108,6 +230,8 @@ enum snap_status snap_store_lock(struct snap_store *store, const char *name,
                                  struct snap_store_lock **lock, struct snap_error *err)
 {
     enum snap_status status = check_name(name, err);
+    if (status == SNAP_OK && store->ops->lock == NULL)
+        status = cannot(store, name, "locks", err);
     return status != SNAP_OK ? status : store->ops->lock(store, name, lock, err);
 }
 
@@ -125,6 +249,14 @@ int snap_store_lock_file(struct snap_store *store, const struct snap_store_lock 
 const char *snap_store_path(const struct snap_store *store)
 {
     return store->ops->path(store);
+}
+
+const char *snap_store_where(const struct snap_store *store)
+{
+    if (store->ops->where != NULL)
+        return store->ops->where(store);
+    const char *path = store->ops->path(store);
+    return path != NULL ? path : store->ops->kind;
 }
 
 void snap_store_close(struct snap_store *store)

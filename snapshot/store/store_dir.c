@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/array.h"
@@ -20,6 +21,8 @@
 #define FILE_MODE 0644
 /* A lock is tried again when the file was replaced between opening and locking it. */
 #define LOCK_ATTEMPTS 8
+/* Another's update is waited for, 20 ms at a time: ten seconds. */
+#define UPDATE_ATTEMPTS 500
 
 struct dir_store {
     struct snap_store store;
@@ -171,6 +174,47 @@ static enum snap_status dir_sync(struct snap_store *store, const char *name,
     if (status == SNAP_OK)
         status = snap_folder_sync(folder, describe(dir, name, what), err);
     close(folder); /* only read: nothing can be lost */
+    return status;
+}
+
+/* The lock of a file that is replaced is beside it: a lock on the file itself would be lost. */
+static enum snap_status lock_beside(struct snap_store *store, const char *name,
+                                    struct snap_store_lock **lock, struct snap_error *err)
+{
+    const struct timespec pause = { 0, 20000000 };
+    char beside[WHAT_BYTES];
+    enum snap_status status = SNAP_BUSY;
+    snprintf(beside, sizeof beside, "%s.lock", name);
+    for (int i = 0; status == SNAP_BUSY && i < UPDATE_ATTEMPTS; i++) {
+        if (i > 0)
+            nanosleep(&pause, NULL);
+        status = snap_store_lock(store, beside, lock, err);
+    }
+    return status;
+}
+
+static enum snap_status dir_update(struct snap_store *store, const char *name, uint64_t limit,
+                                   snap_store_decide *decide, void *arg, bool *exclusive,
+                                   struct snap_error *err)
+{
+    const struct snap_put_options replace = { .mode = SNAP_PUT_REPLACE };
+    struct snap_buffer old = SNAP_BUFFER_INIT;
+    struct snap_buffer content = SNAP_BUFFER_INIT;
+    struct snap_store_lock *lock = NULL;
+    bool write = false;
+    (void)exclusive;
+    enum snap_status status = lock_beside(store, name, &lock, err);
+    if (status != SNAP_OK)
+        return status;
+    status = snap_store_read(store, name, limit, &old, err);
+    bool there = status != SNAP_NOT_FOUND;
+    if (status == SNAP_OK || !there)
+        status = decide(arg, there ? &old : NULL, &content, &write, err);
+    if (status == SNAP_OK && write)
+        status = snap_store_put_bytes(store, name, content.data, content.size, &replace, err);
+    snap_store_unlock(store, lock);
+    snap_buffer_release(&content);
+    snap_buffer_release(&old);
     return status;
 }
 
@@ -400,6 +444,7 @@ static const struct snap_store_ops dir_ops = {
     .put = dir_put,
     .append = dir_append,
     .sync = dir_sync,
+    .update = dir_update,
     .open = dir_open,
     .exists = dir_exists,
     .remove = dir_remove,

@@ -111,8 +111,8 @@ static enum snap_status append_segment(const struct snap_segment *segment,
         return snap_buffer_append(content, segment->data, segment->size_bytes, err);
     enum snap_status status = snap_buffer_reserve(content, segment->size_bytes, err);
     if (status == SNAP_OK)
-        status = snap_file_pread(source->fd, content->data + content->size, segment->size_bytes,
-                                 segment->source_offset, source->what, err);
+        status = snap_source_read(source, content->data + content->size, segment->size_bytes,
+                                  segment->source_offset, err);
     if (status == SNAP_OK)
         content->size += segment->size_bytes;
     return status;
@@ -177,6 +177,30 @@ static enum snap_status memory_sync(struct snap_store *store, const char *name,
     bool found = find_file(memory, name) != NULL;
     pthread_mutex_unlock(&memory->lock);
     return found ? SNAP_OK : snap_error_set(err, SNAP_NOT_FOUND, "%s: no such file", name);
+}
+
+/* `decide` is called with the files locked: it must not call the store. */
+static enum snap_status memory_update(struct snap_store *store, const char *name, uint64_t limit,
+                                      snap_store_decide *decide, void *arg, bool *exclusive,
+                                      struct snap_error *err)
+{
+    struct memory_store *memory = as_memory(store);
+    struct snap_buffer content = SNAP_BUFFER_INIT;
+    bool write = false;
+    enum snap_status status = SNAP_OK;
+    (void)exclusive;
+    pthread_mutex_lock(&memory->lock);
+    const struct memory_file *file = find_file(memory, name);
+    if (file != NULL && file->content.size > limit)
+        status = snap_error_set(err, SNAP_CORRUPT, "%s: has more than %llu bytes", name,
+                                (unsigned long long)limit);
+    if (status == SNAP_OK)
+        status = decide(arg, file != NULL ? &file->content : NULL, &content, &write, err);
+    if (status == SNAP_OK && write)
+        status = put_locked(memory, name, &content, SNAP_PUT_REPLACE, err);
+    pthread_mutex_unlock(&memory->lock);
+    snap_buffer_release(&content);
+    return status;
 }
 
 static enum snap_status memory_open(struct snap_store *store, const char *name, int *fd,
@@ -339,6 +363,7 @@ static const struct snap_store_ops memory_ops = {
     .put = memory_put,
     .append = memory_append,
     .sync = memory_sync,
+    .update = memory_update,
     .open = memory_open,
     .exists = memory_exists,
     .remove = memory_remove,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where files go: one interface for a folder, memory, and later object storage. Names are relative
+/* Where files go: one interface for a folder, memory, and object storage. Names are relative
  * paths of legal words with at most one '/' ("latest", "snapshots/step-0000000100.snap.tar"). */
 #ifndef SNAP_STORE_STORE_OPS_H
 #define SNAP_STORE_STORE_OPS_H
@@ -13,6 +13,7 @@
 #include <snapstate/status.h>
 
 #include "core/buffer.h"
+#include "core/ranges.h"
 #include "core/segment.h"
 
 enum snap_put_mode {
@@ -36,19 +37,39 @@ struct snap_put_share {
     void *arg;
 };
 
+/* What happened in a put. */
+struct snap_put_note {
+    bool was_there;      /* nothing was to be written */
+    bool not_exclusive;  /* the server has no way to create only once: of two one is lost */
+    uint64_t sent_bytes; /* of the content, to a server */
+    uint64_t kept_bytes; /* a server had them already, of an upload that was broken off */
+};
+
 struct snap_put_options {
     enum snap_put_mode mode;
     bool no_read_back; /* do not read the bytes back from the disk before they get their name */
     struct snap_pool *pool; /* (optional) how many threads; NULL: the caller's alone */
     const struct snap_put_share *share; /* (optional) who else writes it; of a folder alone */
     atomic_ullong *written; /* (optional) as of snap_write_options */
+    struct snap_put_note *note; /* (optional) filled in, on failure too */
+    /* Of object storage alone: parts on the way at a time (0: a few), and bytes of one (0: as the
+     * store thinks fit). No byte of the object depends on them. */
+    unsigned connections;
+    uint64_t part_bytes;
 };
+
+/* Decide what a file should hold. `old` is what it holds, NULL when it is not there. Nothing is
+ * written unless *write. May be called several times, when others write meanwhile. */
+typedef enum snap_status snap_store_decide(void *arg, const struct snap_buffer *old,
+                                           struct snap_buffer *content, bool *write,
+                                           struct snap_error *err);
 
 struct snap_store;
 struct snap_store_lock;
 
 /* The contract of a store; every store passes tests/unit/test_store.c. `store` is the store itself.
- * All but `lock` may be called from several threads at once. */
+ * All but `lock` may be called from several threads at once. A function that is NULL is what the
+ * store cannot do: the call through the table answers SNAP_UNSUPPORTED. */
 struct snap_store_ops {
     /* A word for messages ("folder"). */
     const char *kind;
@@ -64,6 +85,22 @@ struct snap_store_ops {
                                size_t size_bytes, struct snap_error *err);
     /* Make a file that is there durable, its bytes and its name. SNAP_NOT_FOUND. */
     enum snap_status (*sync)(struct snap_store *store, const char *name, struct snap_error *err);
+    /* Replace a small file (at most `limit` bytes) by what `decide` says, so that no other update
+     * is lost: under a lock, or by a condition that the server checks. Where it has none
+     * (*exclusive is false) two updates at one time may lose one. */
+    enum snap_status (*update)(struct snap_store *store, const char *name, uint64_t limit,
+                               snap_store_decide *decide, void *arg, bool *exclusive,
+                               struct snap_error *err);
+    /* (optional) What is read at places, owned by the caller; by default over `open`.
+     * SNAP_NOT_FOUND. */
+    enum snap_status (*open_ranges)(struct snap_store *store, const char *name,
+                                    struct snap_ranges **ranges, struct snap_error *err);
+    /* (optional) Call `visit` for each upload that was broken off, with the bytes that the server
+     * holds of it; `give_up`: and have the server forget it. By default there is none. */
+    enum snap_status (*uploads)(struct snap_store *store, bool give_up,
+                                enum snap_status (*visit)(void *arg, const char *name,
+                                                          uint64_t size, struct snap_error *err),
+                                void *arg, struct snap_error *err);
     /* A descriptor to read the file from, owned by the caller. SNAP_NOT_FOUND. */
     enum snap_status (*open)(struct snap_store *store, const char *name, int *fd,
                              struct snap_error *err);
@@ -89,6 +126,8 @@ struct snap_store_ops {
     int (*lock_file)(const struct snap_store_lock *lock);
     /* The file-system path of the store, NULL when it has none; borrowed until close. */
     const char *(*path)(const struct snap_store *store);
+    /* Names the store in messages; borrowed until close. NULL: by its path, or kind. */
+    const char *(*where)(const struct snap_store *store);
     /* Release what the store holds. */
     void (*close)(struct snap_store *store);
 };
@@ -104,6 +143,14 @@ enum snap_status snap_store_dir_open(const char *path, bool create, struct snap_
                                      struct snap_error *err);
 /* Memory of this process: what the folder must behave like. */
 enum snap_status snap_store_memory_open(struct snap_store **store, struct snap_error *err);
+
+/* By what names it: the path of a folder, also as file:///path, or s3://bucket/prefix
+ * (store_registry.c). `create` is for folders. SNAP_UNSUPPORTED: this build has no object storage.
+ */
+enum snap_status snap_store_open(const char *uri, bool create, struct snap_store **store,
+                                 struct snap_error *err);
+/* Is it "SCHEME://..."? Anything else is a path. */
+bool snap_store_is_uri(const char *text);
 
 /* Calls through the table. */
 enum snap_status snap_store_put(struct snap_store *store, const char *name,
@@ -123,6 +170,17 @@ enum snap_status snap_store_open_file(struct snap_store *store, const char *name
 /* Append a whole file to `out`. SNAP_NOT_FOUND; SNAP_CORRUPT past `limit`. */
 enum snap_status snap_store_read(struct snap_store *store, const char *name, uint64_t limit,
                                  struct snap_buffer *out, struct snap_error *err);
+/* The file as ranges, owned by the caller. SNAP_NOT_FOUND. */
+enum snap_status snap_store_open_ranges(struct snap_store *store, const char *name,
+                                        struct snap_ranges **ranges, struct snap_error *err);
+enum snap_status snap_store_update(struct snap_store *store, const char *name, uint64_t limit,
+                                   snap_store_decide *decide, void *arg, bool *exclusive,
+                                   struct snap_error *err);
+enum snap_status snap_store_uploads(struct snap_store *store, bool give_up,
+                                    enum snap_status (*visit)(void *arg, const char *name,
+                                                              uint64_t size,
+                                                              struct snap_error *err),
+                                    void *arg, struct snap_error *err);
 enum snap_status snap_store_exists(struct snap_store *store, const char *name, bool *exists,
                                    struct snap_error *err);
 enum snap_status snap_store_remove(struct snap_store *store, const char *name,
@@ -139,6 +197,7 @@ void snap_store_unlock(struct snap_store *store, struct snap_store_lock *lock);
 /* -1: there is none to share. */
 int snap_store_lock_file(struct snap_store *store, const struct snap_store_lock *lock);
 const char *snap_store_path(const struct snap_store *store);
+const char *snap_store_where(const struct snap_store *store);
 /* NULL is fine. */
 void snap_store_close(struct snap_store *store);
 

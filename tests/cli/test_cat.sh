@@ -79,7 +79,7 @@ same "not a byte is written" 0 "$(wc -c <"$work/out")"
 
 fails 3 "no such member" "tensors/model/fc9: no such member" \
     "$SNAP" cat "$archive" tensors/model/fc9
-fails 2 "a run folder" "a run folder; an archive is wanted, such as snapshots/step-" \
+fails 2 "a run folder" "a run folder; an archive or a store is wanted, such as snapshots/step-" \
     "$SNAP" cat "$run" README
 fails 5 "not an archive" "README\.md" "$SNAP" cat "$top_srcdir/README.md" README
 fails 3 "nothing" "no such file" "$SNAP" cat "$work/nowhere" README

@@ -64,7 +64,7 @@ fails 5 "the ledger of another run" "ledger.jsonl: step 24" "$SNAP" hash "$work/
 rm -r "$work/lost/snapshots" "$work/lost/latest"
 fails 3 "a run without snapshots" "no snapshot yet" "$SNAP" hash "$work/lost"
 fails 3 "nothing" "no such file" "$SNAP" hash "$work/nowhere"
-fails 2 "a config" "a JSON document; a run folder or an archive is wanted" \
+fails 2 "a config" "a JSON document; a run folder, an archive or a store is wanted" \
     "$SNAP" hash "$work/config.json"
 fails 3 "an unpacked archive" "an unpacked archive" "$SNAP" hash "$work/unpacked"
 exits 3 "a failure as JSON" "$SNAP" hash "$work/nowhere" --json

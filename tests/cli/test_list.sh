@@ -55,7 +55,7 @@ json_is_valid "its document is valid" list
 
 # ---- refused ----
 
-fails 2 "a config" "a JSON document; a run folder or an archive is wanted" \
+fails 2 "a config" "a JSON document; a run folder, an archive or a store is wanted" \
     "$SNAP" list "$work/config.json"
 fails 3 "nothing" "no such file" "$SNAP" list "$work/nowhere"
 fails 3 "a folder without a run" "a folder without a run" "$SNAP" list "$work"

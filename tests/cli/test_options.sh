@@ -15,7 +15,7 @@ like "it names the program" '^Usage: snap COMMAND' "$(cat "$work/out")"
 commands=$(sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' "$work/out")
 same "all commands, in their order" \
     "run save restore replay verify hash show cat list diff check rng import export fsck thin pack\
- prune sweep report cite publish prove bisect" \
+ prune sweep report cite publish prove bisect serve push pull" \
     "$(echo "$commands" | tr '\n' ' ' | sed 's/ $//')"
 exits 0 "snap -h" "$SNAP" -h
 exits 0 "snap --version" "$SNAP" --version

@@ -111,9 +111,9 @@ cp -r "$whole" "$work/thin"
     tensors/model/fc1.weight
 fails 6 "a member that is withheld" "tensors/model/fc1.weight|withheld" \
     "$SNAP" restore "$work/thin" --dry-run
-fails 2 "a ledger" "a ledger; a run folder or an archive is wanted" \
+fails 2 "a ledger" "a ledger; a run folder, an archive or a store is wanted" \
     "$SNAP" restore "$whole/ledger.jsonl"
-fails 2 "a config" "a JSON document; a run folder or an archive is wanted" \
+fails 2 "a config" "a JSON document; a run folder, an archive or a store is wanted" \
     "$SNAP" restore "$work/config.json"
 fails 3 "nothing" "no such file" "$SNAP" restore "$work/nowhere"
 fails 3 "the folder of snapshots" "a folder inside a run" "$SNAP" restore "$whole/snapshots"

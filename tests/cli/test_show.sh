@@ -57,6 +57,7 @@ like "but are shown" '^captured .*\\x1b' "$(cat "$work/out")"
 
 fails 5 "not an archive" "README\.md" "$SNAP" show "$top_srcdir/README.md"
 fails 3 "nothing" "no such file" "$SNAP" show "$work/nowhere"
-fails 2 "a ledger" "a ledger; a run folder or an archive is wanted" "$SNAP" show "$run/ledger.jsonl"
+fails 2 "a ledger" "a ledger; a run folder, an archive or a store is wanted" \
+    "$SNAP" show "$run/ledger.jsonl"
 
 tap_done

@@ -11,7 +11,7 @@
 # coverage into tests/fuzz/inputs.
 set -eu
 
-all="archive manifest state ledger config pickle torch_file arrays json stream signature"
+all="archive manifest state ledger config pickle torch_file arrays json stream signature store"
 if [ "$1" = list ]; then
     echo "$all"
     exit 0
@@ -41,6 +41,12 @@ mkdir -p "$work"
 
 # All of the library but CUDA, with coverage and sanitizers; again where any of its files is newer.
 packages="libarchive libcrypto jansson zlib"
+left_out=device_cuda.c
+if grep -q '^#define HAVE_S3 1' "$build_dir/config.h"; then
+    packages="$packages libcurl expat"
+else
+    left_out="$left_out content_cursor.c curl_load.c s3_*.c store_s3.c xml_reader.c"
+fi
 # The words of pkg-config and of packages are arguments.
 # shellcheck disable=SC2046,SC2086
 set -- -g -O1 -std=c11 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined \
@@ -51,9 +57,16 @@ set -- -g -O1 -std=c11 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined
 libraries="$(pkg-config --libs $packages) -lm -lpthread"
 if [ ! -e "$work/built" ] || [ -n "$(find "$source_dir/snapshot" -newer "$work/built")" ]; then
     rm -f "$work"/snapshot_*.o
-    for file in $(cd "$source_dir" && find snapshot -name '*.c' ! -name device_cuda.c | sort); do
+    set -f # patterns are for find
+    without=
+    for file in $left_out; do
+        without="$without ! -name $file"
+    done
+    # shellcheck disable=SC2086
+    for file in $(cd "$source_dir" && find snapshot -name '*.c' $without | sort); do
         "$clang" "$@" -c "$source_dir/$file" -o "$work/$(echo "$file" | tr / _).o"
     done
+    set +f
     touch "$work/built"
 fi
 # Of the trainer, what reads a config; the rest is as it was built.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every store must do: the same test over each of them. A new store is one line in
- * `stores`. */
+ * `stores`. Object storage needs a server: tests/s3 run this program with the URI of an empty place
+ * in SNAP_TEST_S3_URI, and all other stores are then left out. */
 #include "config.h"
 
 #include <dirent.h>
@@ -14,12 +15,19 @@
 #include "core/file.h"
 #include "digest/sha256.h"
 #include "store/store_ops.h"
+#if HAVE_S3
+#include "store/store_s3.h"
+#endif
 #include "unit_check.h"
 
 static struct snap_error err = SNAP_ERROR_INIT;
 
-static const struct snap_put_options create = { .mode = SNAP_PUT_CREATE };
-static const struct snap_put_options replace = { .mode = SNAP_PUT_REPLACE };
+/* The least parts, where a store has any: what is large goes in two. */
+#define PART_BYTES ((uint64_t)5 << 20)
+static const struct snap_put_options create = { .mode = SNAP_PUT_CREATE,
+                                                .part_bytes = PART_BYTES };
+static const struct snap_put_options replace = { .mode = SNAP_PUT_REPLACE,
+                                                 .part_bytes = PART_BYTES };
 
 /* A store under test, and the folder that it may use. */
 struct subject {
@@ -39,13 +47,32 @@ static enum snap_status open_memory(struct subject *subject)
     return snap_store_memory_open(&subject->store, &err);
 }
 
-static const struct {
+#if HAVE_S3
+/* Each test has a prefix of its own. */
+static enum snap_status open_s3(struct subject *subject)
+{
+    char uri[256];
+    snprintf(uri, sizeof uri, "%s/%s", getenv("SNAP_TEST_S3_URI"), subject->folder);
+    return snap_store_s3_open(uri, &subject->store, &err);
+}
+#endif
+
+static const struct store_row {
     const char *kind;
     enum snap_status (*open)(struct subject *subject);
-} stores[] = {
+} local_stores[] = {
     { "folder", open_dir },
     { "memory", open_memory },
 };
+static const struct store_row remote_stores[] = {
+#if HAVE_S3
+    { "object storage", open_s3 },
+#else
+    { "memory", open_memory },
+#endif
+};
+static const struct store_row *stores = local_stores;
+static size_t store_count = sizeof local_stores / sizeof local_stores[0];
 
 static void begin(struct subject *subject, size_t index)
 {
@@ -89,10 +116,29 @@ static void check_content(struct snap_store *store, const char *name, const void
     snap_buffer_release(&content);
 }
 
+/* Ranges give any part of a file, and notice when another stands in its place. */
+static void check_ranges(struct snap_store *store, const char *name, const char *content)
+{
+    struct snap_ranges *ranges = NULL;
+    char part[8] = { 0 };
+    CHECK_FAILS(SNAP_NOT_FOUND, "nothing",
+                snap_store_open_ranges(store, "nothing", &ranges, &err));
+    CHECK_OK(snap_store_open_ranges(store, name, &ranges, &err));
+    assert_int_equal(ranges->size_bytes, strlen(content));
+    const struct snap_source source = { .fd = -1, .what = name, .ranges = ranges };
+    CHECK_OK(snap_source_read(&source, part, 3, 1, &err));
+    assert_memory_equal(part, content + 1, 3);
+    CHECK_OK(snap_source_read(&source, part, 0, strlen(content), &err));
+    CHECK_FAILS(SNAP_CORRUPT, "ends at byte",
+                snap_source_read(&source, part, 3, strlen(content) - 2, &err));
+    CHECK_FAILS(SNAP_CORRUPT, "ends at byte", snap_source_read(&source, part, 1, 1000, &err));
+    snap_ranges_close(ranges);
+}
+
 static void test_put(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+    for (size_t i = 0; i < store_count; i++) {
         struct subject subject;
         struct snap_buffer content = SNAP_BUFFER_INIT;
         bool there = true;
@@ -102,7 +148,8 @@ static void test_put(void **state)
         CHECK_OK(snap_store_exists(store, "a", &there, &err));
         assert_false(there);
         CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_read(store, "a", 10, &content, &err));
-        CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_open_file(store, "a", &fd, &err));
+        CHECK_FAILS(store->ops->open != NULL ? SNAP_NOT_FOUND : SNAP_UNSUPPORTED, "a",
+                    snap_store_open_file(store, "a", &fd, &err));
         assert_int_equal(fd, -1);
         CHECK_FAILS(SNAP_NOT_FOUND, "a", snap_store_sync(store, "a", &err));
 
@@ -138,6 +185,11 @@ static void test_put(void **state)
 
         /* What a reader opened stays what it was. */
         char old[6] = { 0 };
+        check_ranges(store, "a", "third");
+        if (store->ops->open == NULL) {
+            end(&subject);
+            continue;
+        }
         CHECK_OK(snap_store_open_file(store, "a", &fd, &err));
         CHECK_OK(snap_store_put_bytes(store, "a", "fourth", 6, &replace, &err));
         CHECK_OK(snap_file_pread(fd, old, 5, 0, "a", &err));
@@ -156,7 +208,7 @@ static void test_large(void **state)
     assert_non_null(data);
     for (size_t i = 0; i < size; i++)
         data[i] = (unsigned char)(i * 31 >> 7);
-    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+    for (size_t i = 0; i < store_count; i++) {
         struct subject subject;
         struct snap_segment segments[1000];
         uint64_t offset = 0;
@@ -205,7 +257,7 @@ static enum snap_status give_rest(void *arg, const struct snap_segment **segment
 static void test_digests(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+    for (size_t i = 0; i < store_count; i++) {
         struct subject subject;
         struct digested digested = { .failing = false };
         unsigned char expected[11 + SNAP_DIGEST_BYTES] = "first other";
@@ -245,9 +297,15 @@ static void test_digests(void **state)
 static void test_append(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+    for (size_t i = 0; i < store_count; i++) {
         struct subject subject;
         begin(&subject, i);
+        if (subject.store->ops->append == NULL) {
+            CHECK_FAILS(SNAP_UNSUPPORTED, "ledger.jsonl",
+                        snap_store_append(subject.store, "ledger.jsonl", "one\n", 4, &err));
+            end(&subject);
+            continue;
+        }
         CHECK_OK(snap_store_append(subject.store, "ledger.jsonl", "one\n", 4, &err));
         CHECK_OK(snap_store_append(subject.store, "ledger.jsonl", "two\n", 4, &err));
         CHECK_OK(snap_store_append(subject.store, "ledger.jsonl", NULL, 0, &err));
@@ -276,7 +334,7 @@ static enum snap_status note_file(void *arg, const char *name, uint64_t size,
 static void test_list_and_remove(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+    for (size_t i = 0; i < store_count; i++) {
         struct subject subject;
         begin(&subject, i);
         struct snap_store *store = subject.store;
@@ -310,12 +368,18 @@ static void test_list_and_remove(void **state)
 static void test_lock(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+    for (size_t i = 0; i < store_count; i++) {
         struct subject subject;
         struct snap_store_lock *first = NULL;
         struct snap_store_lock *second = NULL;
         begin(&subject, i);
         struct snap_store *store = subject.store;
+        if (store->ops->lock == NULL) {
+            CHECK_FAILS(SNAP_UNSUPPORTED, "events.jsonl",
+                        snap_store_lock(store, "events.jsonl", &first, &err));
+            end(&subject);
+            continue;
+        }
         CHECK_OK(snap_store_lock(store, "events.jsonl", &first, &err));
         CHECK_FAILS(SNAP_BUSY, "events.jsonl", snap_store_lock(store, "events.jsonl", &second,
                                                                &err));
@@ -333,6 +397,57 @@ static void test_lock(void **state)
     }
 }
 
+/* What an update saw, and what it is to write. */
+struct change {
+    char seen[32];
+    const char *next; /* NULL: leave it */
+    unsigned calls;
+};
+
+static enum snap_status change_file(void *arg, const struct snap_buffer *old,
+                                    struct snap_buffer *content, bool *write,
+                                    struct snap_error *error)
+{
+    struct change *change = arg;
+    change->calls++;
+    snprintf(change->seen, sizeof change->seen, "%.*s", old != NULL ? (int)old->size : 7,
+             old == NULL ? "nothing" : old->size > 0 ? (const char *)old->data : "");
+    *write = change->next != NULL;
+    if (change->next != NULL && strcmp(change->next, "fail") == 0)
+        return snap_error_set(error, SNAP_DIFFERS, "changed my mind");
+    return *write ? snap_buffer_append_text(content, change->next, error) : SNAP_OK;
+}
+
+static void test_update(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < store_count; i++) {
+        struct subject subject;
+        struct change change = { .next = "one" };
+        bool exclusive = false;
+        begin(&subject, i);
+        struct snap_store *store = subject.store;
+        CHECK_OK(snap_store_update(store, "latest", 10, change_file, &change, &exclusive, &err));
+        assert_string_equal(change.seen, "nothing");
+        check_content(store, "latest", "one", 3);
+        change.next = "longer";
+        CHECK_OK(snap_store_update(store, "latest", 10, change_file, &change, &exclusive, &err));
+        assert_string_equal(change.seen, "one");
+        check_content(store, "latest", "longer", 6);
+        change.next = NULL;
+        CHECK_OK(snap_store_update(store, "latest", 10, change_file, &change, &exclusive, &err));
+        assert_string_equal(change.seen, "longer");
+        change.next = "fail";
+        CHECK_FAILS(SNAP_DIFFERS, "mind", snap_store_update(store, "latest", 10, change_file,
+                                                            &change, &exclusive, &err));
+        check_content(store, "latest", "longer", 6);
+        assert_int_equal(change.calls, 4);
+        CHECK_FAILS(SNAP_CORRUPT, "latest", snap_store_update(store, "latest", 5, change_file,
+                                                              &change, &exclusive, &err));
+        end(&subject);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -341,7 +456,7 @@ static void test_names(void **state)
     name[201] = '\0';
     const char *const wrong[] = { "",      "/a",   "../a", "a/../b", "a/b/c", ".a", "a/",
                                   "a//b",  "a b",  "a\n",  "\xC3\xA9", "-a",   name };
-    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+    for (size_t i = 0; i < store_count; i++) {
         struct subject subject;
         begin(&subject, i);
         for (size_t n = 0; n < sizeof wrong / sizeof wrong[0]; n++) {
@@ -441,7 +556,11 @@ int main(void)
         cmocka_unit_test(test_digests), cmocka_unit_test(test_append),
         cmocka_unit_test(test_lock),    cmocka_unit_test(test_list_and_remove),
         cmocka_unit_test(test_names),   cmocka_unit_test(test_dir),
-        cmocka_unit_test(test_memory_has_no_path),
+        cmocka_unit_test(test_memory_has_no_path), cmocka_unit_test(test_update),
     };
+    if (getenv("SNAP_TEST_S3_URI") != NULL) {
+        stores = remote_stores;
+        store_count = sizeof remote_stores / sizeof remote_stores[0];
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

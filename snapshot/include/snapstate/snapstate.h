@@ -18,6 +18,7 @@
 #include <snapstate/run.h>
 #include <snapstate/signature.h>
 #include <snapstate/status.h>
+#include <snapstate/store.h>
 #include <snapstate/stream.h>
 #include <snapstate/stream_draws.h>
 #include <snapstate/tree.h>

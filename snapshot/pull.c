@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Archives out of a store, into a run folder or a file. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/archive_fill.h"
+#include "ledger/ledger_line.h"
+#include "rewrite.h"
+#include "run_internal.h"
+#include "stored.h"
+
+#define EVENTS "events.jsonl"
+
+struct pull {
+    const char *uri;
+    const struct snap_pull_options *options;
+    struct snap_store *from;
+    struct snap_store *to; /* the run folder */
+    struct snap_pull_result result;
+    /* The newest snapshot that is whole, for `latest`; "": none. */
+    uint64_t newest_step;
+    char newest_hash[SNAP_HASH_TEXT_BYTES];
+};
+
+/* ---- one archive ---- */
+
+static enum snap_status open_stored(const struct pull *pull, const struct snap_stored *stored,
+                                    struct snap_archive **archive, struct snap_error *err)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", snap_store_where(pull->from), stored->file) < 0)
+        return snap_error_set(err, SNAP_NO_MEMORY, "pull: out of memory");
+    enum snap_status status = snap_archive_open(path, archive, err);
+    free(path);
+    return status;
+}
+
+/* The folder may have it: as it is, or with less in it, which is then replaced. */
+static enum snap_status meet_local(struct pull *pull, const char *name,
+                                   const struct snap_stored *stored, enum snap_put_mode *mode,
+                                   bool *there, struct snap_error *err)
+{
+    struct snap_archive *archive = NULL;
+    struct snap_error cause = SNAP_ERROR_INIT;
+    enum snap_status status = snap_run_open_archive(pull->to, name, &archive, &cause);
+    *mode = SNAP_PUT_CREATE;
+    *there = false;
+    if (status == SNAP_NOT_FOUND)
+        return SNAP_OK;
+    if (status != SNAP_OK) {
+        if (err != NULL)
+            *err = cause;
+        return status;
+    }
+    *mode = SNAP_PUT_REPLACE;
+    *there = snap_archive_absent_count(archive) == 0;
+    if (strcmp(snap_archive_snapshot_hash(archive), stored->snapshot_hash) != 0)
+        status = snap_error_set(err, SNAP_DIFFERS,
+                                "%s/%s: is there already, and is %s; the store has %s",
+                                snap_store_where(pull->to), name,
+                                snap_archive_snapshot_hash(archive), stored->snapshot_hash);
+    snap_archive_close(archive);
+    return status;
+}
+
+static void note_newest(struct pull *pull, const struct snap_stored *stored)
+{
+    if (stored->capsule || stored->partial ||
+        (pull->newest_hash[0] != '\0' && stored->step < pull->newest_step))
+        return;
+    pull->newest_step = stored->step;
+    snprintf(pull->newest_hash, sizeof pull->newest_hash, "%s", stored->snapshot_hash);
+}
+
+static enum snap_status pull_one(struct pull *pull, const struct snap_stored *stored,
+                                 struct snap_error *err)
+{
+    struct snap_put_options put = { .pool = pull->options->pool };
+    struct snap_archive *archive = NULL;
+    struct snap_archive_plan *plan = NULL;
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
+    bool there = false;
+    snap_snapshot_name(stored->capsule ? "capsules" : "snapshots", stored->step, name);
+    enum snap_status status = meet_local(pull, name, stored, &put.mode, &there, err);
+    if (status != SNAP_OK)
+        return status;
+    pull->result.step = stored->step;
+    pull->result.there += there;
+    if (there) {
+        note_newest(pull, stored);
+        return SNAP_OK;
+    }
+    status = open_stored(pull, stored, &archive, err);
+    if (status == SNAP_OK)
+        status = snap_archive_again(archive, NULL, NULL, &plan, err);
+    if (status == SNAP_OK) {
+        struct snap_content content = snap_archive_plan_content(plan);
+        status = snap_store_put(pull->to, name, &content, &put, err);
+    }
+    if (status == SNAP_OK) {
+        pull->result.pulled++;
+        pull->result.bytes += snap_archive_plan_file_size(plan);
+        note_newest(pull, stored);
+    }
+    snap_archive_plan_free(plan);
+    snap_archive_close(archive);
+    return status;
+}
+
+/* ---- the folder ---- */
+
+/* The run that the folder is of; "": of none yet. */
+static enum snap_status find_run(const struct pull *pull, char run_id[17], struct snap_error *err)
+{
+    struct snap_archive *archive = NULL;
+    struct snap_ledger *ledger = NULL;
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
+    char path[4096];
+    uint64_t *steps = NULL;
+    size_t count = 0;
+    run_id[0] = '\0';
+    enum snap_status status = snap_snapshots_list(pull->to, &steps, &count, err);
+    if (status == SNAP_OK && count > 0) {
+        snap_snapshot_name("snapshots", steps[count - 1], name);
+        status = snap_run_open_archive(pull->to, name, &archive, err);
+        if (status == SNAP_OK)
+            snprintf(run_id, 17, "%s", snap_archive_run_id(archive));
+        snap_archive_close(archive);
+    } else if (status == SNAP_OK) {
+        snprintf(path, sizeof path, "%s/" SNAP_LEDGER_FILE, snap_store_path(pull->to));
+        status = snap_ledger_open(path, &ledger, NULL, err);
+        if (status == SNAP_OK && snap_ledger_line_count(ledger) > 0)
+            snprintf(run_id, 17, "%.16s", snap_ledger_chain(ledger, 0));
+        else if (status == SNAP_NOT_FOUND)
+            status = SNAP_OK;
+        snap_ledger_free(ledger);
+    }
+    free(steps);
+    return status;
+}
+
+static enum snap_status check_run(const struct pull *pull, const char *run_id,
+                                  struct snap_error *err)
+{
+    char local[17];
+    enum snap_status status = find_run(pull, local, err);
+    if (status == SNAP_OK && local[0] != '\0' && run_id[0] != '\0' && strcmp(local, run_id) != 0)
+        status = snap_error_set(err, SNAP_DIFFERS, "%s: is of run %s, and the store of run %s",
+                                snap_store_where(pull->to), local, run_id);
+    return status;
+}
+
+/* A file that the folder does not have, and the store may. */
+static enum snap_status pull_file(const struct pull *pull, const char *name, struct snap_error *err)
+{
+    const struct snap_put_options create = { .mode = SNAP_PUT_CREATE };
+    unsigned char sha256[SNAP_DIGEST_BYTES];
+    struct snap_ranges *ranges = NULL;
+    bool there = false;
+    enum snap_status status = snap_store_exists(pull->to, name, &there, err);
+    if (status == SNAP_OK && !there)
+        status = snap_store_open_ranges(pull->from, name, &ranges, err);
+    if (status == SNAP_NOT_FOUND)
+        return SNAP_OK;
+    if (status != SNAP_OK || there)
+        return status;
+    const struct snap_source source = { .fd = -1, .what = name, .ranges = ranges };
+    const struct snap_segment segment = { .size_bytes = (size_t)ranges->size_bytes,
+                                          .sha256 = sha256,
+                                          .source = &source };
+    const struct snap_content content = { .segments = &segment,
+                                          .count = 1,
+                                          .size_bytes = ranges->size_bytes };
+    status = snap_store_put(pull->to, name, &content, &create, err);
+    snap_ranges_close(ranges);
+    return status;
+}
+
+/* Forward only, and last. */
+static enum snap_status move_latest(const struct pull *pull, struct snap_error *err)
+{
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
+    struct snap_archive *archive = NULL;
+    struct snap_error cause = SNAP_ERROR_INIT;
+    if (pull->newest_hash[0] == '\0')
+        return SNAP_OK;
+    enum snap_status status = snap_latest_open(pull->to, &archive, name, &cause);
+    bool older = status == SNAP_NOT_FOUND ||
+                 (status == SNAP_OK && snap_archive_step(archive) < pull->newest_step);
+    snap_archive_close(archive);
+    if (status != SNAP_OK && status != SNAP_NOT_FOUND) {
+        if (err != NULL)
+            *err = cause;
+        return status;
+    }
+    if (!older)
+        return SNAP_OK;
+    snap_snapshot_name("snapshots", pull->newest_step, name);
+    return snap_latest_write(pull->to, name, pull->newest_hash, err);
+}
+
+/* ---- which ---- */
+
+static bool is_wanted(const struct snap_pull_options *options, const struct snap_stored *stored)
+{
+    if (options->all)
+        return true;
+    return options->has_step ? stored->step == options->step && !stored->capsule
+                             : stored->is_latest;
+}
+
+static enum snap_status pull_wanted(struct pull *pull, const struct snap_stored_list *list,
+                                    struct snap_error *err)
+{
+    size_t wanted = 0;
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; status == SNAP_OK && i < list->count; i++) {
+        if (!is_wanted(pull->options, &list->archives[i]))
+            continue;
+        wanted++;
+        status = pull_one(pull, &list->archives[i], err);
+    }
+    if (status != SNAP_OK || wanted > 0)
+        return status;
+    if (pull->options->has_step)
+        return snap_error_set(err, SNAP_NOT_FOUND, "%s: has no snapshot of step %" PRIu64,
+                              pull->uri, pull->options->step);
+    return snap_error_set(err, SNAP_NOT_FOUND, "%s: the store has no snapshot", pull->uri);
+}
+
+static enum snap_status pull_into(struct pull *pull, const struct snap_stored_list *list,
+                                  struct snap_error *err)
+{
+    struct snap_store_lock *lock = NULL;
+    enum snap_status status = snap_store_lock(pull->to, EVENTS, &lock, err);
+    if (status != SNAP_OK)
+        return status;
+    status = check_run(pull, list->run_id, err);
+    if (status == SNAP_OK)
+        status = pull_wanted(pull, list, err);
+    if (status == SNAP_OK)
+        status = pull_file(pull, "config.json", err);
+    if (status == SNAP_OK)
+        status = pull_file(pull, SNAP_LEDGER_FILE, err);
+    if (status == SNAP_OK)
+        status = move_latest(pull, err);
+    snap_store_unlock(pull->to, lock);
+    return status;
+}
+
+enum snap_status snap_pull(const char *uri, const char *dir,
+                           const struct snap_pull_options *options,
+                           struct snap_pull_result *result, struct snap_error *err)
+{
+    struct snap_pull_options none = SNAP_PULL_OPTIONS_INIT;
+    struct snap_stored_list list = SNAP_STORED_LIST_INIT;
+    struct pull pull = { .uri = uri,
+                         .options = options != NULL ? options : &none,
+                         .result = SNAP_PULL_RESULT_INIT };
+    if (uri == NULL || dir == NULL || pull.options->size_bytes != sizeof *options ||
+        (result != NULL && result->size_bytes != sizeof *result) ||
+        (pull.options->all && pull.options->has_step))
+        return snap_error_set(err, SNAP_INVALID,
+                              "pull: no store or folder, options or a result that are not "
+                              "SNAP_PULL_OPTIONS_INIT and SNAP_PULL_RESULT_INIT, or a step and "
+                              "all");
+    enum snap_status status = snap_store_open(uri, false, &pull.from, err);
+    if (status == SNAP_OK)
+        status = snap_stored_list_read(uri, &list, err);
+    if (status == SNAP_OK && list.count == 0)
+        status = snap_error_set(err, SNAP_NOT_FOUND, "%s: the store is empty", uri);
+    if (status == SNAP_OK)
+        status = snap_store_dir_open(dir, true, &pull.to, err);
+    if (status == SNAP_OK)
+        status = pull_into(&pull, &list, err);
+    if (status == SNAP_OK && result != NULL)
+        *result = pull.result;
+    snap_store_close(pull.to);
+    snap_store_close(pull.from);
+    snap_stored_list_release(&list);
+    return status;
+}
+
+enum snap_status snap_pull_archive(const char *path, const char *output, struct snap_pool *pool,
+                                   struct snap_error *err)
+{
+    struct snap_archive *archive = NULL;
+    struct snap_archive_plan *plan = NULL;
+    if (path == NULL || output == NULL)
+        return snap_error_set(err, SNAP_INVALID, "pull: no archive or no file");
+    enum snap_status status = snap_archive_open(path, &archive, err);
+    if (status == SNAP_OK)
+        status = snap_archive_again(archive, NULL, NULL, &plan, err);
+    if (status == SNAP_OK)
+        status = snap_rewrite(output, SNAP_PUT_CREATE, plan, pool, err);
+    snap_archive_plan_free(plan);
+    snap_archive_close(archive);
+    return status;
+}

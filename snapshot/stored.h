@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the functions on a store have in common. */
+#ifndef SNAP_STORED_H
+#define SNAP_STORED_H
+
+#include <snapstate/store.h>
+
+#include "store/store_ops.h"
+#include "stored_name.h"
+
+/* What `latest` of a store says:
+ * {"file":"archives/step-...","run":"16 hex digits","snapshot":"snap1:...","step":N} */
+struct snap_stored_latest {
+    char file[SNAP_STORED_NAME_BYTES];
+    char run_id[17];
+    char snapshot_hash[SNAP_HASH_TEXT_BYTES];
+    uint64_t step;
+};
+
+enum snap_status snap_stored_latest_decode(const struct snap_buffer *text, const char *where,
+                                           struct snap_stored_latest *latest,
+                                           struct snap_error *err);
+enum snap_status snap_stored_latest_encode(const struct snap_stored_latest *latest,
+                                           struct snap_buffer *text, struct snap_error *err);
+/* SNAP_NOT_FOUND: the store has none. */
+enum snap_status snap_stored_latest_read(struct snap_store *store,
+                                         struct snap_stored_latest *latest,
+                                         struct snap_error *err);
+
+/* The archives of an open store, by step. The array is freed with free(). */
+enum snap_status snap_stored_archives(struct snap_store *store, struct snap_stored **archives,
+                                      size_t *count, struct snap_error *err);
+
+#endif
