@@ -174,7 +174,7 @@ class Sidecar(Run):
                                       f"files: `write` is to give back those that it "
                                       f"wrote") from None
 
-    def _save_due(self) -> None:
+    def _save_due(self, wanted: Wanted) -> None:
         if self._write is not None:
             self.save()
 

@@ -13,6 +13,8 @@
 
 /* Read at a time: small against what a document may take, large against a call. */
 #define PIECE_BYTES ((size_t)256 << 10)
+/* Of what is asked for over a network, each piece costs a round trip. */
+#define RANGE_BYTES ((size_t)8 << 20)
 
 enum snap_status snap_archive_load_text(const struct snap_archive *archive,
                                         const struct snap_member *member,
@@ -28,8 +30,8 @@ enum snap_status snap_archive_load_text(const struct snap_archive *archive,
     enum snap_status status = snap_buffer_reserve(out, size, err);
     while (status == SNAP_OK && fault == NULL && out->size < size) {
         size_t piece = size - out->size < PIECE_BYTES ? size - out->size : PIECE_BYTES;
-        status = snap_file_pread(archive->fd, out->data + out->size, piece,
-                                 member->data_offset + out->size, archive->label, err);
+        status = snap_source_read(&archive->source, out->data + out->size, piece,
+                                  member->data_offset + out->size, err);
         if (status == SNAP_OK)
             fault = snap_json_guard_feed(&guard, out->data + out->size, piece);
         if (status == SNAP_OK)
@@ -74,6 +76,7 @@ enum snap_status snap_archive_read_text(const struct snap_archive *archive,
 static enum snap_status pass_on(const struct snap_archive *archive,
                                 const struct snap_member *member,
                                 struct snap_sha256_context *context, unsigned char *piece,
+                                size_t piece_bytes,
                                 snap_archive_take *take, void *arg, bool *stopped,
                                 struct snap_error *err)
 {
@@ -81,9 +84,9 @@ static enum snap_status pass_on(const struct snap_archive *archive,
     uint64_t done = 0;
     while (status == SNAP_OK && done < member->data_size && !*stopped) {
         uint64_t left = member->data_size - done;
-        size_t size = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
-        status = snap_file_pread(archive->fd, piece, size, member->data_offset + done,
-                                 archive->label, err);
+        size_t size = left < piece_bytes ? (size_t)left : piece_bytes;
+        status =
+            snap_source_read(&archive->source, piece, size, member->data_offset + done, err);
         if (status == SNAP_OK)
             status = snap_sha256_update(context, piece, size, err);
         if (status == SNAP_OK && take != NULL)
@@ -107,13 +110,14 @@ enum snap_status snap_archive_read_pieces(const struct snap_archive *archive,
     }
     if (member->withheld)
         return snap_archive_read(archive, member, NULL, err); /* which says so */
-    unsigned char *piece = malloc(PIECE_BYTES);
+    size_t piece_bytes = archive->source.ranges != NULL ? RANGE_BYTES : PIECE_BYTES;
+    unsigned char *piece = malloc(piece_bytes);
     if (piece == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: member %s: out of memory", archive->label,
                               member->name);
     enum snap_status status = snap_sha256_begin(&context, err);
     if (status == SNAP_OK)
-        status = pass_on(archive, member, &context, piece, take, arg, &stopped, err);
+        status = pass_on(archive, member, &context, piece, piece_bytes, take, arg, &stopped, err);
     if (status == SNAP_OK && !stopped) {
         status = snap_sha256_finish(&context, sha256, err);
         if (status == SNAP_OK && memcmp(sha256, member->sha256, sizeof sha256) != 0)

@@ -18,7 +18,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from corpus import CASES  # noqa: E402
 from tap import Tap  # noqa: E402
 
-TOP = os.environ["top_srcdir"]
+TOP = os.path.abspath(os.environ["top_srcdir"])
+os.environ["PYTHONPATH"] = os.path.join(TOP, "python")
 SNAP = os.environ["SNAP"]
 BASE = os.path.join(TOP, "tests", "golden", "gpu-cnn", "step-0000000045.snap.tar")
 MOST_KIB = 64 << 10

@@ -16,7 +16,8 @@ from corpus_forgery import Forgery, Hole, Member  # noqa: E402
 from spec_reader import document  # noqa: E402
 from tap import Tap  # noqa: E402
 
-TOP = os.environ["top_srcdir"]
+TOP = os.path.abspath(os.environ["top_srcdir"])
+os.environ["PYTHONPATH"] = os.path.join(TOP, "python")
 SNAP = os.environ["SNAP"]
 BASE = os.path.join(TOP, "tests", "golden", "gpu-cnn", "step-0000000045.snap.tar")
 PART = 64 << 20

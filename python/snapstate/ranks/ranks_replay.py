@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
+from .. import errors
 from .._replay import Replay
 
 
@@ -15,15 +16,22 @@ class RanksReplay:
         self._link = link
         self._replay = replay
         self.archive = replay.archive
+        self.host_part = replay.host_part
 
     def begin(self, handle: Any) -> None:
         self._link.lead(lambda: self._replay.begin(handle.own))
+
+    def refused(self, problem: errors.AbsentError) -> None:
+        self._link.lead(lambda: self._replay.refused(problem))
 
     def after_step(self, handle: Any, expected: bool) -> None:
         self._link.lead(lambda: self._replay.after_step(handle.own, expected))
 
     def differs(self, handle: Any, difference: Any, first_member: Optional[str]) -> None:
         self._link.lead(lambda: self._replay.differs(handle.own, difference, first_member))
+
+    def failed(self, handle: Any, failure: Dict[str, Any]) -> None:
+        self._link.lead(lambda: self._replay.failed(handle.own, failure))
 
 
 def replay_of_ranks(link: Any, replay: Optional[Replay]) -> Any:
