@@ -21,7 +21,7 @@ from ._dtypes import loaded
 from ._guard import Guard, save_capsule
 from ._hooks import UpdateCounter
 from ._line import Line, is_finite, learning_rates
-from ._loading import Loading, RunState
+from ._loading import Ignored, Loading, RunState
 from ._replay import Replay
 from ._run_handle import RunHandle
 from ._signals import Signals
@@ -173,6 +173,8 @@ class Run:
 
     def _assemble(self) -> Assembly:
         parts = [*self._parts(), RunState(self._line), *self._loading.components()]
+        if self._replay is not None:
+            parts += [Ignored(root) for root in self._replay.passed_over()]
         found: Dict[str, Stream] = dict(all_streams())
         for name, generator in self._given_streams.items():
             found[name] = self._loading.stream(name, generator)
@@ -272,6 +274,8 @@ class Run:
             return
         self._trap.check()
         self._handle.begin_step()
+        if self._guard.watches:
+            self._loading.keep_place()
         self._in_step = True
         self._counter.reset()
         self._guard.begin()
@@ -404,8 +408,10 @@ class Run:
         path. In a replay it is reported instead, and the program ends. For Guard."""
         if self._replay is not None:
             self._replay.failed(self._handle, {"what": what, "name": name, "value": value,
-                                               "element": element, "step": self._steps + 1})
-        self._assembly.set_trees(self._handle)
+                                               "element": element, "step": self._steps + 1},
+                                roots["failure"])
+        with self._loading.at_kept_place():
+            self._assembly.set_trees(self._handle)
         return save_capsule(self._handle, roots, self._steps + 1, what, name, value, element)
 
     # ---- looking ----
