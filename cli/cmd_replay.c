@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "operation_report.h"
 #include "target.h"
 #include "training_report.h"
 
@@ -19,19 +20,27 @@ struct replay_arguments {
     const char *data_dir;
     const char *device;
     unsigned threads;
+    bool step_by_step;
 };
 
+/* `operations` is borrowed. */
 static json_t *result_value(const struct replay_arguments *given,
-                            const struct trn_replay_result *result)
+                            const struct trn_replay_result *result, json_t *operations)
 {
     return json_pack(
-        "{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "archive",
-        cmd_json_text(given->archive), "capsule", result->capsule, "difference",
+        "{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:o, "
+        "s:o, s:o}",
+        "archive", cmd_json_text(given->archive), "capsule", result->capsule, "difference",
         result->has_difference ? cmd_json_difference(&result->difference) : json_null(),
         "expected_from", cmd_json_text(result->expected_from), "failure",
         cmd_json_failure(&result->failure), "first_member", cmd_json_text(result->first_member),
+        "first_nonfinite",
+        result->has_nonfinite ? cmd_json_operation(&result->nonfinite) : json_null(),
+        "first_other", result->has_other ? cmd_json_operation(&result->other) : json_null(),
         "first_step", cmd_json_uint(result->first_step), "lines_compared",
-        cmd_json_uint(result->lines_compared), "repeated_failure",
+        cmd_json_uint(result->lines_compared), "operations", operations, "operations_recorded",
+        cmd_json_uint(result->recorded), "operations_seen", cmd_json_uint(result->operations),
+        "repeated_failure",
         cmd_json_failure(&result->repeated_failure), "reproduced",
         result->capsule ? json_boolean(result->reproduced) : json_null(), "run_hash",
         cmd_json_text(result->run_hash), "state_hash", cmd_json_text(result->state_hash),
@@ -63,6 +72,16 @@ static void print_result(const struct replay_arguments *given,
     if (result->capsule) {
         print_failure("recorded", &result->failure);
         print_failure("now", &result->repeated_failure);
+        if (result->operations == 0 && given->exec == NULL)
+            cmd_print_field("operations", "none: the update of step %" PRIu64 " left it so: replay "
+                            "to there from the snapshot before", result->first_step);
+        else if (result->operations)
+            cmd_print_field("operations", "%" PRIu64 " outputs, of which the capsule has %" PRIu64,
+                            result->operations, result->recorded);
+        if (result->has_nonfinite)
+            cmd_print_operation_field("not finite", &result->nonfinite);
+        if (result->has_other)
+            cmd_print_operation_field("not as then", &result->other);
     }
     if (result->has_difference)
         cmd_print_difference(&result->difference);
@@ -104,7 +123,8 @@ static enum snap_status replay(const void *arguments, struct cmd_report *report,
     const struct replay_arguments *given = arguments;
     struct trn_replay_result result = TRN_REPLAY_RESULT_INIT;
     struct trn_replay_options options = TRN_REPLAY_OPTIONS_INIT;
-    struct trn_listener listener = { .progress = stderr };
+    struct cmd_operations operations = { .json = report->json };
+    struct trn_listener listener = { .arg = &operations, .progress = stderr };
     enum cmd_target kind;
     enum snap_status status = cmd_target_find(given->archive, CMD_TARGET_ARCHIVE, &kind, err);
 
@@ -122,14 +142,20 @@ static enum snap_status replay(const void *arguments, struct cmd_report *report,
     options.threads = given->threads;
     options.device = given->device;
     options.listener = &listener;
+    options.step_by_step = given->step_by_step;
+    operations.list = given->step_by_step && report->json ? json_array() : json_null();
+    if (given->step_by_step)
+        listener.operation = cmd_tell_operation;
     status = trn_replay(&options, &result, err);
-    if (status != SNAP_OK && status != SNAP_DIFFERS)
-        return status;
-    if (report->json) {
-        enum snap_status told = cmd_report_set(report, result_value(given, &result),
+    if (report->json && (status == SNAP_OK || status == SNAP_DIFFERS)) {
+        enum snap_status told = cmd_report_set(report,
+                                               result_value(given, &result, operations.list),
                                                status == SNAP_OK ? err : NULL);
-        return status == SNAP_OK ? told : status;
+        status = status == SNAP_OK ? told : status;
     }
+    json_decref(operations.list);
+    if (report->json || (status != SNAP_OK && status != SNAP_DIFFERS))
+        return status;
     print_result(given, &result);
     if (status == SNAP_OK)
         cmd_print_field("verdict", result.capsule ? "the failure is reproduced"
@@ -151,6 +177,8 @@ static const struct cmd_option options[] = {
     { "threads", "N", CMD_OPTION_THREADS, AT(threads), false,
       "use N threads; the bits are the same with any number" },
     { "device", "D", CMD_OPTION_TEXT, AT(device), false, "compute on D: cpu, or cuda:N" },
+    { "step-by-step", NULL, CMD_OPTION_FLAG, AT(step_by_step), false,
+      "of a capsule: print every operation of the step, with its range and digest" },
     { .name = NULL },
 };
 
@@ -164,7 +192,8 @@ const struct cmd_command cmd_replay = {
     .summary = "run a stretch again and compare",
     .description = "Train again in memory from ARCHIVE, and compare every step with the ledger and "
                    "every state with the archives beside it. Of a capsule: make the failed step "
-                   "again. Nothing is written.",
+                   "again, and name the first operation whose output is not finite, and the first "
+                   "that is not as recorded. Nothing is written.",
     .options = options,
     .operands = operands,
     .arguments_size = sizeof(struct replay_arguments),

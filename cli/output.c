@@ -165,6 +165,16 @@ json_t *cmd_json_f32(float value)
     return json_string(digits);
 }
 
+json_t *cmd_json_f64(double value)
+{
+    uint64_t bits;
+    char text[17];
+
+    memcpy(&bits, &value, sizeof bits);
+    snprintf(text, sizeof text, "%016" PRIx64, bits);
+    return json_string(text);
+}
+
 json_t *cmd_json_text(const char *text)
 {
     static const char replacement[] = "\xef\xbf\xbd";

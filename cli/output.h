@@ -51,6 +51,7 @@ const char *cmd_plural(uint64_t count);
  * memory is out, which json_pack passes on. */
 json_t *cmd_json_uint(uint64_t value);
 json_t *cmd_json_f32(float value);
+json_t *cmd_json_f64(double value);
 json_t *cmd_json_text(const char *text);
 /* A document of the library as a value. */
 json_t *cmd_json_parse(const char *text);

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <jansson.h>
 
@@ -32,26 +31,16 @@ void cmd_print_stretches(const struct trn_stretches_result *result)
     }
 }
 
-static json_t *json_f64(double value)
-{
-    uint64_t bits;
-    char text[17];
-
-    memcpy(&bits, &value, sizeof bits);
-    snprintf(text, sizeof text, "%016" PRIx64, bits);
-    return json_string(text);
-}
-
 static json_t *json_deviation(const struct snap_float_deviation *found)
 {
     bool any = found->field[0] != '\0';
 
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "field", cmd_json_text(found->field),
-        "largest", any ? json_f64(found->largest) : json_null(), "lines",
-        cmd_json_uint(found->lines), "now", any ? json_f64(found->now) : json_null(), "numbers",
+        "largest", any ? cmd_json_f64(found->largest) : json_null(), "lines",
+        cmd_json_uint(found->lines), "now", any ? cmd_json_f64(found->now) : json_null(), "numbers",
         cmd_json_uint(found->numbers), "numbers_unequal", cmd_json_uint(found->numbers_unequal),
-        "recorded", any ? json_f64(found->recorded) : json_null(), "states",
+        "recorded", any ? cmd_json_f64(found->recorded) : json_null(), "states",
         cmd_json_uint(found->states), "states_unequal", cmd_json_uint(found->states_unequal),
         "step", any ? cmd_json_uint(found->step) : json_null());
 }

@@ -174,6 +174,52 @@ enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *er
     return status;
 }
 
+static enum snap_status put_stream_back(struct snap_inventory_stream *stream,
+                                        struct snap_error *err)
+{
+    enum snap_status status =
+        stream->ops->set(stream->arg, stream->before, stream->before_size, err);
+    if (status == SNAP_OK && stream->ops->words_drawn != NULL)
+        stream->words_before = stream->ops->words_drawn(stream->arg);
+    return status;
+}
+
+/* A storage of a device comes whole, with what is in it beside the tensor. */
+static enum snap_status put_tensor_back(struct snap_run *run,
+                                        const struct snap_inventory_tensor *tensor,
+                                        struct snap_error *err)
+{
+    enum snap_status status = snap_mirror_fetch(run, tensor->storage, err);
+    if (status != SNAP_OK)
+        return status;
+    snap_scatter(tensor->data, tensor->before, snap_dtype_size_bytes(tensor->dtype), tensor->ndim,
+                 tensor->shape, tensor->strides);
+    return snap_mirror_store(run, tensor->storage, err);
+}
+
+enum snap_status snap_run_repeat_step(struct snap_run *run, void *stream, struct snap_error *err)
+{
+    struct snap_data_doc data = SNAP_DATA_DOC_INIT;
+    if (run == NULL || !run->in_step || run->updating)
+        return snap_error_set(err, SNAP_INVALID,
+                              "step: repeat: none was begun, or its update has begun");
+    run->device_stream = stream;
+    enum snap_status status =
+        snap_data_doc_decode(run->data_before.data, run->data_before.size, &data, err);
+    for (size_t i = 0; status == SNAP_OK && i < run->inventory.stream_count; i++)
+        status = put_stream_back(&run->inventory.streams[i], err);
+    for (size_t i = 0; status == SNAP_OK && i < run->inventory.tensor_count; i++)
+        if (run->inventory.tensors[i].before != NULL)
+            status = put_tensor_back(run, &run->inventory.tensors[i], err);
+    if (status != SNAP_OK) {
+        snap_data_doc_release(&data);
+        return status;
+    }
+    snap_data_doc_release(&run->data);
+    run->data = data;
+    return SNAP_OK;
+}
+
 enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *err)
 {
     if (run == NULL || !run->in_step || run->updating)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,7 +121,8 @@ static _Noreturn void become(const char *program, const struct command *command,
     if (getppid() != parent || nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
         dup2(report, STDOUT_FILENO) < 0 || dup2(nothing, STDERR_FILENO) < 0)
         _exit(NOT_RUN);
-    (void)!nice(19); /* where that is refused, it works at the same priority */
+    /* Where that is refused, it works at the same priority. */
+    (void)setpriority(PRIO_PROCESS, 0, 19);
     execv(program, (char *const *)(uintptr_t)command->arguments);
     _exit(NOT_RUN);
 }

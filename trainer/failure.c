@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+#include "operations.h"
+
 static const char gradient_prefix[] = "gradient of ";
 
 static const char *const values[] = { "nan", "+inf", "-inf" };
@@ -76,18 +78,59 @@ static size_t attach(const struct trn_training *t, const struct trn_step *step,
     return 3;
 }
 
+static enum snap_status keep_operation(void *arg, const struct trn_op_record *record,
+                                       struct snap_error *err)
+{
+    struct trn_operation operation;
+    trn_operation_of(record, &operation);
+    return trn_operations_add(arg, &operation, err);
+}
+
+/* The step once more, operation by operation. Whether it fails again or not is for a replay to say:
+ * kept is what the operations give. *text NULL: it has none, its state was not finite before. */
+static enum snap_status trace_step(struct trn_training *t, const struct trn_step *step, char **text,
+                                   struct snap_error *err)
+{
+    struct trn_operations operations = TRN_OPERATIONS_INIT;
+    const struct trn_op_observer observer = { &operations, keep_operation };
+    const bool counted = t->config.tensorboard;
+    struct trn_step again;
+    if (!step->drew_batch)
+        return SNAP_OK;
+    enum snap_status status = trn_op_trace_begin(t->backend, &observer, err);
+    if (status != SNAP_OK)
+        return status;
+    t->config.tensorboard = false; /* the labels that are right are no part of the step */
+    status = trn_repeat_gradients(t, &again, err);
+    t->config.tensorboard = counted;
+    trn_op_trace_end(t->backend);
+    if (status == SNAP_OK || status == SNAP_NONFINITE)
+        status = trn_operations_encode(&operations, text, err);
+    trn_operations_release(&operations);
+    return status;
+}
+
 enum snap_status trn_failure_capsule(struct trn_training *t, const struct trn_step *step,
                                      struct trn_failure *failure, struct snap_error *err)
 {
-    struct snap_attachment attachments[3];
+    struct snap_attachment attachments[4];
     struct snap_failure found = SNAP_FAILURE_INIT;
+    char *operations = NULL;
     found.step = step->step;
     split(step->nonfinite.where, &found.what, &found.name);
     found.value = step->nonfinite.class_name;
     found.element = step->nonfinite.index;
     found.attachments = attachments;
+    enum snap_status status = trace_step(t, step, &operations, err);
+    if (status != SNAP_OK)
+        return status;
     found.attachment_count = attach(t, step, attachments);
-    return snap_run_capsule(t->run, &found, failure->capsule, sizeof(failure->capsule), err);
+    if (operations != NULL)
+        attachments[found.attachment_count++] =
+            (struct snap_attachment){ TRN_OPERATIONS, operations, strlen(operations) };
+    status = snap_run_capsule(t->run, &found, failure->capsule, sizeof(failure->capsule), err);
+    free(operations);
+    return status;
 }
 
 enum snap_status trn_failure_read(const struct snap_archive *capsule, struct trn_failure *failure,

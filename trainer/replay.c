@@ -10,6 +10,7 @@
 #include "expectation.h"
 #include "failure.h"
 #include "progress.h"
+#include "replay_capsule.h"
 #include "replay_exec.h"
 #include "replay_open.h"
 #include "run_paths.h"
@@ -17,9 +18,8 @@
 #include "trainer.h"
 #include "training.h"
 
-/* What a step is compared with was not there: what differs is told all the same. */
-static void fill_difference(struct trn_replay_result *result, uint64_t step, const char *kind,
-                            const char *field, const char *left, const char *right)
+void trn_replay_differs(struct trn_replay_result *result, uint64_t step, const char *kind,
+                        const char *field, const char *left, const char *right)
 {
     struct snap_ledger_difference *difference = &result->difference;
     *difference = (struct snap_ledger_difference)SNAP_LEDGER_DIFFERENCE_INIT;
@@ -79,7 +79,7 @@ static enum snap_status step_failed(const struct trn_step *step, struct trn_repl
     const char *kind = strcmp(where, "loss") == 0             ? "loss"
                        : strncmp(where, "gradient", 8) == 0 ? "gradient"
                                                               : "state";
-    fill_difference(result, step->step, kind, where, "finite", step->nonfinite.class_name);
+    trn_replay_differs(result, step->step, kind, where, "finite", step->nonfinite.class_name);
     snprintf(result->first_member, sizeof(result->first_member), "%s", where);
     return snap_error_set(err, SNAP_DIFFERS,
                           "replay: step %llu: %s is %s here; the run made this step",
@@ -122,7 +122,7 @@ static enum snap_status repeat_step(struct trn_training *t,
         return SNAP_OK;
     status = compare_state(t, run_id, path, result, err);
     if (status == SNAP_DIFFERS)
-        fill_difference(result, number, "state", result->first_member, path, "this replay");
+        trn_replay_differs(result, number, "state", result->first_member, path, "this replay");
     if (status == SNAP_OK)
         result->states_compared++;
     return status;
@@ -191,53 +191,27 @@ static enum snap_status replay_steps(struct trn_training *t,
     return status;
 }
 
-/* Make the step that failed, and see whether it fails in the same way. */
-static enum snap_status replay_capsule(struct trn_training *t, const struct snap_archive *capsule,
-                                       struct trn_replay_result *result, struct snap_error *err)
+/* Its profiles are the trainer's own. */
+static bool is_of_this_trainer(const struct snap_archive *archive)
 {
-    struct trn_step step;
-    struct snap_error problem = SNAP_ERROR_INIT;
-    const struct trn_failure *recorded = &result->failure;
-    enum snap_status status = trn_failure_read(capsule, &result->failure, err);
-    if (status != SNAP_OK)
-        return status;
-    status = trn_train_step(t, &step, &problem);
-    if (status == SNAP_OK) {
-        result->step = step.step;
-        fill_difference(result, step.step, "other", recorded->where, recorded->value, "finite");
-        return snap_error_set(err, SNAP_DIFFERS,
-                              "replay: step %llu is made here; in the capsule %s is %s",
-                              (unsigned long long)step.step, recorded->where, recorded->value);
-    }
-    if (status != SNAP_NONFINITE) {
-        if (err != NULL)
-            *err = problem;
-        return status;
-    }
-    struct trn_failure *repeated = &result->repeated_failure;
-    trn_failure_describe(&step, repeated);
-    status = trn_failure_compare_batch(t, &step, capsule, result->first_member,
-                                       sizeof(result->first_member), err);
-    if (status == SNAP_DIFFERS)
-        fill_difference(result, step.step, "batch", result->first_member, "the capsule",
-                        "this replay");
-    if (status != SNAP_OK)
-        return status;
-    if (strcmp(repeated->where, recorded->where) != 0 || repeated->value != recorded->value ||
-        repeated->element != recorded->element) {
-        snprintf(result->first_member, sizeof(result->first_member), "%s", repeated->where);
-        fill_difference(result, step.step, "other", repeated->where, recorded->value,
-                        repeated->value);
-        return snap_error_set(err, SNAP_DIFFERS,
-                              "replay: step %llu fails otherwise: %s[%llu] is %s here, %s[%llu] is "
-                              "%s in the capsule",
-                              (unsigned long long)step.step, repeated->where,
-                              (unsigned long long)repeated->element, repeated->value,
-                              recorded->where, (unsigned long long)recorded->element,
-                              recorded->value);
-    }
-    result->reproduced = true;
-    return SNAP_OK;
+    const char *profile = snap_archive_profile(archive);
+    return strcmp(profile, "portable-1") == 0 || strcmp(profile, "cudnn-1") == 0;
+}
+
+static enum snap_status not_of_this_trainer(const char *path, const struct snap_archive *archive,
+                                            struct snap_error *err)
+{
+    struct trn_failure failure = { .value = NULL };
+    if (strcmp(snap_archive_kind(archive), "capsule") != 0 ||
+        trn_failure_read(archive, &failure, NULL) != SNAP_OK)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "replay %s: it was not made by this trainer: have its program train, "
+                              "with --exec", path);
+    return snap_error_set(err, SNAP_UNSUPPORTED,
+                          "replay %s: step %llu of another trainer, where %s is %s at element "
+                          "%llu: have its program make it again, with --exec",
+                          path, (unsigned long long)failure.step, failure.where, failure.value,
+                          (unsigned long long)failure.element);
 }
 
 /* The config of the archive, and where its data may lie. */
@@ -250,11 +224,8 @@ static enum snap_status load_config(const struct trn_replay_options *options,
     bool folder = false;
     const char *training = snap_archive_training(archive);
     const char *running = NULL;
-    if (training == NULL)
-        return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "replay %s: it holds no training config: it was not made by this "
-                              "trainer",
-                              options->archive);
+    if (training == NULL || !is_of_this_trainer(archive))
+        return not_of_this_trainer(options->archive, archive, err);
     if (options->ledger != NULL && trn_is_folder(options->ledger, &folder, NULL) == SNAP_OK &&
         folder)
         snprintf(dir, sizeof(dir), "%s", options->ledger);
@@ -373,6 +344,16 @@ enum snap_status trn_replay(const struct trn_replay_options *options,
     result->capsule = strcmp(snap_archive_kind(archive), "capsule") == 0;
     result->first_step = snap_archive_step(archive);
     result->step = result->first_step;
+    if (options->step_by_step && (!result->capsule || options->exec != NULL)) {
+        status = snap_error_set(err, SNAP_INVALID,
+                                "replay %s: --step-by-step is for a capsule that this trainer "
+                                "replays: %s",
+                                options->archive,
+                                result->capsule ? "a program of --exec knows its own operations"
+                                                : "this is a snapshot");
+        snap_archive_close(archive);
+        return status;
+    }
     if (!result->capsule) {
         status = trn_expectation_find(options, archive, &expectation, err);
         if (status == SNAP_OK)
@@ -393,7 +374,7 @@ enum snap_status trn_replay(const struct trn_replay_options *options,
         status = trn_replay_open(options, archive, &training, err);
     if (status == SNAP_OK)
         status = result->capsule
-                     ? replay_capsule(training, archive, result, err)
+                     ? trn_replay_capsule(training, archive, options->listener, result, err)
                      : replay_steps(training, options, &expectation, snap_archive_run_id(archive),
                                     last, result, err);
     if (status == SNAP_OK)

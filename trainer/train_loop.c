@@ -177,6 +177,37 @@ enum snap_status trn_check_weights(struct trn_training *t, struct trn_step *step
     return trn_model_check_finite(t->model, &step->nonfinite, err);
 }
 
+/* From the batch to the update, of a step whose weights are finite. */
+static enum snap_status make_gradients(struct trn_training *t, struct trn_step *step, float *norm,
+                                       struct trn_scalar *scalars, size_t *scalar_count,
+                                       struct snap_error *err)
+{
+    TRY(take_batch(t, err));
+    step->drew_batch = true;
+    step->epoch = t->batch.epoch;
+    step->samples = t->batch.count;
+    TRY(augment(t, err));
+    TRY(forward_backward(t, step, err));
+    step->loss = trn_model_loss(t->model);
+    TRY(trn_model_check_finite(t->model, &step->nonfinite, err));
+    return prepare_update(t, step, norm, scalars, scalar_count, err);
+}
+
+enum snap_status trn_repeat_gradients(struct trn_training *t, struct trn_step *step,
+                                      struct snap_error *err)
+{
+    struct trn_scalar scalars[TRN_OPTIMIZER_MAX_SCALARS];
+    struct snap_position position = SNAP_POSITION_INIT;
+    size_t scalar_count;
+    float norm;
+
+    TRY(snap_run_repeat_step(t->run, t->backend->stream, err));
+    TRY(snap_run_position(t->run, &position, err));
+    TRY(trn_batch_order_restore(&t->order, &position, err));
+    *step = (struct trn_step){ .step = snap_run_steps_done(t->run) + 1 };
+    return make_gradients(t, step, &norm, scalars, &scalar_count, err);
+}
+
 enum snap_status trn_train_step(struct trn_training *t, struct trn_step *step,
                                 struct snap_error *err)
 {
@@ -186,16 +217,7 @@ enum snap_status trn_train_step(struct trn_training *t, struct trn_step *step,
 
     TRY(snap_run_begin_step(t->run, err));
     TRY(trn_check_weights(t, step, err));
-
-    TRY(take_batch(t, err));
-    step->drew_batch = true;
-    step->epoch = t->batch.epoch;
-    step->samples = t->batch.count;
-    TRY(augment(t, err));
-    TRY(forward_backward(t, step, err));
-    step->loss = trn_model_loss(t->model);
-    TRY(trn_model_check_finite(t->model, &step->nonfinite, err));
-    TRY(prepare_update(t, step, &norm, scalars, &scalar_count, err));
+    TRY(make_gradients(t, step, &norm, scalars, &scalar_count, err));
 
     TRY(snap_run_before_update(t->run, t->backend->stream, err));
     TRY(trn_optimizer_update(t->optimizer, scalars, scalar_count, err));

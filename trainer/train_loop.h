@@ -35,6 +35,12 @@ static inline bool trn_save_can_fail(enum snap_status status)
 enum snap_status trn_train_step(struct trn_training *training, struct trn_step *step,
                                 struct snap_error *err);
 
+/* Make the gradients of the step under way once more, from the state before it, after
+ * trn_train_step refused its update: SNAP_NONFINITE as there. SNAP_OK: this time they are finite;
+ * the update is not made. */
+enum snap_status trn_repeat_gradients(struct trn_training *training, struct trn_step *step,
+                                      struct snap_error *err);
+
 /* Are the parameters and buffers finite, as the last update left them? SNAP_NONFINITE: *step says
  * which is not, as the failure of the step that would come next. */
 enum snap_status trn_check_weights(struct trn_training *training, struct trn_step *step,

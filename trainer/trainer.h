@@ -20,6 +20,30 @@
 /* Longest path kept in a result, with its terminator. */
 #define TRN_PATH_SIZE 4096
 
+/* One output of an operation of a step. */
+struct trn_operation {
+    uint64_t index;  /* of the operation in the step, from 0; its outputs have one */
+    char op[32];     /* "conv_forward", as in trainer/ops/ops.h */
+    char output[16]; /* the argument that it wrote: "y" */
+    char phase[16];  /* "batch", "forward", "loss", "backward", "norm", "clip", "update" */
+    char name[112];  /* the layer; of norm, clip and update the parameter; "": neither */
+    unsigned shard;
+    const char *dtype; /* "f32", "i32"; static */
+    unsigned rank;
+    uint64_t shape[5];      /* the first `rank` */
+    double least, largest;  /* of the finite elements; 0 where there is none */
+    uint64_t nonfinite;     /* elements that are NaN or infinite */
+    uint64_t first_nonfinite; /* index of the first, where there is one */
+    unsigned char sha256[SNAP_DIGEST_BYTES]; /* of the elements, little-endian */
+};
+
+/* What a capsule says of an operation. */
+enum trn_recorded {
+    TRN_RECORDED_NOTHING, /* it has no list, or it ends before; or there was another one before */
+    TRN_RECORDED_EQUAL,   /* the same digest */
+    TRN_RECORDED_OTHER    /* another digest, or another operation */
+};
+
 /* What a caller may want to hear while a training goes on. Every member is optional. */
 struct trn_listener {
     void *arg;
@@ -32,6 +56,8 @@ struct trn_listener {
     void (*saved)(void *arg, uint64_t step, const char *snapshot_hash, const char *path);
     /* The snapshot after `step` was restored by another process, and gave the next ledger line. */
     void (*certified)(void *arg, uint64_t step);
+    /* An operation of the failed step of a capsule, which is made again. */
+    void (*operation)(void *arg, const struct trn_operation *operation, enum trn_recorded recorded);
     /* Something went wrong that the training survives: a save that failed or a snapshot that was
      * refuted, where the config says to go on; snapshots that do not change. */
     void (*warned)(void *arg, const char *text);
@@ -149,6 +175,8 @@ struct trn_replay_options {
     const char *ledger;     /* a ledger.jsonl, or a run folder; NULL: what lies beside the
                              * archive */
     const char *exec;       /* a shell command that trains instead of this trainer; NULL: none */
+    bool step_by_step;      /* the archive must be a capsule, and no other program trains, so that
+                             * listener->operation hears something (SNAP_INVALID otherwise) */
     bool host_part;         /* of each line compare the host part alone, and measure the floats:
                              * for a profile that does not promise them on this machine. Whole
                              * states are not compared, and no hash is told */
@@ -173,6 +201,12 @@ struct trn_replay_result {
     bool reproduced;
     struct trn_failure failure;          /* recorded in the capsule */
     struct trn_failure repeated_failure; /* value NULL: the step did not fail */
+    uint64_t operations; /* outputs of operations that were seen in the step */
+    uint64_t recorded;   /* of these, that the capsule has a digest of */
+    bool has_nonfinite;
+    struct trn_operation nonfinite; /* the first that is not finite */
+    bool has_other;
+    struct trn_operation other; /* the first that is not as recorded */
     /* SNAP_DIFFERS: the first step that came out otherwise, and what in it. */
     bool has_difference;
     struct snap_ledger_difference difference; /* kind "state": found in an archive */

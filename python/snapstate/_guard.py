@@ -34,6 +34,7 @@ class Guard:
         self._check = False     # in a wrapped call, for the first time
         self._repeating = False  # and for the second
         self._updated = False
+        self.watches = False  # a function was wrapped
 
     def begin(self) -> None:
         self._batches = []
@@ -55,6 +56,8 @@ class Guard:
             self._updated = True
 
     def wrap(self, train: Callable[..., Any]) -> Callable[..., Any]:
+        self.watches = True
+
         @functools.wraps(train)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             self._run.begin()

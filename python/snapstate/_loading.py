@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from . import errors
@@ -145,6 +147,14 @@ class Loading:
     def resume(self, receipt: Receipt) -> None:
         """After the restore; leaves the streams as that left them."""
 
+    def keep_place(self) -> None:
+        """Before the batches of a step are drawn: for a capsule, which is from before the step."""
+
+    @contextlib.contextmanager
+    def at_kept_place(self) -> Iterator[None]:
+        """The components are as keep_place() found them."""
+        yield
+
     def next_batch(self, epochs: Optional[int]) -> Any:
         raise StopIteration
 
@@ -174,6 +184,7 @@ class Tracked(Loading):
     def __init__(self, tracker: Any) -> None:
         self._tracker = tracker
         self._state = LoaderState(tracker)
+        self._kept: Any = None
         self._iterator: Optional[Iterator[Any]] = None
 
     @property
@@ -217,6 +228,17 @@ class Tracked(Loading):
                 f"unusable: the restore had begun to change it")
         for reason in reasons:
             receipt.lower(f"loader: {reason}")
+
+    def keep_place(self) -> None:
+        self._kept = copy.deepcopy(self._tracker.state())
+
+    @contextlib.contextmanager
+    def at_kept_place(self) -> Iterator[None]:
+        self._state.archived = self._kept
+        try:
+            yield
+        finally:
+            self._state.archived = None
 
     def next_batch(self, epochs: Optional[int]) -> Any:
         while True:

@@ -185,6 +185,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_sample_digest": (STATUS, POINTER(c_uint32), c_size_t, DIGEST, ERROR),
     "snap_bytes_digest": (STATUS, DATA, c_size_t, DIGEST, ERROR),
     "snap_run_begin_step": (STATUS, HANDLE, ERROR),
+    "snap_run_repeat_step": (STATUS, HANDLE, DATA, ERROR),
     "snap_run_cancel_step": (STATUS, HANDLE, ERROR),
     "snap_run_before_update": (STATUS, HANDLE, DATA, ERROR),
     "snap_scalar_f32": (snap_scalar, TEXT, c_float),

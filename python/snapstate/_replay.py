@@ -8,15 +8,36 @@ import ctypes
 import json
 import os
 import struct
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from . import errors
 from ._library import attempt, call, library, path_bytes
 from ._run_handle import RunHandle
 from ._structs import Status
+from .archive import Archive
 
 PREFIX = "SNAPSTATE_REPLAY_"
 FORMAT = "snap-replay-report-1"
+
+
+def _operation_text(operation: Mapping[str, Any]) -> str:
+    module = f" of module {operation['module']}" if operation["module"] else ""
+    return f"operation {operation['index']}, {operation['name']}{module}: not finite"
+
+
+def _first_other(path: str, operations: List[Any]) -> Optional[str]:
+    """The first operation of the step that is not as the capsule has it; None: there is none, or
+    the archive is no capsule of this package."""
+    with Archive(path) as archive:
+        if archive.kind != "capsule" or "failure" not in archive:
+            return None
+        recorded = list(archive["failure"]["operations"])
+    for index, (there, here) in enumerate(zip(recorded, operations)):
+        if [there[0], list(there[1])] != [here[0], list(here[1])]:
+            return f"operation {index}, {here[0]}"
+    if len(recorded) != len(operations):
+        return f"operation {min(len(recorded), len(operations))}"
+    return None
 
 
 class Replay:
@@ -42,6 +63,12 @@ class Replay:
     @classmethod
     def from_environment(cls) -> "Optional[Replay]":
         return cls(os.environ) if PREFIX + "ARCHIVE" in os.environ else None
+
+    def passed_over(self) -> List[str]:
+        """Roots of the archive that are no state: what a capsule says of its step."""
+        with Archive(self.archive) as archive:
+            return [root for root in archive.roots
+                    if archive.kind == "capsule" and root in ("failure", "batch")]
 
     def begin(self, handle: RunHandle) -> None:
         """After the restore."""
@@ -90,9 +117,18 @@ class Replay:
         self.end(handle)
         raise SystemExit(1)
 
-    def failed(self, handle: RunHandle, failure: Dict[str, Any]) -> None:
-        """The step is not finite: what a capsule would say of it. Ends the program."""
+    def failed(self, handle: RunHandle, failure: Dict[str, Any], record: Dict[str, Any]) -> None:
+        """The step is not finite: what a capsule would say of it, also by operations. The first
+        operation that is not as in the capsule is a difference; else the first whose output is not
+        finite is named. Ends the program."""
         self._result["failure"] = failure
+        other = _first_other(self.archive, record["operations"])
+        if other is not None:
+            self._result["difference"] = {"step": failure["step"], "kind": "other", "field": other,
+                                          "left": "the capsule", "right": "this replay"}
+            self._result["first_member"] = other
+        elif record["operation"] is not None:
+            self._result["first_member"] = _operation_text(record["operation"])
         self.end(handle)
         raise SystemExit(1)
 

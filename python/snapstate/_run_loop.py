@@ -84,6 +84,8 @@ class RunLoop(RunSaving):
         self._assembly.gather(None)
         self._assembly.insist_distinct()
         self._handle.begin_step()
+        if self._guard.watches:
+            self._loading.keep_place()
         self._in_step = True
         self._counter.reset()
         self._guard.begin()

@@ -112,6 +112,8 @@ class RunSaving:
         path. In a replay it is reported instead, and the program ends. For Guard."""
         if self._replay is not None:
             self._replay.failed(self._handle, {"what": what, "name": name, "value": value,
-                                               "element": element, "step": self._steps + 1})
-        self._assembly.set_trees(self._handle)
+                                               "element": element, "step": self._steps + 1},
+                                roots["failure"])
+        with self._loading.at_kept_place():
+            self._assembly.set_trees(self._handle)
         return save_capsule(self._handle, roots, self._steps + 1, what, name, value, element)

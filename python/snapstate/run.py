@@ -21,7 +21,7 @@ from ._dtypes import loaded
 from ._guard import Guard
 from ._hooks import UpdateCounter
 from ._line import Line
-from ._loading import Loading, RunState
+from ._loading import Ignored, Loading, RunState
 from ._replay import Replay
 from ._run_handle import RunHandle
 from ._run_loop import RunLoop
@@ -195,6 +195,8 @@ class Run(RunLoop):
 
     def _assemble(self) -> Assembly:
         parts = self._parts()
+        if self._replay is not None:
+            parts = [*parts, *(Ignored(root) for root in self._replay.passed_over())]
         found: Dict[str, Stream] = dict(all_streams())
         for name, generator in self._given_streams.items():
             found[name] = self._loading.stream(name, generator)

@@ -4,6 +4,7 @@
 output is not finite; the run stands as if the step had not been tried, and the step can be run
 again."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -140,6 +141,36 @@ def goes_on(tap, folder):
            hashes)
 
 
+def program(folder, scale):
+    """The training as a program of its own, for `snap replay --exec`; `scale` is 1 where the
+    arithmetic is as in failing_run()."""
+    model, optimizer, batches = parts()
+    with snapstate.Run(folder, model=model, optimizer=optimizer, loader=batches) as run:
+        for batch in run.batches(epochs=1):
+            train = make_train(model, optimizer, run.steps_done + 1 == FAILS_AT)
+            if scale != 1:
+                train = functools.partial(lambda train, batch: train(batch * scale), train)
+            run.step(loss=run.capsule(train)(batch))
+
+
+def replays(tap, path):
+    """`snap replay --exec` of a capsule names the operation."""
+    snap = os.environ.get("SNAP", str(Path(os.environ.get("top_builddir", TOP)) / "snap"))
+    for scale, code, told in [("1", 0, ", aten.sqrt.default of module 4: not finite\n"),
+                              ("1.5", 1, "other differs: operation 0, aten.mul.Tensor: expected "
+                                         "the capsule, now this replay")]:
+        command = f"{sys.executable} {__file__} --program {path}.unused {scale}"
+        done = subprocess.run([snap, "replay", path, "--exec", command], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, universal_newlines=True)
+        tap.ok(done.returncode == code and told in done.stdout,
+               f"snap replay --exec, times {scale}", done.stdout)
+    done = subprocess.run([snap, "replay", path], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True)
+    tap.ok(done.returncode == 4 and "step 7 of another trainer, where gradient of 0.weight is nan "
+           "at element 0: have its program make it again, with --exec" in done.stdout,
+           "without it the program is asked for", done.stdout)
+
+
 def after_the_update(tap, work):
     model, optimizer, batches = parts()
     with snapstate.Run(work / "late", model=model, optimizer=optimizer, loader=batches) as run:
@@ -162,10 +193,14 @@ def main():
         path = failing_run(tap, Path(work) / "run")
         if path is not None:
             read(tap, path)
+            replays(tap, path)
             goes_on(tap, Path(work) / "run")
         after_the_update(tap, Path(work))
     return tap.done()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:2] == ["--program"]:
+        program(sys.argv[2], float(sys.argv[3]))
+    else:
+        sys.exit(main())

@@ -177,9 +177,82 @@ static void a_fault_is_named(void **state)
     assert_true(count >= 17);
 }
 
+/* ---- a backend whose GELU overflows in one step ---- */
+
+static unsigned forward_passes;
+static unsigned fails_in; /* the pass; 0: none */
+
+static enum snap_status counting_embedding(struct trn_backend *backend,
+                                           const struct trn_embedding *args, const float *x,
+                                           const float *table, float *y, struct snap_error *err)
+{
+    if (args->tokens != NULL)
+        forward_passes++;
+    return true_ops->embedding_forward(backend, args, x, table, y, err);
+}
+
+static enum snap_status overflowing_gelu(struct trn_backend *backend, size_t n, const float *x,
+                                         float *y, struct snap_error *err)
+{
+    const enum snap_status status = true_ops->gelu_forward(backend, n, x, y, err);
+    if (forward_passes >= fails_in)
+        y[5] = 1e38f * 10.0f;
+    return status;
+}
+
+/* The run's machine overflows in the GELU, and in no other operation: elsewhere its step is made,
+ * and the operation is named. */
+static void the_operation_of_a_capsule_is_named(void **state)
+{
+    static struct trn_ops ops;
+    const struct fixture *fixture = *state;
+    struct trn_training_options making = { .threads = 1 };
+    struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
+    struct trn_result result = TRN_RESULT_INIT;
+    struct trn_replay_options options = TRN_REPLAY_OPTIONS_INIT;
+    struct trn_replay_result replayed = TRN_REPLAY_RESULT_INIT;
+    struct snap_error err = SNAP_ERROR_INIT;
+    struct trn_training *training;
+    struct trn_config config;
+    char dir[100];
+    snprintf(dir, sizeof(dir), "%s/overflow", fixture->top);
+    opening.dir = dir;
+    opening.must_be_new = true;
+    if (trn_config_load(fixture->config, NULL, &config, &err) != SNAP_OK ||
+        trn_training_new(&config, &making, &training, &err) != SNAP_OK ||
+        trn_training_open_run(training, &opening, &err) != SNAP_OK)
+        fail_msg("%s", err.text);
+    true_ops = training->backend->ops;
+    ops = *true_ops;
+    ops.embedding_forward = counting_embedding;
+    ops.gelu_forward = overflowing_gelu;
+    training->backend->ops = &ops;
+    forward_passes = 0;
+    fails_in = FAULT_STEP;
+    assert_int_equal(trn_session_train(training, LAST_STEP, NULL, &result, &err), SNAP_NONFINITE);
+    assert_int_equal(result.failure.step, FAULT_STEP);
+    assert_int_equal(forward_passes, FAULT_STEP + 1); /* and once more for the capsule */
+    assert_int_equal(trn_training_free(training, NULL), SNAP_OK);
+
+    options.archive = result.failure.capsule;
+    options.threads = 2;
+    assert_int_equal(trn_replay(&options, &replayed, &err), SNAP_DIFFERS);
+    assert_false(replayed.reproduced);
+    assert_true(replayed.has_other && !replayed.has_nonfinite);
+    assert_string_equal(replayed.other.op, "gelu_forward");
+    assert_string_equal(replayed.other.output, "y");
+    assert_string_equal(replayed.other.phase, "forward");
+    assert_string_equal(replayed.other.name, "transformer.h.0.mlp.gelu");
+    assert_non_null(strstr(err.text, "step 4 is made here; in the capsule loss is "));
+    assert_non_null(strstr(err.text, "the first that is not as recorded is operation "));
+    assert_non_null(strstr(err.text, "y of gelu_forward of transformer.h.0.mlp.gelu, forward"));
+    trn_result_release(&result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_operation_of_a_capsule_is_named),
         cmocka_unit_test(a_true_record_is_equal),
         cmocka_unit_test(a_fault_is_named),
     };

@@ -108,6 +108,10 @@ def documents(work):
     yield from archive_documents(work, "run/snapshots/step-0000000004.snap.tar")
     capsule, = os.listdir(work.folder / "nan/capsules")
     yield from archive_documents(work, f"nan/capsules/{capsule}")
+    yield "operations", "operations of a capsule", work.run("cat", f"nan/capsules/{capsule}",
+                                                            "extra/operations.json")
+    yield "cmd-replay", "replay --step-by-step", work.run("replay", f"nan/capsules/{capsule}",
+                                                          "--step-by-step", "--json")
 
 
 def archive_documents(work, archive):

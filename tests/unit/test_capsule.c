@@ -109,6 +109,50 @@ static void test_capsule(void **state)
     free(dir);
 }
 
+/* A step that is made once more is the step: streams, running tensors and place are as before it. */
+static void test_repeat(void **state)
+{
+    (void)state;
+    char *dir = toy_folder();
+    char *whole = toy_folder();
+    struct toy toy;
+    struct snap_run *run;
+    struct snap_position moved = SNAP_POSITION_INIT;
+    toy_init(&toy);
+    toy.every = 0;
+    CHECK_OK(toy_open(&toy, dir, NULL, &run, &err));
+    CHECK_FAILS(SNAP_INVALID, "none was begun", snap_run_repeat_step(run, NULL, &err));
+    CHECK_OK(toy_train(&toy, run, 6, &err));
+    for (int again = 0; again < 2; again++) {
+        struct snap_position before = toy.position;
+        CHECK_OK(toy_forward(&toy, run, &err));
+        moved.epoch = 77;
+        CHECK_OK(snap_run_set_position(run, &moved, &err));
+        CHECK_OK(snap_run_repeat_step(run, NULL, &err));
+        CHECK_OK(snap_run_position(run, &moved, &err));
+        assert_true(moved.epoch < 77);
+        toy.position = before;
+        CHECK_OK(snap_run_cancel_step(run, &err));
+    }
+    CHECK_OK(toy_forward(&toy, run, &err));
+    CHECK_OK(snap_run_before_update(run, NULL, &err));
+    CHECK_FAILS(SNAP_INVALID, "its update has begun", snap_run_repeat_step(run, NULL, &err));
+    CHECK_OK(toy_update(&toy, run, &err));
+    CHECK_OK(toy_train(&toy, run, 9, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    toy_release(&toy);
+    CHECK_OK(toy_train_in(whole, 0, 9, &err));
+    char *repeated = toy_read(toy_path(dir, "ledger.jsonl"), NULL);
+    char *undisturbed = toy_read(toy_path(whole, "ledger.jsonl"), NULL);
+    assert_string_equal(repeated, undisturbed);
+    free(repeated);
+    free(undisturbed);
+    toy_remove(dir);
+    toy_remove(whole);
+    free(dir);
+    free(whole);
+}
+
 /* A restored run that fails again gives the same capsule; and a run goes on from one. */
 static void test_again(void **state)
 {
@@ -207,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_capsule),
+        cmocka_unit_test(test_repeat),
         cmocka_unit_test(test_again),
         cmocka_unit_test(test_refused),
     };

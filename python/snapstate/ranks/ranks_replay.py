@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from .. import errors
 from .._replay import Replay
@@ -18,6 +18,9 @@ class RanksReplay:
         self.archive = replay.archive
         self.host_part = replay.host_part
 
+    def passed_over(self) -> List[str]:
+        return self._replay.passed_over()
+
     def begin(self, handle: Any) -> None:
         self._link.lead(lambda: self._replay.begin(handle.own))
 
@@ -30,8 +33,8 @@ class RanksReplay:
     def differs(self, handle: Any, difference: Any, first_member: Optional[str]) -> None:
         self._link.lead(lambda: self._replay.differs(handle.own, difference, first_member))
 
-    def failed(self, handle: Any, failure: Dict[str, Any]) -> None:
-        self._link.lead(lambda: self._replay.failed(handle.own, failure))
+    def failed(self, handle: Any, failure: Dict[str, Any], record: Dict[str, Any]) -> None:
+        self._link.lead(lambda: self._replay.failed(handle.own, failure, record))
 
 
 def replay_of_ranks(link: Any, replay: Optional[Replay]) -> Any:

@@ -292,6 +292,13 @@ enum snap_status snap_bytes_digest(const void *data, size_t size_bytes,
  * keeps streams and changes_in_forward tensors as they are, for a capsule. */
 enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *err);
 
+/* The step under way is to be made once more, after its forward or backward pass and before its
+ * update: streams and changes_in_forward tensors are put back as begin_step found them (those of a
+ * device by what comes later in `stream`), and so is the place in the data, if it was set since;
+ * the step stays begun. SNAP_INVALID: none is, or before_update was called. On another failure
+ * memory is not to be trained on. */
+enum snap_status snap_run_repeat_step(struct snap_run *run, void *stream, struct snap_error *err);
+
 /* Take back a begin_step after which there was no step to make: the data ended. What was drawn
  * since stands in no line. SNAP_INVALID: none was begun, or before_update was called. */
 enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *err);
