@@ -88,6 +88,7 @@ static void take_result(struct snap_run *run, const struct snap_save_job *job,
                                  2 * SNAP_DIGEST_BYTES, hash);
     if (saved) {
         run->written = ticket->result.after;
+        run->pruned = ticket->result.pruned;
         snap_parent_link_saved(run, job, hash);
     } else {
         give_up(run, job, &ticket->error);

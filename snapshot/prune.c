@@ -317,20 +317,40 @@ enum snap_status snap_prune_run(const char *dir, const struct snap_keep *keep, b
     return status;
 }
 
-enum snap_status snap_run_prune(struct snap_run *run, const struct snap_keep *keep, uint64_t *freed,
-                                struct snap_error *err)
+enum snap_status snap_run_set_keep(struct snap_run *run, const struct snap_keep *keep,
+                                   struct snap_error *err)
 {
     if (run == NULL || run->store == NULL)
         return snap_error_set(err, SNAP_INVALID, "prune: no run, or one without a folder");
-    struct pruning p = {.keep = keep, .pool = run->pool, .store = run->store};
-    enum snap_status status = check_keep(keep, err);
-    /* Nothing goes before what is being saved is durable: a thin one needs what it leans on. */
-    snap_run_settle_saves(run, true);
-    if (status == SNAP_OK)
-        status = prune(&p, false, err);
-    for (size_t i = 0; status == SNAP_OK && freed != NULL && i < p.count; i++)
-        *freed = (i == 0 ? 0 : *freed) + p.pruned[i].bytes;
+    enum snap_status status = keep != NULL ? check_keep(keep, err) : SNAP_OK;
+    if (status != SNAP_OK)
+        return status;
+    snap_run_settle_saves(run, true); /* whose thread reads the rules */
+    run->keep = keep;
+    return SNAP_OK;
+}
+
+void snap_prune_after_save(const struct snap_run *run, struct snap_pool *pool,
+                           struct snap_prune_result *result)
+{
+    struct pruning p = {.keep = run->keep, .pool = pool, .store = run->store};
+    result->error = (struct snap_error)SNAP_ERROR_INIT;
+    result->error.status = prune(&p, false, &result->error);
+    result->freed = 0;
+    for (size_t i = 0; p.pruned != NULL && i < p.count; i++)
+        result->freed += p.pruned[i].bytes;
     free(p.pruned);
     free(p.steps);
-    return status;
+}
+
+enum snap_status snap_run_pruned(const struct snap_run *run, uint64_t *freed,
+                                 struct snap_error *err)
+{
+    if (run == NULL)
+        return snap_error_set(err, SNAP_INVALID, "prune: no run");
+    if (freed != NULL)
+        *freed = run->pruned.freed;
+    if (run->pruned.error.status != SNAP_OK && err != NULL)
+        *err = run->pruned.error;
+    return run->pruned.error.status;
 }

@@ -252,6 +252,8 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
         status = snap_latest_write(run->store, job->name, result->snapshot_hash, err);
     if (status == SNAP_OK)
         status = saved_event(run, job, result, snap_archive_plan_file_size(plan), err);
+    if (status == SNAP_OK && !job->capsule && run->keep != NULL)
+        snap_prune_after_save(run, job->pool, &result->pruned);
     snap_archive_plan_free(plan);
     return status;
 }

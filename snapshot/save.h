@@ -37,6 +37,7 @@ struct snap_save_result {
     char snapshot_hash[SNAP_HASH_TEXT_BYTES];
     bool was_there;            /* the same state was saved already */
     struct snap_written after; /* that the next is compared with */
+    struct snap_prune_result pruned;
 };
 
 /* Take the state (save_job.c). `flags` as for snap_state_image_take. *job must be zeroed but for
@@ -72,6 +73,10 @@ enum snap_status snap_save_behind_fence(struct snap_run *run, void *stream,
 /* The state that the job has is saved as `hash`: it is the next archive's parent (run_line.c). */
 void snap_parent_link_saved(struct snap_run *run, const struct snap_save_job *job,
                             const unsigned char hash[SNAP_DIGEST_BYTES]);
+
+/* Let snapshots go by the run's rules, which it has; by the thread that saves (prune.c). */
+void snap_prune_after_save(const struct snap_run *run, struct snap_pool *pool,
+                           struct snap_prune_result *result);
 
 /* When the save under way has ended, or `wait`: take over what became of it (capture.c). */
 void snap_run_settle_saves(struct snap_run *run, bool wait);
