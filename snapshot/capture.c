@@ -97,6 +97,7 @@ static void take_result(struct snap_run *run, const struct snap_save_job *job,
         run->written = ticket->result.after;
         if (ticket->result.staged != NULL)
             snap_staging_know(&run->staging, ticket->result.staged, ticket->result.staged_count);
+        run->pruned = ticket->result.pruned;
         snap_parent_link_saved(run, job, hash);
     } else {
         free(ticket->result.staged);

@@ -332,12 +332,36 @@ enum snap_status snap_prune_locked(struct snap_store *store, const struct snap_k
     return status;
 }
 
-enum snap_status snap_run_prune(struct snap_run *run, const struct snap_keep *keep, uint64_t *freed,
-                                struct snap_error *err)
+enum snap_status snap_run_set_keep(struct snap_run *run, const struct snap_keep *keep,
+                                   struct snap_error *err)
 {
     if (run == NULL || run->store == NULL)
         return snap_error_set(err, SNAP_INVALID, "prune: no run, or one without a folder");
-    /* Nothing goes before what is being saved is durable: a thin one needs what it leans on. */
-    snap_run_settle_saves(run, true);
-    return snap_prune_locked(run->store, keep, run->pool, freed, err);
+    enum snap_status status = keep != NULL ? check_keep(keep, err) : SNAP_OK;
+    if (status != SNAP_OK)
+        return status;
+    snap_run_settle_saves(run, true); /* whose thread reads the rules */
+    run->keep = keep;
+    return SNAP_OK;
+}
+
+void snap_prune_after_save(const struct snap_run *run, struct snap_pool *pool,
+                           struct snap_prune_result *result)
+{
+    result->error = (struct snap_error)SNAP_ERROR_INIT;
+    result->freed = 0;
+    result->error.status =
+        snap_prune_locked(run->store, run->keep, pool, &result->freed, &result->error);
+}
+
+enum snap_status snap_run_pruned(const struct snap_run *run, uint64_t *freed,
+                                 struct snap_error *err)
+{
+    if (run == NULL)
+        return snap_error_set(err, SNAP_INVALID, "prune: no run");
+    if (freed != NULL)
+        *freed = run->pruned.freed;
+    if (run->pruned.error.status != SNAP_OK && err != NULL)
+        *err = run->pruned.error;
+    return run->pruned.error.status;
 }

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include <snapstate/keep.h>
 #include <snapstate/run.h>
 
 #include "core/buffer.h"
@@ -64,6 +65,12 @@ struct snap_written {
     struct snap_thin_base base; /* of thin snapshots */
     struct snap_moving moving;  /* as of the last snapshot that this process wrote */
     uint64_t stale_step;        /* of the last that found nothing moved; 0: there was none */
+};
+
+/* What became of pruning after a save. */
+struct snap_prune_result {
+    struct snap_error error; /* its status is SNAP_OK when all went well */
+    uint64_t freed;          /* bytes */
 };
 
 struct snap_run {
@@ -129,6 +136,8 @@ struct snap_run {
     struct snap_ticket *tickets;
     uint64_t thin;
     struct snap_written written;
+    const struct snap_keep *keep;    /* which snapshots stay, after each save; NULL: all */
+    struct snap_prune_result pruned; /* after the last save */
     struct snap_staging staging;
     struct snap_save_behind *saving;   /* the save under way; NULL: none is */
     struct snap_ticket *saving_ticket; /* its ticket */

@@ -330,6 +330,13 @@ enum snap_status snap_save_job_ready(struct snap_run *run, const struct snap_sav
     return status == SNAP_OK ? snap_ledger_file_flush(&run->ledger_file, err) : status;
 }
 
+void snap_save_let_go(const struct snap_run *run, const struct snap_save_job *job,
+                      struct snap_save_result *result)
+{
+    if (run->keep != NULL)
+        snap_prune_after_save(run, job->pool, &result->pruned);
+}
+
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
                                      struct snap_save_result *result, struct snap_error *err)
 {
@@ -341,5 +348,8 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
     enum snap_status status = snap_save_job_ready(run, job, err);
     if (status == SNAP_OK)
         status = snap_save_job_put(&place, job, result, err);
-    return snap_save_lead_end(&lead, status, result, err);
+    status = snap_save_lead_end(&lead, status, result, err);
+    if (status == SNAP_OK && !job->capsule)
+        snap_save_let_go(run, job, result);
+    return status;
 }

@@ -59,6 +59,7 @@ struct snap_save_result {
     struct snap_staged_digest *staged;
     size_t staged_count;
     char agent_trouble[1000];  /* why the agent did not save it; "": it did, or there is none */
+    struct snap_prune_result pruned;
 };
 
 /* Take the state (save_job.c). `flags` as for snap_state_image_take. *job must be zeroed but for
@@ -84,6 +85,10 @@ enum snap_status snap_save_job_put(const struct snap_save_place *place,
 /* The two in the run, by its own process. */
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
                                      struct snap_save_result *result, struct snap_error *err);
+
+/* After a save, of whomever: what the run's rules do not keep goes. */
+void snap_save_let_go(const struct snap_run *run, const struct snap_save_job *job,
+                      struct snap_save_result *result);
 
 /* ---- behind the training: save_behind.c ---- */
 
@@ -111,6 +116,9 @@ void snap_parent_link_saved(struct snap_run *run, const struct snap_save_job *jo
  * saved: true, with the result. False: it is to be saved here; *trouble says why. */
 bool snap_agent_save(struct snap_run *run, const struct snap_save_job *job,
                      struct snap_save_result *result, struct snap_error *trouble);
+/* Let snapshots go by the run's rules, which it has; by the thread that saves (prune.c). */
+void snap_prune_after_save(const struct snap_run *run, struct snap_pool *pool,
+                           struct snap_prune_result *result);
 
 /* When the save under way has ended, or `wait`: take over what became of it (capture.c). */
 void snap_run_settle_saves(struct snap_run *run, bool wait);

@@ -30,6 +30,8 @@ static void *write_job(void *arg)
         status = snap_save_job_ready(run, &behind->job, &behind->error);
         saved = status == SNAP_OK && snap_agent_save(run, &behind->job, &behind->result, &trouble);
         memcpy(behind->result.agent_trouble, trouble.text, sizeof trouble.text);
+        if (saved)
+            snap_save_let_go(run, &behind->job, &behind->result);
     }
     if (status == SNAP_OK && !saved)
         status = snap_save_job_write(run, &behind->job, &behind->result, &behind->error);

@@ -100,7 +100,7 @@ static bool survives(const struct session *s, enum snap_status status)
     return s->training->config.go_on && trn_save_can_fail(status);
 }
 
-/* A snapshot is there and durable: say what there is to say, and let others go by the rules. */
+/* A snapshot is there and durable, and others were let go: say what there is to say. */
 static enum snap_status after_save(struct session *s, struct snap_error *err)
 {
     struct trn_training *t = s->training;
@@ -112,9 +112,7 @@ static enum snap_status after_save(struct session *s, struct snap_error *err)
              "before: nothing trains, or what trains is not what is saved",
              stale);
     s->stale_step = stale;
-    if (!t->config.has_keep)
-        return SNAP_OK;
-    enum snap_status status = snap_run_prune(t->run, &t->config.keep, NULL, &problem);
+    enum snap_status status = snap_run_pruned(t->run, NULL, &problem);
     if (status != SNAP_OK && survives(s, status)) {
         warn(s, "no snapshot was let go after step %" PRIu64 ", and the training goes on: %s",
              s->saving_step, problem.text);
@@ -481,6 +479,8 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
 
     result->total_steps = t->total_steps;
     enum snap_status status = begin(&s, err);
+    if (status == SNAP_OK && t->config.has_keep && leads(&s))
+        status = snap_run_set_keep(t->run, &t->config.keep, err);
     if (status == SNAP_OK)
         status = train(&s, err);
     if (status == SNAP_OK && result->stop == TRN_STOP_DONE)

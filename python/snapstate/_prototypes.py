@@ -103,7 +103,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_thin": (STATUS, TEXT, HANDLE, SIZE_OUT, U64_OUT, ERROR),
     "snap_pack": (STATUS, TEXT, HANDLE, SIZE_OUT, ERROR),
     "snap_prune_run": (STATUS, TEXT, HANDLE, c_bool, HANDLE, OUT, SIZE_OUT, ERROR),
-    "snap_run_prune": (STATUS, HANDLE, HANDLE, U64_OUT, ERROR),
+    "snap_run_set_keep": (STATUS, HANDLE, HANDLE, ERROR),
+    "snap_run_pruned": (STATUS, HANDLE, U64_OUT, ERROR),
     # import.h
     "snap_group_launched": (c_int, POINTER(c_char_p)),
     "snap_group_open": (STATUS, OUT, ERROR),

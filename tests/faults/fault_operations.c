@@ -45,9 +45,9 @@ static enum snap_status train_steps(struct toy *toy, struct snap_run *run, uint6
     return status;
 }
 
-/* `thin`: as of snap_run_options. */
+/* `thin`: as of snap_run_options; `keep`: NULL, or as of snap_run_set_keep. */
 static enum snap_status train_with(const char *dir, uint64_t steps, uint64_t thin,
-                                   struct snap_error *err)
+                                   const struct snap_keep *keep, struct snap_error *err)
 {
     struct snap_pool *pool;
     struct snap_run *run = NULL;
@@ -67,8 +67,12 @@ static enum snap_status train_with(const char *dir, uint64_t steps, uint64_t thi
         status = toy_restore(&toy, run, NULL, err);
         if (status == SNAP_NOT_FOUND)
             status = SNAP_OK;
+        if (status == SNAP_OK && keep != NULL)
+            status = snap_run_set_keep(run, keep, err);
         if (status == SNAP_OK)
             status = train_steps(&toy, run, steps, err);
+        if (status == SNAP_OK)
+            status = snap_run_pruned(run, NULL, err);
         enum snap_status closed = snap_run_close(run, status == SNAP_OK ? err : NULL);
         if (status == SNAP_OK)
             status = closed;
@@ -80,7 +84,7 @@ static enum snap_status train_with(const char *dir, uint64_t steps, uint64_t thi
 
 static enum snap_status train(const char *dir, uint64_t steps, struct snap_error *err)
 {
-    return train_with(dir, steps, 0, err);
+    return train_with(dir, steps, 0, NULL, err);
 }
 
 static enum snap_status prepare_nothing(const char *dir, struct snap_error *err)
@@ -112,7 +116,15 @@ static enum snap_status train_on_behind(const char *dir, struct snap_error *err)
 /* A whole snapshot, and thin ones on it. */
 static enum snap_status train_thin(const char *dir, struct snap_error *err)
 {
-    return train_with(dir, 4, 2, err);
+    return train_with(dir, 4, 2, NULL, err);
+}
+
+/* A save, after which the snapshot before becomes a stub. */
+static enum snap_status train_keeping(const char *dir, struct snap_error *err)
+{
+    struct snap_keep keep = SNAP_KEEP_INIT;
+    keep.last = 1;
+    return train_with(dir, 4, 0, &keep, err);
 }
 
 /* Snapshots of steps 2 and 4, and what is done with them. */
@@ -186,6 +198,7 @@ const struct fault_operation fault_operations[] = {
     {"save", train_first, train_on, false},          /* a restore, steps, a save, `latest` */
     {"behind", train_first, train_on_behind, false}, /* the same with a save behind the training */
     {"thin-save", prepare_nothing, train_thin, false},
+    {"keep", train_first, train_keeping, false},
     {"thin", train_second, thin, false},
     {"pack", prepare_thin, pack, false},
     {"prune", train_second, prune, false},

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <snapstate/keep.h>
 #include <snapstate/verify.h>
 
 #include "save.h"
@@ -278,6 +279,53 @@ static void test_requests(void **state)
     end(&toy, dir);
 }
 
+/* How many members are withheld in the snapshot of a step. */
+static size_t withheld(const char *dir, uint64_t step)
+{
+    struct snap_archive *archive;
+    CHECK_OK(snap_archive_open(toy_snapshot(dir, step), &archive, &err));
+    size_t count = snap_archive_withheld_count(archive);
+    snap_archive_close(archive);
+    return count;
+}
+
+/* Snapshots go when a later one is durable, by the thread that made it so. */
+static void test_lets_others_go(void **state)
+{
+    (void)state;
+    char *dir;
+    struct toy toy;
+    struct snap_run *run;
+    struct snap_ticket *ticket;
+    struct snap_keep keep = SNAP_KEEP_INIT;
+    uint64_t freed = 1;
+    begin(&toy, 0, &dir, &run);
+    CHECK_FAILS(SNAP_INVALID, "no rule", snap_run_set_keep(run, &keep, &err));
+    keep.last = 1;
+    CHECK_OK(snap_run_set_keep(run, &keep, &err));
+    step(&toy, run);
+    CHECK_OK(snap_run_capture(run, 1, NULL, &ticket, &err));
+    CHECK_OK(snap_run_wait(run, ticket, NULL, &err));
+    CHECK_OK(snap_run_pruned(run, &freed, &err));
+    assert_int_equal(freed, 0);
+    step(&toy, run);
+    hold(true);
+    CHECK_OK(snap_run_capture(run, 2, NULL, &ticket, &err));
+    step(&toy, run);
+    assert_int_equal(withheld(dir, 1), 0);
+    hold(false);
+    CHECK_OK(snap_run_wait(run, ticket, NULL, &err));
+    CHECK_OK(snap_run_pruned(run, &freed, &err));
+    assert_true(freed > 0);
+    assert_true(withheld(dir, 1) > 0);
+    assert_int_equal(withheld(dir, 2), 0);
+    CHECK_OK(snap_run_set_keep(run, NULL, &err));
+    CHECK_OK(snap_run_capture(run, 3, NULL, NULL, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    assert_int_equal(withheld(dir, 2), 0);
+    end(&toy, dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_same_step_twice),
         cmocka_unit_test(test_failure_reaches_the_loop),
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_lets_others_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,10 +84,16 @@ struct snap_pruned {
 enum snap_status snap_prune_run(const char *dir, const struct snap_keep *keep, bool dry_run,
                                 struct snap_pool *pool, struct snap_pruned **pruned, size_t *count,
                                 struct snap_error *err);
-/* The same in an open run with a folder: after a save. *freed (NULL: not wanted) is what the disk
- * got back. */
-enum snap_status snap_run_prune(struct snap_run *run, const struct snap_keep *keep, uint64_t *freed,
-                                struct snap_error *err);
+/* The same in an open run with a folder, from now on after each save: by the thread that saves, so
+ * behind the training where the save is. `keep` is borrowed until the run is closed or has other
+ * rules; NULL: none. SNAP_INVALID. */
+enum snap_status snap_run_set_keep(struct snap_run *run, const struct snap_keep *keep,
+                                   struct snap_error *err);
+/* What became of that after the last save that has ended (snap_run_wait, snap_run_ended): why no
+ * more snapshots were let go; the save itself is durable all the same. SNAP_OK when there was no
+ * save. *freed (NULL: not wanted) is what the disk got back. */
+enum snap_status snap_run_pruned(const struct snap_run *run, uint64_t *freed,
+                                 struct snap_error *err);
 
 #ifdef __cplusplus
 }
