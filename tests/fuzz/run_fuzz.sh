@@ -11,7 +11,7 @@
 # coverage into tests/fuzz/inputs.
 set -eu
 
-all="archive manifest state ledger config pickle torch_file arrays json stream signature store"
+all="archive manifest state ledger config pickle torch_file arrays json stream signature store agent"
 if [ "$1" = list ]; then
     echo "$all"
     exit 0
@@ -74,13 +74,17 @@ for file in config_fields config_gpt config_layers training_config; do
     "$clang" "$@" -I"$source_dir/trainer" -c "$source_dir/trainer/$file.c" \
         -o "$work/trainer_$file.o"
 done
+# Of the agent, what reads a request.
+"$clang" "$@" -I"$source_dir/agent" -c "$source_dir/agent/request.c" -o "$work/agent_request.o"
 
 status=0
 for target in $targets; do
     trainer=
     [ "$target" != config ] || trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
+    [ "$target" != agent ] || trainer=$work/agent_request.o
     # shellcheck disable=SC2086
-    "$clang" "$@" -I"$source_dir/trainer" -fsanitize=fuzzer,address,undefined \
+    "$clang" "$@" -I"$source_dir/trainer" -I"$source_dir/agent" \
+        -fsanitize=fuzzer,address,undefined \
         "$source_dir/tests/fuzz/fuzz_$target.c" \
         $trainer "$work"/snapshot_*.o -o "$work/fuzz_$target" $libraries
     mkdir -p "$work/$target"
