@@ -40,7 +40,8 @@ inputs=$source_dir/tests/fuzz/inputs
 }
 mkdir -p "$work"
 
-# All of the library but CUDA and MPI, with coverage and sanitizers; again where any of its files is newer.
+# All of the library but CUDA and MPI, with coverage and sanitizers; again where any of its files is
+# newer.
 packages="libarchive libcrypto jansson zlib"
 left_out="device_cuda.c group_mpi.c mpi_calls.c"
 if grep -q '^#define HAVE_S3 1' "$build_dir/config.h"; then
