@@ -30,7 +30,7 @@ static enum snap_status pack(const void *arguments, struct cmd_report *report,
     options.base = given->base;
     options.output = given->output;
     options.pool = pool;
-    status = snap_pack(given->target, &options, &taken, err);
+    status = snap_pack(given->target, &options, &taken, NULL, err);
     if (status == SNAP_OK && report->json)
         status = cmd_report_set(report,
                                 json_pack("{s:o, s:o}", "taken", cmd_json_uint(taken), "written",

@@ -75,6 +75,7 @@ struct snap_run {
     uint64_t every;
     uint64_t staging_bytes;
     bool no_read_back;
+    uint64_t volume_size;
     uint64_t first_step;
     struct snap_pool *pool;
     struct snap_pool *own_pool; /* the same when the run made it */

@@ -16,6 +16,7 @@
 #include "format/limits.h"
 #include "save.h"
 #include "store/publish.h"
+#include "volume_sweep.h"
 
 #define EVENTS "events.jsonl"
 #define CONFIG "config.json"
@@ -73,6 +74,7 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
     run->staging_bytes = options->staging_bytes;
     run->no_read_back = options->no_read_back;
     run->thin = options->thin;
+    run->volume_size = options->volume_size;
     run->first_step = options->first_step;
     run->steps_done = options->first_step;
     enum snap_status status = parse_object(options->binding, "binding", &run->binding, err);
@@ -215,6 +217,9 @@ static enum snap_status sweep(struct snap_run *run, const char *folder, struct s
         return status;
     status = snap_publish_leftovers(fd, true, NULL, NULL, err);
     close(fd); /* only read */
+    if (status == SNAP_OK)
+        status = snap_volumes_sweep(run->store, strcmp(folder, ".") == 0 ? "" : folder, NULL, true,
+                                    NULL, NULL, err);
     return status;
 }
 

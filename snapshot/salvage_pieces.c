@@ -251,13 +251,13 @@ static enum snap_status take(struct snap_piece *piece, const struct snap_archive
     unsigned char sha256[SNAP_DIGEST_BYTES];
     bool readable;
     enum snap_status status =
-        snap_scan_digest(snap_archive_source(other)->fd, &there, &readable, sha256, err);
+        snap_scan_digest(snap_archive_source(other, member)->fd, &there, &readable, sha256, err);
     if (status != SNAP_OK || !readable || memcmp(sha256, member->sha256, sizeof sha256) != 0)
         return status;
     memcpy(piece->sha256, sha256, sizeof sha256);
     piece->digest_known = true;
     piece->place = SNAP_PIECE_ELSEWHERE;
-    piece->source = snap_archive_source(other);
+    piece->source = snap_archive_source(other, member);
     piece->source_offset = member->data_offset;
     *taken = true;
     return SNAP_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "archive_put.h"
 #include "digest/member_digest.h"
 #include "digest/sha256.h"
 #include "format/archive_fill.h"
@@ -239,8 +240,7 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
         status =
             meet_existing(run, job, &put.mode, &result->was_there, result->snapshot_hash, err);
     if (status == SNAP_OK && !result->was_there) {
-        struct snap_content content = snap_archive_plan_content(plan);
-        status = snap_store_put(run->store, job->name, &content, &put, err);
+        status = snap_archive_put(run->store, job->name, plan, run->volume_size, &put, err);
         snprintf(result->snapshot_hash, sizeof result->snapshot_hash, "%s",
                  snap_archive_plan_snapshot_hash(plan));
         if (status == SNAP_OK && !job->capsule) {

@@ -52,6 +52,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_archive_read": (STATUS, HANDLE, _p(snap_member), DATA, ERROR),
     "snap_archive_check": (STATUS, HANDLE, HANDLE, ERROR),
     "snap_archive_withheld_count": (c_size_t, HANDLE),
+    "snap_archive_file_count": (c_size_t, HANDLE),
+    "snap_archive_file": (TEXT, HANDLE, c_size_t, U64_OUT, _p(c_bool)),
     "snap_archive_kind": (TEXT, HANDLE),
     "snap_archive_run_id": (TEXT, HANDLE),
     "snap_archive_step": (c_uint64, HANDLE),
@@ -84,7 +86,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_fsck_run": (STATUS, TEXT, HANDLE, OUT, ERROR),
     "snap_salvage": (STATUS, TEXT, HANDLE, OUT, ERROR),
     "snap_thin": (STATUS, TEXT, HANDLE, SIZE_OUT, U64_OUT, ERROR),
-    "snap_pack": (STATUS, TEXT, HANDLE, SIZE_OUT, ERROR),
+    "snap_pack": (STATUS, TEXT, HANDLE, SIZE_OUT, SIZE_OUT, ERROR),
     "snap_prune_run": (STATUS, TEXT, HANDLE, c_bool, HANDLE, OUT, SIZE_OUT, ERROR),
     "snap_run_prune": (STATUS, HANDLE, HANDLE, U64_OUT, ERROR),
     # import.h

@@ -13,6 +13,7 @@
 #include "format/archive_object.h"
 #include "format/archive_read.h"
 #include "format/tar_layout.h"
+#include "format/volumes.h"
 #include "io/read_file.h"
 
 /* What is to be read of an archive, by index; `places` NULL: nowhere. */
@@ -22,21 +23,21 @@ struct reading {
     size_t count;
 };
 
-static enum snap_status compare_digest(const struct snap_archive *archive,
+static enum snap_status compare_digest(const struct snap_archive_file *file,
                                        const struct snap_member *member,
                                        const unsigned char sha256[SNAP_DIGEST_BYTES],
                                        struct snap_error *err)
 {
     if (memcmp(sha256, member->sha256, SNAP_DIGEST_BYTES) != 0)
-        return snap_archive_digest_differs(archive, member->name, err);
+        return snap_archive_digest_differs(file->label, member->name, err);
     return SNAP_OK;
 }
 
-/* Read those that are in the file, in its order, and compare digests; the first that fails is told.
- */
-static enum snap_status read_present(const struct snap_archive *archive,
-                                     const struct reading *reading, struct snap_pool *pool,
-                                     struct snap_error *err)
+/* Read those, all in `file`, in its order, and compare digests; the first that fails is told. */
+static enum snap_status read_file(const struct snap_archive *archive,
+                                  const struct snap_archive_file *file,
+                                  const struct reading *reading, struct snap_pool *pool,
+                                  struct snap_error *err)
 {
     size_t count = reading->count;
     size_t done = 0;
@@ -56,10 +57,10 @@ static enum snap_status read_present(const struct snap_archive *archive,
                                        .sha256 = digests[i] };
     }
     enum snap_status reading_status =
-        snap_read_spans(archive->fd, spans, count, SNAP_READ_FASTEST, pool, archive->label, &done,
+        snap_read_spans(file->fd, spans, count, SNAP_READ_FASTEST, pool, file->label, &done,
                         &cause);
     for (size_t i = 0; i < done && status == SNAP_OK; i++)
-        status = compare_digest(archive, &archive->members[reading->members[i]], digests[i], err);
+        status = compare_digest(file, &archive->members[reading->members[i]], digests[i], err);
     if (status == SNAP_OK && reading_status != SNAP_OK) {
         status = reading_status;
         if (err != NULL)
@@ -68,6 +69,44 @@ static enum snap_status read_present(const struct snap_archive *archive,
 out:
     free(digests);
     free(spans);
+    return status;
+}
+
+/* Read those that are in the archive's own file, and then those of each volume. */
+static enum snap_status read_present(const struct snap_archive *archive,
+                                     const struct reading *reading, struct snap_pool *pool,
+                                     struct snap_error *err)
+{
+    size_t *members = calloc(reading->count + 1, sizeof *members);
+    unsigned char **places = calloc(reading->count + 1, sizeof *places);
+    struct reading part = { members, reading->places != NULL ? places : NULL, 0 };
+    enum snap_status status = SNAP_OK;
+    size_t next = 0;
+    if (members == NULL || places == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
+    for (size_t i = 0; status == SNAP_OK && i < reading->count; i++) {
+        if (archive->volume_of[reading->members[i]] != 0)
+            continue;
+        if (reading->places != NULL)
+            places[part.count] = reading->places[i];
+        members[part.count++] = reading->members[i];
+    }
+    if (status == SNAP_OK)
+        status = read_file(archive, &archive->file, &part, pool, err);
+    /* Members of a volume follow each other. */
+    for (size_t begin = 0; status == SNAP_OK && begin < reading->count; begin = next) {
+        size_t volume = archive->volume_of[reading->members[begin]];
+        next = begin + 1;
+        while (next < reading->count && archive->volume_of[reading->members[next]] == volume)
+            next++;
+        const struct reading run = { reading->members + begin,
+                                     reading->places != NULL ? reading->places + begin : NULL,
+                                     next - begin };
+        if (volume != 0)
+            status = read_file(archive, &archive->volumes[volume - 1].file, &run, pool, err);
+    }
+    free(members);
+    free(places);
     return status;
 }
 
@@ -133,9 +172,11 @@ enum snap_status snap_archive_read_into(const struct snap_archive *archive, cons
     return read_members(archive, &reading, pool, err);
 }
 
-/* libarchive's view of the file, by pread, so that the archive's descriptor can be shared. */
+/* libarchive's view of a file, by pread, so that the archive's descriptor can be shared. */
 struct second_reader {
     const struct snap_archive *archive;
+    const struct snap_archive_file *file;
+    size_t volume; /* 0: the archive's own file; else 1 + the index of the volume */
     uint64_t offset;
     int failure; /* errno of a read that failed; 0: none did */
     unsigned char piece[65536];
@@ -146,7 +187,7 @@ static la_ssize_t read_piece(struct archive *reader, void *arg, const void **byt
     struct second_reader *second = arg;
     ssize_t got;
     do {
-        got = pread(second->archive->fd, second->piece, sizeof second->piece,
+        got = pread(second->file->fd, second->piece, sizeof second->piece,
                     (off_t)second->offset);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
@@ -163,7 +204,7 @@ static la_int64_t skip_bytes(struct archive *reader, void *arg, la_int64_t reque
 {
     struct second_reader *second = arg;
     (void)reader;
-    uint64_t left = second->archive->file_size - second->offset;
+    uint64_t left = second->file->size - second->offset;
     uint64_t skipped = (uint64_t)request < left ? (uint64_t)request : left;
     second->offset += skipped;
     return (la_int64_t)skipped;
@@ -185,13 +226,26 @@ static bool is_member(struct archive *reader, struct archive_entry *entry,
                member->data_offset;
 }
 
-static enum snap_status compare_members(struct archive *reader, const struct snap_archive *archive,
+/* Pass over volumes.json, the one member that is not listed; it is known to be canonical. */
+static bool is_volumes_document(const struct snap_archive *archive,
+                                const struct second_reader *second, struct archive_entry *entry,
+                                size_t next)
+{
+    const char *path = archive_entry_pathname(entry);
+    return second->volume == 0 && next == 2 && archive->volume_count > 0 && path != NULL &&
+           strcmp(path, SNAP_VOLUMES_MEMBER) == 0;
+}
+
+static enum snap_status compare_members(struct archive *reader, const struct second_reader *second,
                                         struct snap_error *err)
 {
+    const struct snap_archive *archive = second->archive;
     struct archive_entry *entry;
     size_t next = 0;
+    bool passed = false;
     for (;;) {
-        while (next < archive->member_count && archive->members[next].withheld)
+        while (next < archive->member_count && (archive->members[next].withheld ||
+                                                archive->volume_of[next] != second->volume))
             next++;
         const char *name =
             next < archive->member_count ? archive->members[next].name : "the end of the archive";
@@ -202,18 +256,24 @@ static enum snap_status compare_members(struct archive *reader, const struct sna
             const char *cause = archive_error_string(reader);
             return snap_error_set(err, SNAP_CORRUPT,
                                   "%s: member %s: the second reader, libarchive, stops: %s",
-                                  archive->label, name, cause != NULL ? cause : "the file ends");
+                                  second->file->label, name,
+                                  cause != NULL ? cause : "the file ends");
+        }
+        if (!passed && is_volumes_document(archive, second, entry, next)) {
+            passed = true;
+            continue;
         }
         if (next == archive->member_count || !is_member(reader, entry, &archive->members[next]))
             return snap_error_set(err, SNAP_CORRUPT,
                                   "%s: member %s: the second reader, libarchive, finds something "
                                   "else there",
-                                  archive->label, name);
+                                  second->file->label, name);
         next++;
     }
 }
 
 static enum snap_status check_second_reader(const struct snap_archive *archive,
+                                            const struct snap_archive_file *file, size_t volume,
                                             struct snap_error *err)
 {
     struct second_reader *second = malloc(sizeof *second);
@@ -224,6 +284,8 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
         goto out;
     }
     second->archive = archive;
+    second->file = file;
+    second->volume = volume;
     second->offset = 0;
     second->failure = 0;
     if (archive_read_support_format_tar(reader) != ARCHIVE_OK ||
@@ -234,14 +296,14 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
         const char *cause = archive_error_string(reader);
         status =
             snap_error_set(err, SNAP_CORRUPT, "%s: the second reader, libarchive, refuses it: %s",
-                           archive->label, cause != NULL ? cause : "no cause given");
+                           file->label, cause != NULL ? cause : "no cause given");
         goto out;
     }
-    status = compare_members(reader, archive, err);
+    status = compare_members(reader, second, err);
 out:
     /* That it cannot be read does not say that it is damaged. */
     if (status == SNAP_CORRUPT && second->failure != 0)
-        status = snap_error_set_os(err, SNAP_IO, second->failure, "%s: reading", archive->label);
+        status = snap_error_set_os(err, SNAP_IO, second->failure, "%s: reading", file->label);
     if (reader != NULL)
         archive_read_free(reader);
     free(second);
@@ -252,5 +314,10 @@ enum snap_status snap_archive_check(const struct snap_archive *archive, struct s
                                     struct snap_error *err)
 {
     enum snap_status status = snap_archive_check_digests(archive, pool, err);
-    return status == SNAP_OK ? check_second_reader(archive, err) : status;
+    if (status == SNAP_OK)
+        status = check_second_reader(archive, &archive->file, 0, err);
+    for (size_t i = 0; status == SNAP_OK && i < archive->volume_count; i++)
+        if (archive->volumes[i].file.fd >= 0)
+            status = check_second_reader(archive, &archive->volumes[i].file, i + 1, err);
+    return status;
 }

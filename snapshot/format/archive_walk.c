@@ -12,10 +12,13 @@
 #include "format/limits.h"
 #include "format/member_name.h"
 #include "format/tar_layout.h"
+#include "format/volumes.h"
 
 /* Where the walk is. */
 struct walk {
     struct snap_archive *archive;
+    const struct snap_archive_file *file; /* the archive's own, or a volume */
+    const char *last;                     /* its last member */
     uint64_t offset; /* of the next header */
     size_t next;     /* the next member that the manifest lists */
     /* What the last header said. */
@@ -36,7 +39,7 @@ static enum snap_status refuse(const struct walk *walk, const char *member, cons
                                struct snap_error *err)
 {
     return snap_error_set(err, SNAP_CORRUPT, "%s: member %s: %s (byte %" PRIu64 ")",
-                          walk->archive->label, member, fault, walk->offset);
+                          walk->file->label, member, fault, walk->offset);
 }
 
 /* Read the header at walk->offset and check it, its content's place and its padding. `expected`
@@ -44,17 +47,17 @@ static enum snap_status refuse(const struct walk *walk, const char *member, cons
 static enum snap_status read_header(struct walk *walk, const char *expected,
                                     struct snap_error *err)
 {
-    const struct snap_archive *archive = walk->archive;
+    const struct snap_archive_file *file = walk->file;
     unsigned char block[SNAP_TAR_BLOCK_BYTES];
     bool exact = false;
-    if (archive->file_size - walk->offset < SNAP_TAR_END_BYTES)
-        return refuse(walk, expected != NULL ? expected : "SHA256SUMS",
+    if (file->size - walk->offset < SNAP_TAR_END_BYTES)
+        return refuse(walk, expected != NULL ? expected : walk->last,
                       walk->offset == 0  ? "the file ends before it: truncated, or no snap archive"
                       : expected != NULL ? "the file ends before it: truncated"
                                          : "the end of the archive after it is missing: truncated",
                       err);
     enum snap_status status =
-        snap_file_pread(archive->fd, block, sizeof block, walk->offset, archive->label, err);
+        snap_file_pread(file->fd, block, sizeof block, walk->offset, file->label, err);
     if (status != SNAP_OK)
         return status;
     walk->at_end = is_zero(block, sizeof block);
@@ -64,19 +67,19 @@ static enum snap_status read_header(struct walk *walk, const char *expected,
     if (status != SNAP_OK)
         return status;
     if (!exact)
-        return refuse(walk, expected != NULL ? expected : "SHA256SUMS",
+        return refuse(walk, expected != NULL ? expected : walk->last,
                       walk->offset == 0
                           ? "its tar header is not at the beginning: damaged, or no snap archive"
                       : expected != NULL
                           ? "the tar header here is not the one that a name and size give"
                           : "what follows it is neither a member nor the end of the archive",
                       err);
-    uint64_t left = archive->file_size - walk->offset - SNAP_TAR_END_BYTES;
+    uint64_t left = file->size - walk->offset - SNAP_TAR_END_BYTES;
     if (snap_tar_member_bytes(walk->size) > left)
         return refuse(walk, walk->name, "the file ends inside it: truncated, or a wrong size", err);
     uint32_t padding = snap_tar_padding(walk->size);
-    status = snap_file_pread(archive->fd, block, padding,
-                             walk->offset + SNAP_TAR_BLOCK_BYTES + walk->size, archive->label, err);
+    status = snap_file_pread(file->fd, block, padding,
+                             walk->offset + SNAP_TAR_BLOCK_BYTES + walk->size, file->label, err);
     if (status == SNAP_OK && !is_zero(block, padding))
         return refuse(walk, walk->name, "the padding after its content is not zero", err);
     return status;
@@ -175,28 +178,57 @@ static enum snap_status match_member(struct walk *walk, struct snap_error *err)
 /* After the zeros that end the walk. */
 static enum snap_status check_end(const struct walk *walk, struct snap_error *err)
 {
-    const struct snap_archive *archive = walk->archive;
+    const struct snap_archive_file *file = walk->file;
     unsigned char end[SNAP_TAR_END_BYTES];
     enum snap_status status =
-        snap_file_pread(archive->fd, end, sizeof end, walk->offset, archive->label, err);
+        snap_file_pread(file->fd, end, sizeof end, walk->offset, file->label, err);
     if (status != SNAP_OK)
         return status;
-    if (archive->file_size - walk->offset != sizeof end || !is_zero(end, sizeof end))
-        return refuse(walk, "SHA256SUMS",
+    if (file->size - walk->offset != sizeof end || !is_zero(end, sizeof end))
+        return refuse(walk, walk->last,
                       "after it the file must end with two blocks of zeros, and nothing else", err);
     return SNAP_OK;
+}
+
+/* volumes.json, which the manifest does not list: read it. */
+static enum snap_status read_volumes(struct walk *walk, struct snap_error *err)
+{
+    struct snap_archive *archive = walk->archive;
+    const struct snap_member member = { .data_size = walk->size,
+                                        .data_offset = walk->offset + SNAP_TAR_BLOCK_BYTES };
+    struct snap_buffer text = SNAP_BUFFER_INIT;
+    struct snap_error cause = SNAP_ERROR_INIT;
+    if (walk->size > SNAP_MAX_VOLUMES_JSON_BYTES)
+        return refuse(walk, walk->name, "is larger than allowed", err);
+    enum snap_status status = snap_archive_load(archive, &member, &text, err);
+    if (status == SNAP_OK) {
+        status = snap_volumes_decode(text.data, text.size, &archive->volumes_document, &cause);
+        if (status != SNAP_OK)
+            snap_error_set(err, status, "%s: member %s", archive->label, cause.text);
+    }
+    snap_buffer_release(&text);
+    step_over(walk);
+    return status;
 }
 
 /* The members behind the manifest, as it lists them. */
 static enum snap_status walk_listed(struct walk *walk, struct snap_error *err)
 {
     struct snap_archive *archive = walk->archive;
+    const uint64_t first = walk->offset;
     for (;;) {
         const char *expected =
             walk->next < archive->member_count ? archive->members[walk->next].name : NULL;
         enum snap_status status = read_header(walk, expected, err);
         if (status != SNAP_OK)
             return status;
+        if (walk->offset == first && !walk->at_end &&
+            strcmp(walk->name, SNAP_VOLUMES_MEMBER) == 0) {
+            status = read_volumes(walk, err);
+            if (status != SNAP_OK)
+                return status;
+            continue;
+        }
         if (walk->at_end && expected != NULL)
             return refuse(walk, expected, "zeros stand where its tar header must be", err);
         if (walk->at_end)
@@ -208,8 +240,6 @@ static enum snap_status walk_listed(struct walk *walk, struct snap_error *err)
             return status;
         step_over(walk);
     }
-    for (size_t i = 0; i < archive->member_count; i++)
-        archive->withheld_count += archive->members[i].withheld;
     return check_end(walk, err);
 }
 
@@ -234,7 +264,7 @@ static enum snap_status walk_foreign(struct walk *walk, struct snap_member *list
 enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
                                    struct snap_member *listing, struct snap_error *err)
 {
-    struct walk walk = { .archive = archive };
+    struct walk walk = { .archive = archive, .file = &archive->file, .last = "SHA256SUMS" };
     struct snap_member head[2] = { { .size_bytes = sizeof head[0] } };
     json_t *document = NULL;
     struct snap_error cause = SNAP_ERROR_INIT;
@@ -265,4 +295,39 @@ enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
     place_member(archive, 1, head[1].data_offset);
     walk.next = 2;
     return walk_listed(&walk, err);
+}
+
+enum snap_status snap_archive_walk_volume(struct snap_archive *archive,
+                                          const struct snap_archive_file *file,
+                                          const size_t *members, size_t count,
+                                          struct snap_error *err)
+{
+    struct walk walk = { .archive = archive,
+                         .file = file,
+                         .last = archive->members[members[count - 1]].name };
+    for (size_t i = 0; i < count; i++) {
+        struct snap_member *member = &archive->members[members[i]];
+        enum snap_status status = read_header(&walk, member->name, err);
+        if (status != SNAP_OK)
+            return status;
+        if (walk.at_end)
+            return refuse(&walk, member->name, "zeros stand where its tar header must be", err);
+        if (strcmp(walk.name, member->name) != 0)
+            return snap_error_set(err, SNAP_CORRUPT,
+                                  "%s: member %s: stands where " SNAP_VOLUMES_MEMBER
+                                  " of %s has %s: this is another volume, or damaged",
+                                  file->label, walk.name, archive->label, member->name);
+        if (walk.size != member->data_size)
+            return snap_error_set(err, SNAP_CORRUPT,
+                                  "%s: member %s: its tar header says %" PRIu64
+                                  " bytes, manifest.json of %s %" PRIu64,
+                                  file->label, walk.name, walk.size, archive->label,
+                                  member->data_size);
+        place_member(archive, members[i], walk.offset + SNAP_TAR_BLOCK_BYTES);
+        step_over(&walk);
+    }
+    enum snap_status status = read_header(&walk, NULL, err);
+    if (status == SNAP_OK && !walk.at_end)
+        return refuse(&walk, walk.name, "stands after the last of the volume", err);
+    return status == SNAP_OK ? check_end(&walk, err) : status;
 }

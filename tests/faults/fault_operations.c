@@ -148,7 +148,7 @@ static enum snap_status prepare_thin(const char *dir, struct snap_error *err)
 static enum snap_status pack(const char *dir, struct snap_error *err)
 {
     begins();
-    return done(snap_pack(toy_snapshot(dir, 4), NULL, NULL, err));
+    return done(snap_pack(toy_snapshot(dir, 4), NULL, NULL, NULL, err));
 }
 
 static enum snap_status prune(const char *dir, struct snap_error *err)

@@ -228,7 +228,7 @@ static void test_reader_meets_either(void **state)
         struct snap_pack_options options = SNAP_PACK_OPTIONS_INIT;
         options.base = copy;
         CHECK_OK(prune_to_last(dir));
-        CHECK_OK(snap_pack(toy_snapshot(dir, 2), &options, NULL, &err));
+        CHECK_OK(snap_pack(toy_snapshot(dir, 2), &options, NULL, NULL, &err));
         assert_true(toy_same_files(toy_snapshot(dir, 2), copy));
     }
     close(stop[1]);
