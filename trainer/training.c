@@ -183,6 +183,7 @@ enum snap_status trn_training_open_run(struct trn_training *t,
     options.every = t->config.has_every ? t->config.every : trn_batch_order_steps(&t->order);
     options.pool = t->pool;
     options.thin = t->config.thin;
+    options.volume_size = t->config.volume_size;
     if (status == SNAP_OK)
         status = snap_run_open(&options, &t->run, err);
     free(training);

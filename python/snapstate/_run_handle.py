@@ -105,7 +105,8 @@ class RunHandle:
                  binding: Optional[Mapping[str, object]] = None,
                  training: Optional[Mapping[str, object]] = None,
                  config: Optional[Mapping[str, object]] = None, state_every: int = 0,
-                 every: int = 0, read_back: bool = True, first_step: int = 0) -> None:
+                 every: int = 0, read_back: bool = True, first_step: int = 0,
+                 volume_size: int = 0) -> None:
         if dir == "":
             raise errors.InvalidError("run: the name of its folder is empty")
         if dir is not None and not must_exist:
@@ -118,7 +119,8 @@ class RunHandle:
             binding=None if binding is None else json_text(binding),
             training=None if training is None else json_text(training),
             config=None if config is None else json_text(config), state_every=state_every,
-            every=every, no_read_back=not read_back, first_step=first_step)
+            every=every, no_read_back=not read_back, first_step=first_step,
+            volume_size=volume_size)
         self.dir = dir
         self.profile = profile
         self._run: Optional[ctypes.c_void_p] = None

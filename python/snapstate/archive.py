@@ -37,8 +37,9 @@ _KINDS = {MemberKind.README: "readme", MemberKind.MANIFEST: "manifest",
 
 
 class Member(NamedTuple):
-    """A member of an archive: `kind` is the manifest's word, `offset` that of its content in the
-    file (0 when withheld), `sha256` 64 hex digits, `in_state`: it has a line in STATE."""
+    """A member of an archive: `kind` is the manifest's word, `offset` that of its content in its
+    file (0 when withheld), `sha256` 64 hex digits, `in_state`: it has a line in STATE. `volume`:
+    the name of the file beside the archive that has it; None: the archive's own file."""
 
     name: str
     kind: str
@@ -47,6 +48,7 @@ class Member(NamedTuple):
     in_state: bool
     withheld: bool
     sha256: str
+    volume: Optional[str]
 
 
 class Storage(NamedTuple):
@@ -204,7 +206,8 @@ class Archive:
                 name = raw.name.decode("ascii")
                 found[name] = Member(name, _KINDS[MemberKind(raw.kind)], raw.data_size,
                                      raw.data_offset, raw.in_state, raw.withheld,
-                                     bytes(raw.sha256).hex())
+                                     bytes(raw.sha256).hex(),
+                                     raw.volume.decode("ascii") if raw.volume else None)
             self._members = found
         return self._members
 
@@ -221,7 +224,12 @@ class Archive:
 
     def insist_present(self, name: str) -> None:
         """AbsentError when that member is withheld, NotFoundError when there is none."""
-        if self._find(self._handle(), name).contents.withheld:
+        member = self._find(self._handle(), name).contents
+        if member.withheld and member.volume:
+            raise errors.AbsentError(f"{self.path}: member {name} is in volume "
+                                     f"{member.volume.decode('ascii')}, which is not there: put it "
+                                     f"beside the archive")
+        if member.withheld:
             raise errors.AbsentError(f"{self.path}: member {name} is withheld: put it back, or "
                                      f"read an archive that has it")
 

@@ -73,6 +73,8 @@ class Run:
     batch_bytes  a digest of every batch's bytes in the ledger, beside its sample ids
     nonfinite    "stop" (NonfiniteError) or "record", when a loss is NaN or infinite
     read_back    read each snapshot back from the disk before it counts
+    volume_size  bytes of a file at most: a larger snapshot is cut into an index and volumes beside
+                 it, and its hashes are the same; 0: every snapshot is one file
 
     UnsupportedError when a flag breaks the profile: the text has the line to change. BusyError when
     another process has the folder. Nothing is restored before batches(), steps(), begin() or
@@ -87,7 +89,7 @@ class Run:
                  training: Optional[Mapping[str, Any]] = None, profile: Optional[str] = None,
                  archive: "Union[str, os.PathLike[str], None]" = None, require: str = "exact",
                  gradients: bool = False, batch_bytes: bool = False, nonfinite: str = "stop",
-                 read_back: bool = True) -> None:
+                 read_back: bool = True, volume_size: int = 0) -> None:
         if nonfinite not in ("stop", "record"):
             raise errors.InvalidError(f'nonfinite {nonfinite!r}: it is "stop" or "record"')
         every, state_every = count_of("every", every), count_of("state_every", state_every)
@@ -119,7 +121,8 @@ class Run:
             profile=self.profile, binding=self._binding(), state_every=state_every, every=every,
             training={"batch_bytes": batch_bytes, "state_every": state_every,
                       "user": user},
-            read_back=read_back, **self._where(os.fspath(dir), archive))
+            read_back=read_back, volume_size=count_of("volume_size", volume_size),
+            **self._where(os.fspath(dir), archive))
         self._counter = UpdateCounter()
         self._counter.before_update = self._before_update
         for one in self.optimizers.values():

@@ -336,6 +336,36 @@ static void test_save_as_again(void **state)
     free(dir);
 }
 
+/* Nothing is written when they would be too many. */
+static void test_too_many(void **state)
+{
+    enum { COUNT = 600 };
+    struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
+    struct snap_run *run = NULL;
+    struct snap_device device;
+    static float memory[COUNT];
+    static uint64_t counts[COUNT];
+    static char texts[COUNT][16];
+    static const char *names[COUNT];
+    char *dir = toy_folder();
+    (void)state;
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(texts[i], sizeof texts[i], "w%u", i);
+        names[i] = texts[i];
+        counts[i] = 1;
+    }
+    CHECK_OK(snap_device_parse("cpu", &device, &err));
+    options.volume_size = 1;
+    CHECK_OK(snap_run_open(&options, &run, &err));
+    CHECK_OK(snap_run_add_slab(run, "model", memory, device, SNAP_F32, COUNT, names, counts, &err));
+    CHECK_FAILS(SNAP_INVALID, "would be 600, and at most 512 are allowed",
+                snap_run_save_as(run, toy_path(dir, "many.snap.tar"), NULL, &err));
+    assert_int_equal(count_files(dir, "many"), 0);
+    CHECK_OK(snap_run_close(run, &err));
+    toy_remove(dir);
+    free(dir);
+}
+
 /* ---- leftovers ---- */
 
 /* A save that was stopped before its archive had its name. */
@@ -416,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_pack_leaves_what_others_name),
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_save_as_again),
+        cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_leftovers),
         cmocka_unit_test(test_replace_damaged),
     };
