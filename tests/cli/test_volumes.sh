@@ -83,6 +83,19 @@ exits 0 "and whole again" "$SNAP" pack "$index"
 try "byte for byte as ever" cmp "$index" "$(snapshot "$whole" 12)"
 exits 0 "and cut again" "$SNAP" pack "$index" --volume-size 4096
 
+# Published: cut as they were, and CHECK.md says how to put them together.
+exits 0 "publish" "$SNAP" publish "$run" -o "$work/public"
+exits 0 "and verify" "$SNAP" verify "$work/public"
+try "all files are listed" sh -c "cd '$work/public' && sha256sum -c SHA256SUMS"
+same "volumes, too" "$(find "$work/public/snapshots" -name '*.vol-*' | wc -l)" \
+    "$(grep -c '\.vol-' "$work/public/SHA256SUMS")"
+try "there are some" grep -q 'step-0000000024.vol-0001.tar' "$work/public/SHA256SUMS"
+sed -n '/mkdir unpacked/,/ignore-missing/s/^    //p' "$work/public/CHECK.md" >"$work/check.sh"
+try "what CHECK.md says" sh -ec "cd '$work/public' && . '$work/check.sh' && cd unpacked &&
+    sha256sum -c SHA256SUMS"
+exits 0 "publish without the optimizer" "$SNAP" publish "$run" -o "$work/less" --withhold optimizer
+exits 0 "and verify it" "$SNAP" verify "$work/less" --allow-withheld
+
 # A volume that is missing, damaged, or another's is told by name.
 first=$volumes.vol-0001.tar
 name=${first##*/}
