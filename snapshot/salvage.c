@@ -321,7 +321,9 @@ static enum snap_status salvage(struct snap_salvage_job *job,
     if (status == SNAP_OK && !job->has_listing && options->expected == NULL)
         ask_events(job);
     if (status == SNAP_OK)
-        status = snap_salvage_here(job, err);
+        status = snap_salvage_here(job, &job->file, &job->scan, err);
+    if (status == SNAP_OK)
+        status = snap_salvage_volumes(job, err);
     if (status == SNAP_OK && job->has_manifest)
         status = ask_others(job, options, err);
     if (status == SNAP_OK)

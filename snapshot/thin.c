@@ -203,11 +203,9 @@ static enum snap_status check_absent(const struct snap_archive *archive, const c
 }
 
 /* Is the archive cut as it would be now? */
-static bool is_cut_so(const struct snap_archive *archive, const struct snap_archive_plan *plan,
-                      uint64_t volume_size)
+static bool is_cut_so(const struct snap_archive *archive, size_t needed, uint64_t volume_size)
 {
-    return snap_archive_volume_count(archive) ==
-               snap_archive_plan_volumes_needed(plan, volume_size) &&
+    return snap_archive_volume_count(archive) == needed &&
            snap_archive_volumes_fit(archive, volume_size);
 }
 
@@ -233,15 +231,18 @@ enum snap_status snap_pack(const char *path, const struct snap_pack_options *opt
     if (status == SNAP_OK)
         status = check_absent(archive, path, err);
     size_t withheld = status == SNAP_OK ? snap_archive_withheld_count(archive) : 0;
+    size_t needed = 0;
     if (status == SNAP_OK)
         status = snap_archive_again(archive, NULL, NULL, &plan, err);
+    if (status == SNAP_OK)
+        needed = snap_archive_plan_volumes_needed(plan, options->volume_size);
     if (status == SNAP_OK && (withheld > 0 || options->output != NULL ||
-                              !is_cut_so(archive, plan, options->volume_size)))
+                              !is_cut_so(archive, needed, options->volume_size)))
         status = snap_rewrite(options->output != NULL ? options->output : path,
                               options->output != NULL ? SNAP_PUT_CREATE : SNAP_PUT_REPLACE,
                               options->volume_size, plan, options->pool, err);
     if (status == SNAP_OK && volumes != NULL)
-        *volumes = snap_archive_plan_volumes_needed(plan, options->volume_size);
+        *volumes = needed;
     if (status == SNAP_OK && taken != NULL)
         *taken = withheld;
     snap_archive_plan_free(plan);

@@ -371,14 +371,18 @@ static enum snap_status open_path(const char *path, int *fd, struct snap_error *
 enum snap_status snap_archive_open_fd(int fd, const char *label, struct snap_archive **archive,
                                       struct snap_error *err)
 {
-    enum snap_status status = open_once(fd, label, archive, err);
+    struct snap_archive *made = NULL;
+    enum snap_status status = open_once(fd, label, &made, err);
     for (int i = 0; i < REPLACED_ATTEMPTS && status == SNAP_OK; i++) {
         int again;
-        if (!snap_archive_was_replaced(*archive) || open_path(label, &again, NULL) != SNAP_OK)
+        if (!snap_archive_was_replaced(made) || open_path(label, &again, NULL) != SNAP_OK)
             break;
-        snap_archive_close(*archive);
-        status = open_once(again, label, archive, err);
+        snap_archive_close(made);
+        made = NULL;
+        status = open_once(again, label, &made, err);
     }
+    if (status == SNAP_OK)
+        *archive = made;
     return status;
 }
 

@@ -114,6 +114,19 @@ fails 5 "another one" "$name: member .* another volume" "$SNAP" verify "$index"
 cp "$work/kept" "$first"
 exits 0 "as it was" "$SNAP" verify "$index"
 
+# Rescued: from a damaged index and its volumes, and from what a damaged volume still has.
+cp "$index" "$work/index"
+flip_byte "$index" 600 # in README
+exits 0 "salvage of a damaged index" "$SNAP" fsck --salvage "$index" -o "$work/rescued.snap.tar"
+try "it is the archive again, in one file" cmp "$work/rescued.snap.tar" "$(snapshot "$whole" 12)"
+cp "$work/index" "$index"
+flip_byte "$first" 3 # the header of the first of its members
+exits 6 "salvage with a damaged volume" "$SNAP" fsck --salvage "$index" -o "$work/less.snap.tar"
+exits 0 "the rest is intact" "$SNAP" verify "$work/less.snap.tar" --allow-withheld
+same "one member is lost" 1 "$("$SNAP" list "$work/less.snap.tar" | grep -c withheld)"
+try "of several" test "$(tar -tf "$work/kept" | wc -l)" -gt 1
+cp "$work/kept" "$first"
+
 # A volume that nobody names is left over.
 cp "$first" "${volumes%12}99.vol-0001.tar"
 exits 0 "fsck" "$SNAP" fsck "$run"
