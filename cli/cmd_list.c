@@ -24,10 +24,12 @@ static json_t *member_value(const struct snap_member *member)
 {
     char digest[CMD_DIGEST_TEXT_BYTES];
 
-    return json_pack("{s:b, s:s, s:s, s:s, s:o, s:b}", "in_state", member->in_state, "kind",
+    return json_pack("{s:b, s:s, s:s, s:s, s:o, s:o, s:b}", "in_state", member->in_state, "kind",
                      cmd_member_kind(member->kind), "name", member->name, "sha256",
                      cmd_digest_text(member->sha256, digest), "size",
-                     cmd_json_uint(member->data_size), "withheld", member->withheld);
+                     cmd_json_uint(member->data_size), "volume",
+                     member->volume ? json_string(member->volume) : json_null(), "withheld",
+                     member->withheld);
 }
 
 static enum snap_status list_members(const char *path, struct cmd_report *report,
@@ -56,10 +58,11 @@ static enum snap_status list_members(const char *path, struct cmd_report *report
         cmd_print_line("%14s  %-13s  %-8s  %s", "bytes", "kind", "", "member");
         for (size_t i = 0; i < count; i++) {
             const struct snap_member *member = snap_archive_member(archive, i);
-            cmd_print_line("%14" PRIu64 "  %-13s  %-8s  %s", member->data_size,
+            cmd_print_line("%14" PRIu64 "  %-13s  %-8s  %s%s%s", member->data_size,
                            cmd_member_kind(member->kind),
                            member->withheld ? "withheld" : member->in_state ? "state" : "",
-                           member->name);
+                           member->name, member->volume ? "  in " : "",
+                           member->volume ? member->volume : "");
         }
     }
     snap_archive_close(archive);
@@ -86,6 +89,12 @@ static enum snap_status open_row(const char *dir, struct row *row)
         row->size_bytes = (uint64_t)st.st_size;
     if (status == SNAP_OK)
         status = snap_archive_open(path, &row->archive, &row->problem);
+    if (status == SNAP_OK) { /* with its volumes */
+        uint64_t size;
+        row->size_bytes = 0;
+        for (size_t i = 0; snap_archive_file(row->archive, i, &size, NULL); i++)
+            row->size_bytes += size;
+    }
     if (status == SNAP_OK && snap_archive_step(row->archive) != row->file->step) {
         status = snap_error_set(&row->problem, SNAP_CORRUPT, "%s: it holds step %" PRIu64, path,
                                 snap_archive_step(row->archive));

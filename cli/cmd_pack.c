@@ -10,6 +10,7 @@ struct pack_arguments {
     const char *target;
     const char *base;
     const char *output;
+    struct cmd_number volume_size;
 };
 
 static enum snap_status pack(const void *arguments, struct cmd_report *report,
@@ -20,6 +21,7 @@ static enum snap_status pack(const void *arguments, struct cmd_report *report,
     struct snap_pool *pool = NULL;
     const char *written = given->output ? given->output : given->target;
     size_t taken = 0;
+    size_t volumes = 0;
     enum cmd_target kind;
     enum snap_status status = cmd_target_find(given->target, CMD_TARGET_ARCHIVE, &kind, err);
 
@@ -30,12 +32,17 @@ static enum snap_status pack(const void *arguments, struct cmd_report *report,
     options.base = given->base;
     options.output = given->output;
     options.pool = pool;
-    status = snap_pack(given->target, &options, &taken, err);
+    options.volume_size = given->volume_size.value;
+    status = snap_pack(given->target, &options, &taken, &volumes, err);
     if (status == SNAP_OK && report->json)
         status = cmd_report_set(report,
-                                json_pack("{s:o, s:o}", "taken", cmd_json_uint(taken), "written",
+                                json_pack("{s:o, s:o, s:o}", "taken", cmd_json_uint(taken),
+                                          "volumes", cmd_json_uint(volumes), "written",
                                           cmd_json_text(written)),
                                 err);
+    else if (status == SNAP_OK && volumes)
+        cmd_print_line("%s: whole, %zu member%s put back, with %zu volume%s", written, taken,
+                       cmd_plural(taken), volumes, cmd_plural(volumes));
     else if (status == SNAP_OK)
         cmd_print_line("%s: whole, %zu member%s put back", written, taken, cmd_plural(taken));
     snap_pool_free(pool);
@@ -49,6 +56,8 @@ static const struct cmd_option options[] = {
       "take members from this one before those beside it" },
     { "output", "FILE", CMD_OPTION_TEXT, AT(output), false,
       "write here, and leave ARCHIVE as it is" },
+    { "volume-size", "N", CMD_OPTION_NUMBER, AT(volume_size), false,
+      "no file larger than N bytes: an index, and volumes beside it" },
     { .name = NULL },
 };
 
@@ -59,9 +68,10 @@ static const struct cmd_operand operands[] = {
 
 const struct cmd_command cmd_pack = {
     .name = "pack",
-    .summary = "make a thin archive whole again",
+    .summary = "make a thin archive whole again; join or make volumes",
     .description = "Put every withheld member back, from another archive that has it, by its "
-                   "digest: the file is again the one that was saved, byte for byte.",
+                   "digest, and join volumes: the file is again the one that was saved, byte for "
+                   "byte. Or cut it into volumes, which have the same hashes.",
     .options = options,
     .operands = operands,
     .arguments_size = sizeof(struct pack_arguments),

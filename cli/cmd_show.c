@@ -120,6 +120,44 @@ static void print_coverage(const json_t *coverage)
         cmd_print_field("not captured", "nothing that is known of");
 }
 
+/* How many files beside the archive's own. */
+static size_t volume_count(const struct snap_archive *archive)
+{
+    return snap_archive_file_count(archive) - 1;
+}
+
+static void print_volumes(const struct snap_archive *archive)
+{
+    char text[CMD_SIZE_TEXT_BYTES];
+    uint64_t size;
+    bool present;
+
+    for (size_t i = 0; i < volume_count(archive); i++) {
+        const char *name = snap_archive_file(archive, i, &size, &present);
+        cmd_print_field(i ? "" : "volumes", "%s  %s", name,
+                        present ? cmd_size_text(size, text) : "is not there");
+    }
+}
+
+/* NULL: memory is out. */
+static json_t *volumes_value(const struct snap_archive *archive)
+{
+    json_t *volumes = json_array();
+    uint64_t size;
+    bool present;
+
+    for (size_t i = 0; i < volume_count(archive); i++) {
+        const char *name = snap_archive_file(archive, i, &size, &present);
+        if (json_array_append_new(volumes, json_pack("{s:o, s:s, s:b}", "bytes",
+                                                     cmd_json_uint(size), "file", name, "present",
+                                                     present))) {
+            json_decref(volumes);
+            return NULL;
+        }
+    }
+    return volumes;
+}
+
 static enum snap_status print_archive(const char *path, const struct snap_archive *archive,
                                       const struct documents *documents, struct snap_error *err)
 {
@@ -143,6 +181,7 @@ static enum snap_status print_archive(const char *path, const struct snap_archiv
     free(failure);
     cmd_print_field("withheld", "%zu member%s", snap_archive_withheld_count(archive),
                     cmd_plural(snap_archive_withheld_count(archive)));
+    print_volumes(archive);
     print_data(documents->data);
     print_streams(archive);
     print_extras(archive);
@@ -171,13 +210,13 @@ static enum snap_status show(const void *arguments, struct cmd_report *report,
     if (report->json)
         status = cmd_report_set(
             report,
-            json_pack("{s:o, s:O, s:O, s:O, s:s, s:s, s:O, s:s, s:o}", "archive",
+            json_pack("{s:o, s:O, s:O, s:O, s:s, s:s, s:O, s:s, s:o, s:o}", "archive",
                       cmd_json_text(path), "data", documents.data, "environment",
                       documents.environment, "manifest", documents.manifest, "run_hash",
                       snap_archive_run_hash(archive), "snapshot_hash",
                       snap_archive_snapshot_hash(archive), "state", documents.state, "state_hash",
-                      snap_archive_state_hash(archive), "withheld",
-                      cmd_json_uint(snap_archive_withheld_count(archive))),
+                      snap_archive_state_hash(archive), "volumes", volumes_value(archive),
+                      "withheld", cmd_json_uint(snap_archive_withheld_count(archive))),
             err);
     else
         status = print_archive(path, archive, &documents, err);

@@ -12,8 +12,10 @@
 
 #include "core/file.h"
 #include "format/json_canonical.h"
+#include "format/volumes.h"
 #include "store/publish.h"
 #include "verify_folder.h"
+#include "volume_sweep.h"
 
 #define EVENTS "events.jsonl"
 
@@ -33,8 +35,8 @@ static enum snap_status meet_leftover(void *arg, const char *name, struct snap_e
                         : "left by a save that was stopped, or one is under way");
 }
 
-static enum snap_status check_leftovers(const char *dir, bool repair, struct snap_verdict *verdict,
-                                        struct snap_error *err)
+static enum snap_status check_leftovers(struct snap_store *store, const char *dir, bool repair,
+                                        struct snap_verdict *verdict, struct snap_error *err)
 {
     static const char *const folders[] = {".", "snapshots", "capsules"};
     int root;
@@ -53,6 +55,9 @@ static enum snap_status check_leftovers(const char *dir, bool repair, struct sna
             status = snap_publish_leftovers(fd, repair, meet_leftover, &meeting, err);
             close(fd); /* only read: nothing can be lost */
         }
+        if (status == SNAP_OK)
+            status = snap_volumes_sweep(store, i == 0 ? "" : folders[i], NULL, repair,
+                                        meet_leftover, &meeting, err);
     }
     close(root); /* only read: nothing can be lost */
     return status;
@@ -63,9 +68,11 @@ static enum snap_status meet_file(void *arg, const char *name, uint64_t size,
                                   struct snap_error *err)
 {
     const struct meeting *meeting = arg;
+    char stem[SNAP_MAX_VOLUME_STEM_BYTES + 1];
     uint64_t step;
+    unsigned number;
     (void)size;
-    if (snap_snapshot_name_parse(name, &step))
+    if (snap_snapshot_name_parse(name, &step) || snap_volume_name_parse(name, stem, &number))
         return SNAP_OK;
     return snap_verdict_ok(meeting->verdict, true, err, "files",
                            "%s/%s: is no name of a snapshot; left alone", meeting->folder, name);
@@ -112,7 +119,7 @@ static enum snap_status check(struct snap_store *store, const char *dir,
     for (;;) {
         enum snap_status status = snap_verdict_new(&made, err);
         if (status == SNAP_OK)
-            status = check_leftovers(dir, options->repair, made, err);
+            status = check_leftovers(store, dir, options->repair, made, err);
         if (status == SNAP_OK)
             status = check_files(store, made, err);
         if (status == SNAP_OK && mended)

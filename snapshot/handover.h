@@ -32,6 +32,7 @@ enum snap_status snap_handover_encode(const struct snap_run *run, const struct s
 struct snap_handover_head {
     struct snap_save_job job;
     uint64_t thin;
+    uint64_t volume_size;
     bool no_read_back;
     struct snap_manifest_member *named; /* owned */
     size_t named_count;

@@ -113,7 +113,7 @@ static enum snap_status take_fields(const json_t *value, struct snap_handover_he
     if (status == SNAP_OK)
         status = snap_json_check_keys(value,
                                       "began_ms format keep_latest manifest name no_read_back "
-                                      "places stall_ms thin written",
+                                      "places stall_ms thin volume_size written",
                                       WHAT, err);
     if (status == SNAP_OK)
         status = snap_json_field_u64(value, "began_ms", WHAT, &job->began_ms, err);
@@ -121,6 +121,8 @@ static enum snap_status take_fields(const json_t *value, struct snap_handover_he
         status = snap_json_field_u64(value, "stall_ms", WHAT, &job->stall_ms, err);
     if (status == SNAP_OK)
         status = snap_json_field_u64(value, "thin", WHAT, &head->thin, err);
+    if (status == SNAP_OK)
+        status = snap_json_field_u64(value, "volume_size", WHAT, &head->volume_size, err);
     if (status == SNAP_OK)
         status = take_flag(value, "keep_latest", &job->keep_latest, err);
     if (status == SNAP_OK)

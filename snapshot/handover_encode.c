@@ -72,11 +72,12 @@ static enum snap_status make_head(const struct snap_run *run, const struct snap_
     if (status == SNAP_OK)
         status = make_places(run, job, places, bytes, err);
     if (status == SNAP_OK)
-        head = json_pack("{s:o, s:s, s:b, s:O, s:s, s:b, s:O, s:o, s:o, s:o}", "began_ms",
+        head = json_pack("{s:o, s:s, s:b, s:O, s:s, s:b, s:O, s:o, s:o, s:o, s:o}", "began_ms",
                          snap_json_u64(job->began_ms), "format", SNAP_HANDOVER_FORMAT,
                          "keep_latest", job->keep_latest, "manifest", manifest, "name", job->name,
                          "no_read_back", run->no_read_back, "places", places, "stall_ms",
-                         snap_json_u64(job->stall_ms), "thin", snap_json_u64(run->thin), "written",
+                         snap_json_u64(job->stall_ms), "thin", snap_json_u64(run->thin),
+                         "volume_size", snap_json_u64(run->volume_size), "written",
                          snap_written_encode(&job->before));
     if (status == SNAP_OK)
         status = head == NULL ? snap_error_set(err, SNAP_NO_MEMORY, "handover: out of memory")

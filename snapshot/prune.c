@@ -209,7 +209,7 @@ static enum snap_status make_stub(const struct pruning *p, size_t i, bool dry_ru
     if (status == SNAP_OK && !dry_run)
         status = snap_archive_again(archive, leave_out, NULL, &plan, err);
     if (status == SNAP_OK && !dry_run)
-        status = snap_rewrite(path, SNAP_PUT_REPLACE, plan, p->pool, err);
+        status = snap_rewrite(path, SNAP_PUT_REPLACE, 0, plan, p->pool, err);
     if (status == SNAP_OK && !dry_run)
         status =
             snap_event_add(p->store, "pruned",

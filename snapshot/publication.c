@@ -16,6 +16,7 @@
 #include "core/hex.h"
 #include "digest/sha256.h"
 #include "format/json_canonical.h"
+#include "format/volumes.h"
 #include "publication_internal.h"
 #include "run_internal.h"
 #include "verify_listing.h"
@@ -27,7 +28,8 @@ struct work {
     struct snap_ledger *ledger;
     uint64_t *steps; /* of its snapshots, ascending */
     size_t count;
-    int dirfd;                 /* of the new folder */
+    struct snap_store *given;  /* the new folder */
+    int dirfd;                 /* of it */
     struct snap_buffer listed; /* lines of SHA256SUMS */
     struct snap_publication made;
 };
@@ -163,19 +165,24 @@ static enum snap_status check_withhold(const struct work *work, const struct sna
 static enum snap_status give_archive(struct work *work, const struct snap_archive *archive,
                                      const char *name, struct snap_error *err)
 {
-    int source = -1;
+    struct snap_archive_plan *plan = NULL;
     enum snap_status status = check_documents(work, archive, name, err);
     if (status == SNAP_OK)
         status = check_withhold(work, archive, name, err);
     if (status == SNAP_OK)
-        status = snap_store_open_file(work->store, name, &source, err);
-    if (status == SNAP_OK)
-        status = snap_publication_copy(archive, source, work->dirfd, name, work->options,
-                                       &work->made.withheld, err);
-    if (source >= 0)
-        close(source); /* it was only read */
+        status = snap_publication_copy(archive, work->given, name, work->options,
+                                       &work->made.withheld, &plan, err);
     if (status == SNAP_OK)
         status = list_file(work, name, err);
+    work->made.volumes = status == SNAP_OK ? snap_archive_plan_volume_count(plan) : 0;
+    for (size_t i = 0; status == SNAP_OK && i < work->made.volumes; i++) {
+        struct snap_content content;
+        char volume[SNAP_VOLUME_NAME_BYTES + sizeof "snapshots/"];
+        snprintf(volume, sizeof volume, "snapshots/%s",
+                 snap_archive_plan_volume(plan, i, &content));
+        status = list_file(work, volume, err);
+    }
+    snap_archive_plan_free(plan);
     work->made.archives += status == SNAP_OK;
     return status;
 }
@@ -335,6 +342,8 @@ enum snap_status snap_publication_write(const char *run, const char *dir,
     if (status == SNAP_OK)
         status = open_new(dir, &work.dirfd, err);
     if (status == SNAP_OK)
+        status = snap_store_dir_open(dir, false, &work.given, err);
+    if (status == SNAP_OK)
         status = make_folder(&work, "listings", err);
     if (status == SNAP_OK)
         status = make_folder(&work, "snapshots", err);
@@ -351,6 +360,7 @@ enum snap_status snap_publication_write(const char *run, const char *dir,
     snap_buffer_release(&work.listed);
     free(work.steps);
     snap_ledger_free(work.ledger);
+    snap_store_close(work.given);
     snap_store_close(work.store);
     return status;
 }

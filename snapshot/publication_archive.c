@@ -2,16 +2,11 @@
 /* Copying an archive without some of its members. */
 #include "config.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/file.h"
-#include "format/tar_layout.h"
+#include "archive_put.h"
+#include "format/archive_fill.h"
 #include "publication_internal.h"
-
-enum { COPY_BYTES = 1 << 20 };
 
 bool snap_publication_withholds(const struct snap_publication_options *options,
                                 const struct snap_member *member)
@@ -30,65 +25,29 @@ bool snap_publication_withholds(const struct snap_publication_options *options,
            member->name[prefix + length] == '/';
 }
 
-/* Append `size` bytes at `offset` of `source` to `target`. */
-static enum snap_status copy(int source, uint64_t offset, uint64_t size, int target,
-                             const char *name, void *block, struct snap_error *err)
+/* What was not there before is not taken from elsewhere. */
+static bool withhold(const void *arg, const struct snap_member *member)
 {
-    enum snap_status status = SNAP_OK;
-    while (status == SNAP_OK && size > 0) {
-        size_t now = size < COPY_BYTES ? (size_t)size : COPY_BYTES;
-        status = snap_file_pread(source, block, now, offset, name, err);
-        if (status == SNAP_OK)
-            status = snap_file_write(target, block, now, name, err);
-        offset += now;
-        size -= now;
-    }
-    return status;
+    return member->withheld || snap_publication_withholds(arg, member);
 }
 
-static enum snap_status copy_members(const struct snap_archive *archive, int source, int target,
-                                     const char *name,
-                                     const struct snap_publication_options *options,
-                                     size_t *withheld, void *block, struct snap_error *err)
-{
-    enum snap_status status = SNAP_OK;
-    for (size_t i = 0; status == SNAP_OK && i < snap_archive_member_count(archive); i++) {
-        const struct snap_member *member = snap_archive_member(archive, i);
-        if (member->withheld || snap_publication_withholds(options, member)) {
-            (*withheld)++;
-            continue;
-        }
-        uint64_t blocks = (member->data_size + SNAP_TAR_BLOCK_BYTES - 1) / SNAP_TAR_BLOCK_BYTES;
-        status = copy(source, member->data_offset - SNAP_TAR_BLOCK_BYTES,
-                      (1 + blocks) * SNAP_TAR_BLOCK_BYTES, target, name, block, err);
-    }
-    if (status == SNAP_OK) {
-        memset(block, 0, 2 * SNAP_TAR_BLOCK_BYTES);
-        status = snap_file_write(target, block, 2 * SNAP_TAR_BLOCK_BYTES, name, err);
-    }
-    return status;
-}
-
-enum snap_status snap_publication_copy(const struct snap_archive *archive, int source, int dirfd,
+enum snap_status snap_publication_copy(const struct snap_archive *archive, struct snap_store *store,
                                        const char *name,
                                        const struct snap_publication_options *options,
-                                       size_t *withheld, struct snap_error *err)
+                                       size_t *withheld, struct snap_archive_plan **plan,
+                                       struct snap_error *err)
 {
-    void *block = malloc(COPY_BYTES);
-    int target = -1;
-    enum snap_status status = SNAP_OK;
-    if (block == NULL)
-        status = snap_error_set(err, SNAP_NO_MEMORY, "publish: no memory to copy %s", name);
+    const struct snap_put_options put = { .mode = SNAP_PUT_CREATE };
+    struct snap_archive_plan *made = NULL;
+    enum snap_status status = snap_archive_again(archive, withhold, options, &made, err);
     if (status == SNAP_OK)
-        status = snap_file_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0666, &target, err);
+        status = snap_archive_put(store, name, made, snap_archive_largest_volume(archive), &put,
+                                  err);
+    for (size_t i = 0; status == SNAP_OK && i < snap_archive_member_count(archive); i++)
+        *withheld += withhold(options, snap_archive_member(archive, i));
     if (status == SNAP_OK)
-        status = copy_members(archive, source, target, name, options, withheld, block, err);
-    if (status == SNAP_OK)
-        status = snap_file_sync(target, name, err);
-    if (target >= 0 && status == SNAP_OK)
-        status = snap_file_close(target, name, err);
-    else if (target >= 0)
-        close(target); /* the first error is the one to tell */
-    free(block);
+        *plan = made;
+    else
+        snap_archive_plan_free(made);
     return status;
 }

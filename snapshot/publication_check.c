@@ -10,7 +10,7 @@
 static enum snap_status add_hashes(const struct snap_publication *publication,
                                    struct snap_buffer *text, struct snap_error *err)
 {
-    return snap_buffer_appendf(
+    enum snap_status status = snap_buffer_appendf(
         text, err,
         "# How to check this training run\n\n"
         "Everything here is of the state after step %" PRIu64 ". Compare these with the ones that "
@@ -26,12 +26,22 @@ static enum snap_status add_hashes(const struct snap_publication *publication,
         "    grep STATE listings/step-%010" PRIu64 "/SHA256SUMS\n\n"
         "The archive holds what the listing says:\n\n"
         "    mkdir unpacked\n"
-        "    tar -xf snapshots/step-%010" PRIu64 ".snap.tar -C unpacked\n"
-        "    cmp unpacked/SHA256SUMS listings/step-%010" PRIu64 "/SHA256SUMS\n"
-        "    (cd unpacked && sha256sum -c --ignore-missing SHA256SUMS)\n\n",
+        "    tar -xf snapshots/step-%010" PRIu64 ".snap.tar -C unpacked\n",
         publication->step, publication->run_hash, publication->snapshot_hash,
-        publication->state_hash, publication->step, publication->step, publication->step,
-        publication->step);
+        publication->state_hash, publication->step, publication->step, publication->step);
+    if (status == SNAP_OK && publication->volumes > 0)
+        status = snap_buffer_appendf(text, err,
+                                     "    for volume in snapshots/step-%010" PRIu64 ".vol-*.tar\n"
+                                     "    do tar -xf \"$volume\" -C unpacked\n"
+                                     "    done\n",
+                                     publication->step);
+    if (status == SNAP_OK)
+        status = snap_buffer_appendf(
+            text, err,
+            "    cmp unpacked/SHA256SUMS listings/step-%010" PRIu64 "/SHA256SUMS\n"
+            "    (cd unpacked && sha256sum -c --ignore-missing SHA256SUMS)\n\n",
+            publication->step);
+    return status;
 }
 
 static enum snap_status add_signature(const struct snap_publication_options *options,

@@ -7,18 +7,23 @@
 
 #include "core/buffer.h"
 #include "format/archive_read.h"
+#include "format/archive_write.h"
+#include "store/store_ops.h"
 
 /* ---- publication_archive.c ---- */
 
 /* Is the member left out? */
 bool snap_publication_withholds(const struct snap_publication_options *options,
                                 const struct snap_member *member);
-/* Write the archive as file `name` of `dirfd`, new and durable, without the members that are left
- * out; *withheld counts those, and the ones that were not there before. */
-enum snap_status snap_publication_copy(const struct snap_archive *archive, int source, int dirfd,
+/* Write the archive as `name` of the store, new and durable, without the members that are left out,
+ * in volumes no larger than those that it has, if it has some; *withheld counts those left out, and
+ * the ones that were not there before. *plan, which borrows from the archive, says which files there
+ * are now, and is the caller's to free. SNAP_CORRUPT: a member is damaged. */
+enum snap_status snap_publication_copy(const struct snap_archive *archive, struct snap_store *store,
                                        const char *name,
                                        const struct snap_publication_options *options,
-                                       size_t *withheld, struct snap_error *err);
+                                       size_t *withheld, struct snap_archive_plan **plan,
+                                       struct snap_error *err);
 
 /* ---- publication_names.c ---- */
 

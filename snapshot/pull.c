@@ -296,7 +296,7 @@ enum snap_status snap_pull_archive(const char *path, const char *output, struct 
     if (status == SNAP_OK)
         status = snap_archive_again(archive, NULL, NULL, &plan, err);
     if (status == SNAP_OK)
-        status = snap_rewrite(output, SNAP_PUT_CREATE, plan, pool, err);
+        status = snap_rewrite(output, SNAP_PUT_CREATE, 0, plan, pool, err);
     snap_archive_plan_free(plan);
     snap_archive_close(archive);
     return status;

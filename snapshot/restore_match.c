@@ -68,15 +68,17 @@ static bool same_place(const struct snap_restore *restore, const struct snap_ten
            size == storage->size;
 }
 
-static enum snap_status is_withheld(const struct snap_archive *archive, size_t storage,
-                                    bool *withheld, struct snap_error *err)
+/* The first member of the storage that is absent; NULL: none is. */
+static enum snap_status find_absent(const struct snap_archive *archive, size_t storage,
+                                    const struct snap_member **absent, struct snap_error *err)
 {
     size_t first;
     size_t count;
-    *withheld = false;
+    *absent = NULL;
     enum snap_status status = snap_archive_storage_members(archive, storage, &first, &count, err);
-    for (size_t i = 0; status == SNAP_OK && i < count; i++)
-        *withheld = *withheld || snap_member_is_absent(snap_archive_member(archive, first + i));
+    for (size_t i = 0; status == SNAP_OK && *absent == NULL && i < count; i++)
+        if (snap_member_is_absent(snap_archive_member(archive, first + i)))
+            *absent = snap_archive_member(archive, first + i);
     return status;
 }
 
@@ -87,7 +89,7 @@ static enum snap_status match_tensor(struct snap_restore *restore, size_t index,
     struct snap_receipt *receipt = restore->receipt;
     const struct snap_leaf *leaf = NULL;
     const struct snap_tensor_view *view = NULL;
-    bool withheld;
+    const struct snap_member *absent = NULL;
     size_t nth = 0;
     do { /* no two tensors have one path, but a plain value may */
         leaf = snap_leaves_get(&restore->leaves, path, nth++);
@@ -103,10 +105,14 @@ static enum snap_status match_tensor(struct snap_restore *restore, size_t index,
     if (!same_shape(view, tensor))
         return snap_receipt_lower(receipt, SNAP_TIER_WEIGHTS, err,
                                   "tensor %s has another dtype or shape in the archive", path);
-    status = is_withheld(restore->archive, view->storage, &withheld, err);
+    status = find_absent(restore->archive, view->storage, &absent, err);
     if (status != SNAP_OK)
         return status;
-    if (withheld)
+    if (absent != NULL && absent->volume != NULL)
+        return snap_receipt_lower(receipt, SNAP_TIER_WEIGHTS, err,
+                                  "tensor %s is in volume %s, which is not there", path,
+                                  absent->volume);
+    if (absent != NULL)
         return snap_receipt_lower(receipt, SNAP_TIER_WEIGHTS, err,
                                   "tensor %s is withheld from the archive", path);
     restore->views[index] = view;

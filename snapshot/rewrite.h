@@ -10,8 +10,9 @@
 #include "format/archive_write.h"
 #include "store/store_ops.h"
 
-/* Publish what the plan gives as the file `path`: durable, read back, whole or not at all. */
-enum snap_status snap_rewrite(const char *path, enum snap_put_mode mode,
+/* Publish what the plan gives as the file `path`, cut when it is larger than `volume_size` (0: no
+ * matter how large): durable, read back, whole or not at all (archive_put.h). */
+enum snap_status snap_rewrite(const char *path, enum snap_put_mode mode, uint64_t volume_size,
                               struct snap_archive_plan *plan, struct snap_pool *pool,
                               struct snap_error *err);
 

@@ -19,6 +19,7 @@
 #include "format/limits.h"
 #include "run_internal.h"
 #include "store/publish.h"
+#include "volume_sweep.h"
 
 #define LATEST "latest"
 #define EVENTS "events.jsonl"
@@ -263,6 +264,9 @@ static enum snap_status sweep(const struct snap_run *run, const char *folder,
         return status;
     status = snap_publish_leftovers(fd, true, NULL, NULL, err);
     close(fd); /* only read */
+    if (status == SNAP_OK)
+        status = snap_volumes_sweep(run->store, strcmp(folder, ".") == 0 ? "" : folder, NULL, true,
+                                    NULL, NULL, err);
     return status;
 }
 

@@ -83,6 +83,7 @@ struct snap_run {
     uint64_t every;
     uint64_t staging_bytes;
     bool no_read_back;
+    uint64_t volume_size;
     uint64_t first_step;
     struct snap_group *group; /* NULL: alone */
     bool heads_shared;        /* every rank has the heads of rank 0 */

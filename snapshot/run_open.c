@@ -70,8 +70,15 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
     run->staging_bytes = options->staging_bytes;
     run->no_read_back = options->no_read_back;
     run->thin = options->thin;
+    run->volume_size = options->volume_size;
     run->first_step = options->first_step;
     run->group = options->group;
+    if (options->volume_size > 0 && snap_group_world(options->group) > 1)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "run: open: volumes of %llu bytes and %d ranks: ranks write one file "
+                              "together in this version: leave volume_size out",
+                              (unsigned long long)options->volume_size,
+                              snap_group_world(options->group));
     run->steps_done = options->first_step;
     enum snap_status status = parse_object(options->binding, "binding", &run->binding, err);
     if (status == SNAP_OK)

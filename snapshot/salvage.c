@@ -12,6 +12,7 @@
 
 #include <snapstate/fsck.h>
 
+#include "archive_put.h"
 #include "core/file.h"
 #include "format/archive_fill.h"
 #include "format/json_fields.h"
@@ -129,6 +130,7 @@ static enum snap_status write_archive(struct snap_salvage_job *job, const char *
                                       struct snap_pool *pool, struct snap_error *err)
 {
     struct snap_manifest manifest = job->manifest;
+    const struct snap_put_options options = {.mode = SNAP_PUT_CREATE, .pool = pool};
     struct snap_archive_plan *plan = NULL;
     size_t count = 0;
     struct snap_write_member *members = calloc(job->piece_count + 1, sizeof *members);
@@ -158,8 +160,7 @@ static enum snap_status write_archive(struct snap_salvage_job *job, const char *
     enum snap_status status = snap_archive_plan_new(&manifest, members, count, &plan, err);
     if (status == SNAP_OK) {
         snap_archive_plan_expect(plan, job->hash);
-        struct snap_content content = snap_archive_plan_content(plan);
-        status = publish(output, &content, pool, err);
+        status = snap_archive_put_at(output, plan, 0, &options, err);
     }
     if (status == SNAP_INTERNAL) /* what follows from the others was another text there */
         status = snap_error_set(err, SNAP_CORRUPT,
@@ -320,7 +321,9 @@ static enum snap_status salvage(struct snap_salvage_job *job,
     if (status == SNAP_OK && !job->has_listing && options->expected == NULL)
         ask_events(job);
     if (status == SNAP_OK)
-        status = snap_salvage_here(job, err);
+        status = snap_salvage_here(job, &job->file, &job->scan, err);
+    if (status == SNAP_OK)
+        status = snap_salvage_volumes(job, err);
     if (status == SNAP_OK && job->has_manifest)
         status = ask_others(job, options, err);
     if (status == SNAP_OK)

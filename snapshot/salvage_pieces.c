@@ -28,6 +28,7 @@ void snap_salvage_release(struct snap_salvage_job *job)
         snap_archive_close(job->others[i]);
     free(job->others);
     free(job->pieces);
+    snap_salvage_volumes_release(job);
     snap_buffer_release(&job->ledger);
     snap_buffer_release(&job->manifest_text);
     snap_manifest_release(&job->manifest);
@@ -175,12 +176,12 @@ enum snap_status snap_salvage_pieces(struct snap_salvage_job *job, struct snap_e
 
 /* ---- here ---- */
 
-static enum snap_status judge(struct snap_salvage_job *job, struct snap_piece *piece,
+static enum snap_status judge(const struct snap_source *source, struct snap_piece *piece,
                               const struct snap_found_member *found, struct snap_error *err)
 {
     unsigned char sha256[SNAP_DIGEST_BYTES];
     bool readable;
-    enum snap_status status = snap_scan_digest(job->file.fd, found, &readable, sha256, err);
+    enum snap_status status = snap_scan_digest(source->fd, found, &readable, sha256, err);
     if (status != SNAP_OK)
         return status;
     if (!readable || (piece->digest_known && memcmp(sha256, piece->sha256, sizeof sha256) != 0)) {
@@ -190,7 +191,7 @@ static enum snap_status judge(struct snap_salvage_job *job, struct snap_piece *p
     memcpy(piece->sha256, sha256, sizeof sha256);
     piece->digest_known = true;
     piece->place = SNAP_PIECE_HERE;
-    piece->source = &job->file;
+    piece->source = source;
     piece->source_offset = found->offset;
     return SNAP_OK;
 }
@@ -199,7 +200,8 @@ static enum snap_status judge(struct snap_salvage_job *job, struct snap_piece *p
  * in another one so many are tried. */
 #define MOST_TRIES 4
 
-enum snap_status snap_salvage_here(struct snap_salvage_job *job, struct snap_error *err)
+enum snap_status snap_salvage_here(struct snap_salvage_job *job, const struct snap_source *source,
+                                   const struct snap_scan *scan, struct snap_error *err)
 {
     enum snap_status status = SNAP_OK;
     json_t *places = json_object();
@@ -209,8 +211,8 @@ enum snap_status snap_salvage_here(struct snap_salvage_job *job, struct snap_err
     for (size_t i = 0; status == SNAP_OK && i < job->piece_count; i++)
         if (json_object_set_new(places, job->pieces[i].name, json_integer((json_int_t)i)) != 0)
             status = no_memory(err);
-    for (size_t i = 0; status == SNAP_OK && i < job->scan.count; i++) {
-        const struct snap_found_member *found = &job->scan.members[i];
+    for (size_t i = 0; status == SNAP_OK && i < scan->count; i++) {
+        const struct snap_found_member *found = &scan->members[i];
         const json_t *place = json_object_get(places, found->name);
         size_t index = place != NULL ? (size_t)json_integer_value(place) : 0;
         struct snap_piece *piece = &job->pieces[index];
@@ -219,7 +221,7 @@ enum snap_status snap_salvage_here(struct snap_salvage_job *job, struct snap_err
         if (found->is_cut)
             piece->is_damaged = true;
         else if (tries[index]++ < MOST_TRIES)
-            status = judge(job, piece, found, err);
+            status = judge(source, piece, found, err);
     }
     free(tries);
     json_decref(places);
@@ -251,13 +253,13 @@ static enum snap_status take(struct snap_piece *piece, const struct snap_archive
     unsigned char sha256[SNAP_DIGEST_BYTES];
     bool readable;
     enum snap_status status =
-        snap_scan_digest(snap_archive_source(other)->fd, &there, &readable, sha256, err);
+        snap_scan_digest(snap_archive_source(other, member)->fd, &there, &readable, sha256, err);
     if (status != SNAP_OK || !readable || memcmp(sha256, member->sha256, sizeof sha256) != 0)
         return status;
     memcpy(piece->sha256, sha256, sizeof sha256);
     piece->digest_known = true;
     piece->place = SNAP_PIECE_ELSEWHERE;
-    piece->source = snap_archive_source(other);
+    piece->source = snap_archive_source(other, member);
     piece->source_offset = member->data_offset;
     *taken = true;
     return SNAP_OK;

@@ -14,7 +14,7 @@
 /* Where a member is, in the order of what is best. */
 enum snap_piece_place {
     SNAP_PIECE_LOST = 0,
-    SNAP_PIECE_HERE,      /* whole, in the damaged file */
+    SNAP_PIECE_HERE,      /* whole, in the damaged file or a volume of it */
     SNAP_PIECE_ELSEWHERE, /* in another archive */
     SNAP_PIECE_MADE       /* follows from other members, or from the run's ledger */
 };
@@ -32,10 +32,19 @@ struct snap_piece {
     bool is_damaged; /* something of that name and size is here, with another digest */
 };
 
+/* A volume beside the archive, damaged or not. */
+struct snap_salvage_volume {
+    char *path;
+    struct snap_source file;
+    struct snap_scan scan;
+};
+
 struct snap_salvage_job {
     const char *path;
     struct snap_source file;
     struct snap_scan scan;
+    struct snap_salvage_volume **volumes; /* owned, and what they point to */
+    size_t volume_count;
     bool has_manifest;
     struct snap_manifest manifest;
     struct snap_buffer manifest_text;
@@ -54,8 +63,13 @@ void snap_salvage_release(struct snap_salvage_job *job);
 
 /* The manifest and the listing out of what was found, and the list of pieces. */
 enum snap_status snap_salvage_pieces(struct snap_salvage_job *job, struct snap_error *err);
-/* Judge what is in the file. */
-enum snap_status snap_salvage_here(struct snap_salvage_job *job, struct snap_error *err);
+/* Judge what was found in a file; `source` is borrowed as long as the job is. */
+enum snap_status snap_salvage_here(struct snap_salvage_job *job, const struct snap_source *source,
+                                   const struct snap_scan *scan, struct snap_error *err);
+/* The same for every file beside the archive that has the name of a volume of it, whether the
+ * archive still says so or not (salvage_volumes.c). */
+enum snap_status snap_salvage_volumes(struct snap_salvage_job *job, struct snap_error *err);
+void snap_salvage_volumes_release(struct snap_salvage_job *job);
 /* Look for what is lost in another archive: by digest, or, when digests are lost, by name and size.
  * `other` is consumed. */
 enum snap_status snap_salvage_elsewhere(struct snap_salvage_job *job, struct snap_archive *other,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "archive_put.h"
 #include "digest/member_digest.h"
 #include "digest/sha256.h"
 #include "format/archive_fill.h"
@@ -132,6 +133,7 @@ struct snap_save_place snap_run_save_place(const struct snap_run *run)
     return (struct snap_save_place){ .store = run->store,
                                      .dir = run->dir,
                                      .thin = run->thin,
+                                     .volume_size = run->volume_size,
                                      .no_read_back = run->no_read_back,
                                      .staging = &run->staging };
 }
@@ -281,9 +283,9 @@ static enum snap_status put(const struct snap_save_place *place, const struct sn
         return snap_save_lead_put(place->lead, plan, options, err);
     struct snap_content content = snap_archive_plan_content(plan);
     struct snap_content copied;
-    if (place->copy == NULL ||
+    if (place->copy == NULL || snap_archive_plan_volumes_needed(plan, place->volume_size) > 0 ||
         snap_memory_copy_make(place->copy, &content, job->pool, &copied, NULL) != SNAP_OK)
-        return snap_store_put(place->store, job->name, &content, options, err);
+        return snap_archive_put(place->store, job->name, plan, place->volume_size, options, err);
     enum snap_status status = snap_store_put(place->store, job->name, &copied, options, err);
     if (status != SNAP_OK)
         snap_memory_copy_release(place->copy);

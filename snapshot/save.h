@@ -16,6 +16,7 @@ struct snap_save_place {
     struct snap_store *store; /* its lock is held */
     const char *dir;
     uint64_t thin;
+    uint64_t volume_size;
     bool no_read_back;
     bool by_agent; /* the event says so */
     atomic_ullong *written; /* (optional) as of snap_write_options */

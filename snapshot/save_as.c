@@ -2,29 +2,19 @@
 /* Saving a run in memory as one file. */
 #include "config.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/file.h"
-#include "format/archive_write.h"
+#include "archive_put.h"
 #include "save.h"
-#include "store/publish.h"
 
-/* The folder and the name of a path; both freed with free(). */
-static enum snap_status split(const char *path, char **folder, char **name, struct snap_error *err)
+static enum snap_status check_name(const char *path, struct snap_error *err)
 {
     const char *slash = strrchr(path, '/');
     const char *leaf = slash == NULL ? path : slash + 1;
     if (leaf[0] == '\0' || strcmp(leaf, ".") == 0 || strcmp(leaf, "..") == 0)
         return snap_error_set(err, SNAP_INVALID, "%s: save: it is no name of a file", path);
-    *name = strdup(leaf);
-    *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : slash - path);
-    if (*name == NULL || *folder == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", path);
     return SNAP_OK;
 }
 
@@ -46,43 +36,31 @@ static enum snap_status check_call(const struct snap_run *run, const char *path,
 }
 
 /* What is replaced must be a file: not a device, a pipe or a socket. */
-static enum snap_status check_place(int dirfd, const char *folder, const char *name,
-                                    struct snap_error *err)
+static enum snap_status check_place(const char *path, struct snap_error *err)
 {
+    const char *slash = strrchr(path, '/');
     struct stat info;
-    if (fstatat(dirfd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(info.st_mode) &&
-        !S_ISLNK(info.st_mode))
+    if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode))
         return snap_error_set(err, SNAP_INVALID,
-                              "%s: save %s there: it is no regular file, and is not replaced",
-                              folder, name);
-    return SNAP_OK; /* what stat does not see, the writing meets */
+                              "%.*s: save %s there: it is no regular file, and is not replaced",
+                              slash == NULL ? 1 : (int)(slash - path), slash == NULL ? "." : path,
+                              slash == NULL ? path : slash + 1);
+    return SNAP_OK; /* what lstat does not see, the writing meets */
 }
 
 static enum snap_status put(const struct snap_run *run, const struct snap_save_job *job,
-                            const char *folder, const char *name, char *hash,
-                            struct snap_error *err)
+                            const char *path, char *hash, struct snap_error *err)
 {
-    struct snap_publish_options options = { .mode = SNAP_PUT_REPLACE,
-                                            .no_read_back = run->no_read_back,
-                                            .write = { .pool = run->pool } };
+    const struct snap_put_options options = { .mode = SNAP_PUT_REPLACE,
+                                              .no_read_back = run->no_read_back,
+                                              .pool = run->pool };
     struct snap_archive_plan *plan = NULL;
-    int dirfd = -1;
     enum snap_status status = snap_archive_plan_new(&job->manifest, job->members,
                                                     job->member_count, &plan, err);
     if (status == SNAP_OK)
-        status = snap_file_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0, &dirfd, err);
-    if (status == SNAP_NOT_FOUND) /* that status means a fresh run */
-        status = snap_error_set(err, SNAP_IO, "%s: save %s there: no such folder", folder, name);
-    if (status == SNAP_OK)
-        status = check_place(dirfd, folder, name, err);
-    if (status == SNAP_OK) {
-        struct snap_content content = snap_archive_plan_content(plan);
-        status = snap_publish(dirfd, name, &content, &options, err);
-    }
+        status = snap_archive_put_at(path, plan, run->volume_size, &options, err);
     if (status == SNAP_OK && hash != NULL)
         snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", snap_archive_plan_snapshot_hash(plan));
-    if (dirfd >= 0)
-        close(dirfd); /* only read: nothing can be lost */
     snap_archive_plan_free(plan);
     return status;
 }
@@ -91,11 +69,11 @@ enum snap_status snap_run_save_as(struct snap_run *run, const char *path,
                                   char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err)
 {
     struct snap_save_job job = { .capsule = false };
-    char *folder = NULL;
-    char *name = NULL;
     enum snap_status status = check_call(run, path, err);
     if (status == SNAP_OK)
-        status = split(path, &folder, &name, err);
+        status = check_name(path, err);
+    if (status == SNAP_OK)
+        status = check_place(path, err);
     if (status == SNAP_OK)
         status = snap_run_freeze(run, err);
     if (status == SNAP_OK)
@@ -103,9 +81,7 @@ enum snap_status snap_run_save_as(struct snap_run *run, const char *path,
     if (status == SNAP_OK)
         status = snap_save_job_take(run, SNAP_IMAGE_FOR_SAVE, &job, err);
     if (status == SNAP_OK)
-        status = put(run, &job, folder, name, hash, err);
+        status = put(run, &job, path, hash, err);
     snap_save_job_release(&job);
-    free(folder);
-    free(name);
     return status;
 }

@@ -12,11 +12,10 @@
 
 #include <snapstate/keep.h>
 
-#include "core/file.h"
+#include "archive_put.h"
 #include "format/archive_fill.h"
 #include "format/member_name.h"
 #include "rewrite.h"
-#include "store/publish.h"
 
 /* The folder of a path, in new memory, and its last part. */
 static char *split(const char *path, const char **leaf)
@@ -28,29 +27,12 @@ static char *split(const char *path, const char **leaf)
                            : strndup(path, (size_t)(slash - path));
 }
 
-enum snap_status snap_rewrite(const char *path, enum snap_put_mode mode,
+enum snap_status snap_rewrite(const char *path, enum snap_put_mode mode, uint64_t volume_size,
                               struct snap_archive_plan *plan, struct snap_pool *pool,
                               struct snap_error *err)
 {
-    struct snap_publish_options options = {.mode = mode, .write = {.pool = pool}};
-    struct snap_content content = snap_archive_plan_content(plan);
-    const char *leaf;
-    char *folder = split(path, &leaf);
-    int dirfd;
-    if (folder == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", path);
-    enum snap_status status =
-        snap_file_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0, &dirfd, err);
-    if (status == SNAP_NOT_FOUND)
-        status = snap_error_set(err, SNAP_IO, "%s: no such folder", folder);
-    if (status == SNAP_OK) {
-        status = snap_publish(dirfd, leaf, &content, &options, err);
-        close(dirfd); /* only read: nothing can be lost */
-    }
-    if (status == SNAP_DIFFERS) /* that status is for hashes */
-        status = snap_error_set(err, SNAP_IO, "%s: write there: it is there already", path);
-    free(folder);
-    return status;
+    const struct snap_put_options options = {.mode = mode, .pool = pool};
+    return snap_archive_put_at(path, plan, volume_size, &options, err);
 }
 
 /* ---- what is withheld ---- */
@@ -172,8 +154,8 @@ static enum snap_status thin(const char *path, struct snap_archive *archive,
     enum snap_status status = snap_archive_again(archive, withhold, choice, &plan, err);
     if (status == SNAP_OK)
         status = snap_rewrite(options->output != NULL ? options->output : path,
-                              options->output != NULL ? SNAP_PUT_CREATE : SNAP_PUT_REPLACE, plan,
-                              options->pool, err);
+                              options->output != NULL ? SNAP_PUT_CREATE : SNAP_PUT_REPLACE,
+                              snap_archive_largest_volume(archive), plan, options->pool, err);
     snap_archive_plan_free(plan);
     if (status == SNAP_OK && withheld != NULL)
         *withheld = count;
@@ -206,6 +188,12 @@ static enum snap_status check_absent(const struct snap_archive *archive, const c
 {
     for (size_t i = 0; i < snap_archive_member_count(archive); i++) {
         const struct snap_member *member = snap_archive_member(archive, i);
+        if (snap_member_is_absent(member) && member->volume != NULL)
+            return snap_error_set(err, SNAP_ABSENT,
+                                  "%s: pack: member %s: its volume %s is not there, and nobody "
+                                  "else has it (%zu members are absent)",
+                                  path, member->name, member->volume,
+                                  snap_archive_absent_count(archive));
         if (snap_member_is_absent(member))
             return snap_error_set(err, SNAP_ABSENT,
                                   "%s: pack: member %s: nobody has it (%zu members are absent)",
@@ -214,8 +202,15 @@ static enum snap_status check_absent(const struct snap_archive *archive, const c
     return SNAP_OK;
 }
 
+/* Is the archive cut as it would be now? */
+static bool is_cut_so(const struct snap_archive *archive, size_t needed, uint64_t volume_size)
+{
+    return snap_archive_volume_count(archive) == needed &&
+           snap_archive_volumes_fit(archive, volume_size);
+}
+
 enum snap_status snap_pack(const char *path, const struct snap_pack_options *options, size_t *taken,
-                           struct snap_error *err)
+                           size_t *volumes, struct snap_error *err)
 {
     struct snap_pack_options none = SNAP_PACK_OPTIONS_INIT;
     struct snap_archive *archive = NULL;
@@ -236,13 +231,18 @@ enum snap_status snap_pack(const char *path, const struct snap_pack_options *opt
     if (status == SNAP_OK)
         status = check_absent(archive, path, err);
     size_t withheld = status == SNAP_OK ? snap_archive_withheld_count(archive) : 0;
-    if (status == SNAP_OK && (withheld > 0 || options->output != NULL)) {
+    size_t needed = 0;
+    if (status == SNAP_OK)
         status = snap_archive_again(archive, NULL, NULL, &plan, err);
-        if (status == SNAP_OK)
-            status = snap_rewrite(options->output != NULL ? options->output : path,
-                                  options->output != NULL ? SNAP_PUT_CREATE : SNAP_PUT_REPLACE,
-                                  plan, options->pool, err);
-    }
+    if (status == SNAP_OK)
+        needed = snap_archive_plan_volumes_needed(plan, options->volume_size);
+    if (status == SNAP_OK && (withheld > 0 || options->output != NULL ||
+                              !is_cut_so(archive, needed, options->volume_size)))
+        status = snap_rewrite(options->output != NULL ? options->output : path,
+                              options->output != NULL ? SNAP_PUT_CREATE : SNAP_PUT_REPLACE,
+                              options->volume_size, plan, options->pool, err);
+    if (status == SNAP_OK && volumes != NULL)
+        *volumes = needed;
     if (status == SNAP_OK && taken != NULL)
         *taken = withheld;
     snap_archive_plan_free(plan);

@@ -67,6 +67,12 @@ enum snap_status snap_verdict_give(struct snap_verdict *made, enum snap_status s
 enum snap_status snap_verify_content(const struct snap_archive *archive, struct snap_pool *pool,
                                      size_t *lines, bool *state_checked, struct snap_error *err);
 
+/* Tell every volume that is not there, under the check `check`: a failure when members of it are
+ * absent and that is not `allowed`, else a note. */
+enum snap_status snap_verify_volumes(struct snap_verdict *verdict, const char *check,
+                                     const struct snap_archive *archive, bool allowed,
+                                     struct snap_error *err);
+
 /* "snap1:", "state1:" or "run1:" and 64 hex digits. */
 enum snap_status snap_check_hash_text(const char *hash, struct snap_error *err);
 

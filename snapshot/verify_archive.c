@@ -247,6 +247,39 @@ enum snap_status snap_verify_content(const struct snap_archive *archive, struct 
     return status;
 }
 
+/* ---- volumes ---- */
+
+enum snap_status snap_verify_volumes(struct snap_verdict *verdict, const char *check,
+                                     const struct snap_archive *archive, bool allowed,
+                                     struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    for (size_t v = 0; status == SNAP_OK && v < snap_archive_volume_count(archive); v++) {
+        struct snap_error cause = SNAP_ERROR_INIT;
+        bool present = false;
+        size_t absent = 0;
+        const char *name = snap_archive_volume(archive, v, &present);
+        for (size_t i = 0; !present && i < snap_archive_member_count(archive); i++) {
+            const struct snap_member *member = snap_archive_member(archive, i);
+            absent += member->volume != NULL && strcmp(member->volume, name) == 0 &&
+                      snap_member_is_absent(member);
+        }
+        if (present)
+            continue;
+        snap_error_set(&cause, SNAP_ABSENT, "volume %s is not there, and with it %zu members", name,
+                       absent);
+        if (absent == 0)
+            status = snap_verdict_ok(verdict, true, err, check,
+                                     "volume %s is not there; its members are read from elsewhere",
+                                     name);
+        else if (allowed)
+            status = snap_verdict_ok(verdict, true, err, check, "%s", cause.text);
+        else
+            status = snap_verdict_failed(verdict, check, SNAP_ABSENT, &cause, err);
+    }
+    return status;
+}
+
 /* ---- the verdict ---- */
 
 static enum snap_status note_withheld(struct snap_verdict *verdict,
@@ -259,8 +292,8 @@ static enum snap_status note_withheld(struct snap_verdict *verdict,
     size_t fillers;
     const char *const *filled_by = snap_archive_filled_by(archive, &fillers);
     const char *first = NULL;
-    enum snap_status status = SNAP_OK;
-    if (elsewhere > 0)
+    enum snap_status status = snap_verify_volumes(verdict, "volumes", archive, allowed, err);
+    if (status == SNAP_OK && elsewhere > 0)
         status = snap_verdict_ok(verdict, true, err, "thin",
                                  "%zu members are withheld, and read from %s%s", elsewhere,
                                  filled_by[0], fillers > 1 ? " and others" : "");

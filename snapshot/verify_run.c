@@ -188,6 +188,9 @@ static enum snap_status note_archive(struct folder *folder, const struct snap_ar
     if (status == SNAP_OK && withheld > absent)
         status = snap_verdict_ok(folder->verdict, true, err, name,
                                  "%zu members are read from %s", withheld - absent, filled_by[0]);
+    if (status == SNAP_OK)
+        status = snap_verify_volumes(folder->verdict, name, archive,
+                                     folder->options->allow_withheld, err);
     if (status == SNAP_OK && folder->findings != NULL && snap_archive_is_stub(archive))
         return snap_verdict_ok(folder->verdict, true, err, name,
                                "a stub: %zu members were pruned", absent);

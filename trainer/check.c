@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <snapstate/ledger.h>
 
@@ -149,14 +148,25 @@ static bool check_files(const struct trn_check_options *options, const struct ta
     return good;
 }
 
+/* Of all its files; 0: it cannot be opened. */
+static uint64_t archive_bytes(const char *path)
+{
+    struct snap_archive *archive = NULL;
+    uint64_t bytes = 0;
+    uint64_t size;
+    if (snap_archive_open(path, &archive, NULL) != SNAP_OK)
+        return 0;
+    for (size_t i = 0; snap_archive_file(archive, i, &size, NULL) != NULL; i++)
+        bytes += size;
+    snap_archive_close(archive);
+    return bytes;
+}
+
 static void check_space(const struct trn_training *t, const struct target *target,
                         struct trn_check *check)
 {
     struct trn_room room;
-    struct stat info;
-    uint64_t written = 0;
-    if (target->archive[0] != '\0' && stat(target->archive, &info) == 0)
-        written = (uint64_t)info.st_size;
+    uint64_t written = target->archive[0] != '\0' ? archive_bytes(target->archive) : 0;
     check->total_steps = trn_session_last_step(t, false, 0);
     trn_room_look(t, target->dir, check->step, check->total_steps, written, &room);
     check->every = room.every;

@@ -33,9 +33,11 @@ static uint64_t estimate(const struct trn_training *t)
                                          trn_optimizer_tensors(t->optimizer) };
     const size_t counts[] = { trn_model_tensor_count(t->model),
                               trn_optimizer_tensor_count(t->optimizer) };
+    /* In a volume a member has its name in a list, too, and perhaps an end of its own. */
+    uint64_t member = t->config.volume_size > 0 ? 3 * MEMBER_BYTES : MEMBER_BYTES;
     for (size_t list = 0; list < 2; list++)
         for (size_t i = 0; i < counts[list]; i++)
-            size += MEMBER_BYTES + lists[list][i].count * trn_dtype_size(lists[list][i].dtype);
+            size += member + lists[list][i].count * trn_dtype_size(lists[list][i].dtype);
     return size;
 }
 

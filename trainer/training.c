@@ -210,6 +210,7 @@ enum snap_status trn_training_open_run(struct trn_training *t,
     options.thin = t->config.thin;
     options.group = t->group;
     options.agent = t->config.agent;
+    options.volume_size = t->config.volume_size;
     if (status == SNAP_OK)
         status = snap_run_open(&options, &t->run, err);
     free(training);

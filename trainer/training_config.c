@@ -371,7 +371,7 @@ static enum snap_status read_running(const struct trn_fields *root, const char *
 {
     static const char *const known[] = { "threads",  "device",      "steps", "every",
                                          "progress", "tensorboard", "data",  "thin",
-                                         "keep",     "on_save_failure", "agent",
+                                         "keep",     "on_save_failure", "agent", "volume_size",
                                          "certify",  "on_certify_failure", NULL };
     static const char *const policies[] = { "stop", "continue", NULL };
     size_t policy;
@@ -391,6 +391,7 @@ static enum snap_status read_running(const struct trn_fields *root, const char *
     if (config->has_every)
         TRY(read_count(&running, "every", 0, -1, &config->every, err));
     TRY(read_count(&running, "thin", 0, 0, &config->thin, err));
+    TRY(read_count(&running, "volume_size", 0, 0, &config->volume_size, err));
     TRY(read_keep(&running, config, err));
     TRY(trn_fields_word(&running, "on_save_failure", policies, "stop", &policy, err));
     config->go_on = policy == 1;

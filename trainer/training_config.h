@@ -66,6 +66,7 @@ struct trn_config {
     bool has_every;
     uint64_t every; /* a snapshot after every so many steps; absent: after every epoch */
     uint64_t thin; /* thin snapshots after a whole one, at most; 0: none */
+    uint64_t volume_size; /* bytes of a file of a snapshot, at most; 0: it is one file */
     bool has_keep;
     struct snap_keep keep; /* which snapshots stay after a save; its steps are owned */
     bool go_on;            /* when a save fails, with a warning; else the training stops */

@@ -107,7 +107,7 @@ class RunHandle:
                  training: Optional[Mapping[str, object]] = None,
                  config: Optional[Mapping[str, object]] = None, state_every: int = 0,
                  every: int = 0, read_back: bool = True, first_step: int = 0,
-                 agent: Optional[str] = None) -> None:
+                 agent: Optional[str] = None, volume_size: int = 0) -> None:
         if dir == "":
             raise errors.InvalidError("run: the name of its folder is empty")
         if dir is not None and not must_exist:
@@ -121,7 +121,7 @@ class RunHandle:
             training=None if training is None else json_text(training),
             config=None if config is None else json_text(config), state_every=state_every,
             every=every, no_read_back=not read_back, first_step=first_step,
-            agent=None if agent is None else path_bytes(agent))
+            agent=None if agent is None else path_bytes(agent), volume_size=volume_size)
         self.dir = dir
         self.profile = profile
         self._run: Optional[ctypes.c_void_p] = None

@@ -155,7 +155,7 @@ class snap_member(Sized):
     _fields_ = [("size_bytes", c_size_t), ("name", c_char_p), ("kind", c_int),
                 ("data_size", c_uint64), ("data_offset", c_uint64), ("in_state", c_bool),
                 ("withheld", c_bool), ("elsewhere", c_bool),
-                ("sha256", c_ubyte * DIGEST_BYTES)]
+                ("sha256", c_ubyte * DIGEST_BYTES), ("volume", c_char_p)]
 
 
 class snap_diff_entry(Sized):
@@ -235,7 +235,7 @@ class snap_run_options(Sized):
                 ("state_every", c_uint64), ("every", c_uint64), ("pool", c_void_p),
                 ("staging_bytes", c_uint64), ("no_read_back", c_bool),
                 ("first_step", c_uint64), ("group", c_void_p), ("thin", c_uint64),
-                ("agent", c_char_p)]
+                ("volume_size", c_uint64), ("agent", c_char_p)]
 
 
 class snap_run_tensor(Sized):

@@ -34,9 +34,10 @@ _KINDS = {MemberKind.README: "readme", MemberKind.MANIFEST: "manifest",
 
 
 class Member(NamedTuple):
-    """A member of an archive: `kind` is the manifest's word, `offset` that of its content in the
+    """A member of an archive: `kind` is the manifest's word, `offset` that of its content in its
     file (0 when withheld), `sha256` 64 hex digits, `in_state`: it has a line in STATE. `elsewhere`:
-    it is withheld, and read from an archive that lies beside this one."""
+    it is withheld, and read from an archive that lies beside this one. `volume`: the name of the
+    file beside the archive that has it; None: the archive's own file."""
 
     name: str
     kind: str
@@ -46,6 +47,7 @@ class Member(NamedTuple):
     withheld: bool
     sha256: str
     elsewhere: bool
+    volume: Optional[str]
 
 
 class Storage(NamedTuple):
@@ -217,7 +219,8 @@ class Archive:
                 name = raw.name.decode("ascii")
                 found[name] = Member(name, _KINDS[MemberKind(raw.kind)], raw.data_size,
                                      raw.data_offset, raw.in_state, raw.withheld,
-                                     bytes(raw.sha256).hex(), raw.elsewhere)
+                                     bytes(raw.sha256).hex(), raw.elsewhere,
+                                     raw.volume.decode("ascii") if raw.volume else None)
             self._members = found
         return self._members
 
@@ -234,8 +237,12 @@ class Archive:
 
     def insist_present(self, name: str) -> None:
         """AbsentError when that member is withheld, NotFoundError when there is none."""
-        found = self._find(self._handle(), name).contents
-        if found.withheld and not found.elsewhere:
+        member = self._find(self._handle(), name).contents
+        if member.withheld and not member.elsewhere and member.volume:
+            raise errors.AbsentError(f"{self.path}: member {name} is in volume "
+                                     f"{member.volume.decode('ascii')}, which is not there: put it "
+                                     f"beside the archive")
+        if member.withheld and not member.elsewhere:
             raise errors.AbsentError(f"{self.path}: member {name} is withheld: put it back, or "
                                      f"read an archive that has it")
 

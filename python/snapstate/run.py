@@ -74,6 +74,8 @@ class Run(RunLoop):
     read_back    read each snapshot back from the disk before it counts
     agent        the socket of the agent (snap serve) that saves; "": none. By default what
                  SNAP_AGENT names, or else .snap-agent.sock in the nearest folder above
+    volume_size  bytes of a file at most: a larger snapshot is cut into an index and volumes beside
+                 it, and its hashes are the same; 0: every snapshot is one file
 
     Under torchrun every rank makes its Run, in the same folder, once torch.distributed is
     initialised, and calls the same methods in the same order: docs/torchrun.md.
@@ -92,7 +94,8 @@ class Run(RunLoop):
                  archive: "Union[str, os.PathLike[str], None]" = None, require: str = "exact",
                  gradients: bool = False, batch_bytes: bool = False, nonfinite: str = "stop",
                  read_back: bool = True, distinct: Sequence[str] = (),
-                 agent: "Union[str, os.PathLike[str], None]" = None) -> None:
+                 agent: "Union[str, os.PathLike[str], None]" = None,
+                 volume_size: int = 0) -> None:
         if nonfinite not in ("stop", "record"):
             raise errors.InvalidError(f'nonfinite {nonfinite!r}: it is "stop" or "record"')
         every, state_every = count_of("every", every), count_of("state_every", state_every)
@@ -130,6 +133,7 @@ class Run(RunLoop):
             training={"batch_bytes": batch_bytes, "state_every": state_every,
                       "user": user},
             read_back=read_back, agent=None if agent is None else os.fspath(agent),
+            volume_size=count_of("volume_size", volume_size),
             **self._where(os.fspath(dir), archive))
         self._counter = UpdateCounter()
         self._counter.before_update = self._before_update

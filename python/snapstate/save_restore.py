@@ -56,7 +56,7 @@ def save(path: Path, *, step: int = 0, model: Any = None, optimizer: Any = None,
          values: Optional[Dict[str, Any]] = None, loader: Any = None,
          streams: Optional[Mapping[str, Any]] = None, extra: Optional[Mapping[str, bytes]] = None,
          gradients: bool = True, training: Optional[Mapping[str, Any]] = None,
-         profile: str = "none", read_back: bool = True) -> str:
+         profile: str = "none", read_back: bool = True, volume_size: int = 0) -> str:
     """Save the objects, all streams of the process and those given, as one archive at `path`. What
     is there is replaced, as a whole or not at all. Gives the snapshot hash, once it is durable.
 
@@ -65,6 +65,8 @@ def save(path: Path, *, step: int = 0, model: Any = None, optimizer: Any = None,
     extra      bytes by name, kept and hashed beside the state
     gradients  False: leave gradients out, when an update has used them; they may be as large as
                the model
+    volume_size  bytes of a file at most: a larger archive is cut into one and volumes beside it,
+               with the same hashes; 0: one file
     profile    "torch-1" promises the next step, as docs/torch-1.md says; "none" takes what it finds
 
     CaptureError names what has no safe form. What was seen and could not be captured is in the
@@ -74,7 +76,7 @@ def save(path: Path, *, step: int = 0, model: Any = None, optimizer: Any = None,
     handle = RunHandle(profile=profile, binding=_binding(profile, model),
                        first_step=count_of("step", step),
                        training=None if training is None else json_of("training", training),
-                       read_back=read_back)
+                       read_back=read_back, volume_size=count_of("volume_size", volume_size))
     try:
         objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
                    "scaler": scaler, "ema": ema, "values": values}

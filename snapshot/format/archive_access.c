@@ -20,10 +20,11 @@ void snap_archive_close(struct snap_archive *archive)
     free(archive->fillers);
     free(archive->filler_names);
     free(archive->filled);
-    if (archive->source.ranges != NULL)
-        snap_ranges_close(archive->source.ranges);
+    snap_archive_volumes_close(archive);
+    if (archive->file.source.ranges != NULL)
+        snap_ranges_close(archive->file.source.ranges);
     else
-        close(archive->source.fd); /* only read: nothing can be lost */
+        close(archive->file.source.fd); /* only read: nothing can be lost */
     snap_buffer_release(&archive->binding_text);
     snap_buffer_release(&archive->training_text);
     snap_buffer_release(&archive->environment_text);
@@ -31,6 +32,7 @@ void snap_archive_close(struct snap_archive *archive)
     snap_buffer_release(&archive->state_text);
     snap_buffer_release(&archive->manifest_text);
     free(archive->storage_first);
+    json_decref(archive->volumes_document);
     snap_data_doc_release(&archive->data);
     snap_state_doc_release(&archive->state);
     json_decref(archive->places);
@@ -46,7 +48,7 @@ enum snap_status snap_archive_load(const struct snap_archive *archive,
 {
     enum snap_status status = snap_buffer_reserve(out, (size_t)member->data_size, err);
     if (status == SNAP_OK)
-        status = snap_source_read(&archive->source, out->data, (size_t)member->data_size,
+        status = snap_source_read(&archive->file.source, out->data, (size_t)member->data_size,
                                   member->data_offset, err);
     if (status != SNAP_OK)
         return status;
@@ -55,13 +57,13 @@ enum snap_status snap_archive_load(const struct snap_archive *archive,
     return SNAP_OK;
 }
 
-enum snap_status snap_archive_digest_differs(const struct snap_archive *archive, const char *member,
+enum snap_status snap_archive_digest_differs(const char *label, const char *member,
                                              struct snap_error *err)
 {
     return snap_error_set(err, SNAP_CORRUPT,
                           "%s: member %s: its content does not have the digest that SHA256SUMS "
                           "lists",
-                          archive->label, member);
+                          label, member);
 }
 
 enum snap_status snap_archive_read(const struct snap_archive *archive,
@@ -73,15 +75,19 @@ enum snap_status snap_archive_read(const struct snap_archive *archive,
         const struct snap_archive_filling *filling = &archive->filled[member - archive->members];
         return snap_archive_read(filling->archive, filling->member, buffer, err);
     }
+    if (member->withheld && member->volume != NULL)
+        return snap_error_set(err, SNAP_ABSENT, "%s: member %s: its volume %s is not there",
+                              archive->label, member->name, member->volume);
     if (member->withheld)
         return snap_error_set(err, SNAP_ABSENT, "%s: member %s: is withheld", archive->label,
                               member->name);
-    enum snap_status status = snap_source_read(&archive->source, buffer, (size_t)member->data_size,
+    const struct snap_archive_file *file = snap_archive_file_of(archive, member);
+    enum snap_status status = snap_source_read(&file->source, buffer, (size_t)member->data_size,
                                                member->data_offset, err);
     if (status == SNAP_OK)
         status = snap_sha256(buffer, (size_t)member->data_size, sha256, err);
     if (status == SNAP_OK && memcmp(sha256, member->sha256, sizeof sha256) != 0)
-        status = snap_archive_digest_differs(archive, member->name, err);
+        status = snap_archive_digest_differs(file->source.what, member->name, err);
     return status;
 }
 

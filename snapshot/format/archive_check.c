@@ -12,6 +12,7 @@
 #include "format/archive_object.h"
 #include "format/archive_read.h"
 #include "format/tar_layout.h"
+#include "format/volumes.h"
 #include "io/read_file.h"
 
 /* A member that is to be read: in which file it is, and where to; `place` NULL: nowhere. */
@@ -19,16 +20,17 @@ struct piece {
     const struct snap_archive *archive;
     size_t member; /* index in that archive */
     unsigned char *place;
-    size_t file; /* 0: the archive itself; else one of those that lie beside it */
+    size_t holder; /* 0: the archive itself; else one of those that lie beside it */
+    size_t volume; /* of that one: 0, its own file; else one of its volumes */
 };
 
-static enum snap_status compare_digest(const struct snap_archive *archive,
+static enum snap_status compare_digest(const struct snap_archive_file *file,
                                        const struct snap_member *member,
                                        const unsigned char sha256[SNAP_DIGEST_BYTES],
                                        struct snap_error *err)
 {
     if (memcmp(sha256, member->sha256, SNAP_DIGEST_BYTES) != 0)
-        return snap_archive_digest_differs(archive, member->name, err);
+        return snap_archive_digest_differs(file->source.what, member->name, err);
     return SNAP_OK;
 }
 
@@ -37,6 +39,8 @@ static enum snap_status read_file(const struct piece *pieces, size_t count, stru
                                   struct snap_error *err)
 {
     const struct snap_archive *archive = pieces[0].archive;
+    const struct snap_archive_file *file =
+        snap_archive_file_of(archive, &archive->members[pieces[0].member]);
     size_t done = 0;
     struct snap_error cause = SNAP_ERROR_INIT;
     struct snap_span *spans = calloc(count, sizeof *spans);
@@ -54,9 +58,9 @@ static enum snap_status read_file(const struct piece *pieces, size_t count, stru
                                        .sha256 = digests[i] };
     }
     enum snap_status reading_status =
-        snap_read_source(&archive->source, spans, count, pool, &done, &cause);
+        snap_read_source(&file->source, spans, count, pool, &done, &cause);
     for (size_t i = 0; i < done && status == SNAP_OK; i++)
-        status = compare_digest(archive, &archive->members[pieces[i].member], digests[i], err);
+        status = compare_digest(file, &archive->members[pieces[i].member], digests[i], err);
     if (status == SNAP_OK && reading_status != SNAP_OK) {
         status = reading_status;
         if (err != NULL)
@@ -72,22 +76,27 @@ out:
 static struct piece find_piece(const struct snap_archive *archive, size_t index,
                                unsigned char *place)
 {
-    if (!archive->members[index].withheld)
-        return (struct piece){ archive, index, place, 0 };
-    const struct snap_archive *other = archive->filled[index].archive;
-    size_t file = 0;
-    while (file < archive->filler_count && archive->fillers[file] != other)
-        file++;
-    return (struct piece){ other, (size_t)(archive->filled[index].member - other->members), place,
-                           file + 1 };
+    struct piece piece = { archive, index, place, 0, 0 };
+    if (archive->members[index].withheld) {
+        piece.archive = archive->filled[index].archive;
+        piece.member = (size_t)(archive->filled[index].member - piece.archive->members);
+        while (piece.holder < archive->filler_count &&
+               archive->fillers[piece.holder] != piece.archive)
+            piece.holder++;
+        piece.holder++;
+    }
+    piece.volume = piece.archive->volume_of[piece.member];
+    return piece;
 }
 
 static int compare_pieces(const void *left, const void *right)
 {
     const struct piece *a = left;
     const struct piece *b = right;
-    if (a->file != b->file)
-        return a->file < b->file ? -1 : 1;
+    if (a->holder != b->holder)
+        return a->holder < b->holder ? -1 : 1;
+    if (a->volume != b->volume)
+        return a->volume < b->volume ? -1 : 1;
     return a->member < b->member ? -1 : a->member > b->member;
 }
 
@@ -99,7 +108,9 @@ static enum snap_status read_pieces(struct piece *pieces, size_t count, struct s
     size_t end;
     qsort(pieces, count, sizeof *pieces, compare_pieces);
     for (size_t begin = 0; status == SNAP_OK && begin < count; begin = end) {
-        for (end = begin + 1; end < count && pieces[end].file == pieces[begin].file; end++)
+        for (end = begin + 1; end < count && pieces[end].holder == pieces[begin].holder &&
+                              pieces[end].volume == pieces[begin].volume;
+             end++)
             ;
         status = read_file(&pieces[begin], end - begin, pool, err);
     }
@@ -147,7 +158,7 @@ static enum snap_status lay_out(const struct snap_archive *archive, struct snap_
         status = snap_tar_header(member->name, member->data_size, headers[i], err);
     }
     spans[MEMBER_SPANS * archive->member_count] =
-        (struct snap_span){ .offset = archive->file_size - SNAP_TAR_END_BYTES,
+        (struct snap_span){ .offset = archive->file.size - SNAP_TAR_END_BYTES,
                             .size_bytes = SNAP_TAR_END_BYTES,
                             .data = zeros };
     return status;
@@ -172,13 +183,13 @@ static enum snap_status check_whole(const struct snap_archive *archive, struct s
     if (status != SNAP_OK)
         goto out;
     enum snap_status reading =
-        snap_read_source(&archive->source, spans, count, pool, &done, &cause);
+        snap_read_source(&archive->file.source, spans, count, pool, &done, &cause);
     for (size_t i = 0; i < done && status == SNAP_OK; i++) {
         size_t index = i / MEMBER_SPANS;
         if (spans[i].differs)
             status = not_as_laid_out(archive, index, i % MEMBER_SPANS == 2, err);
         else if (spans[i].sha256 != NULL)
-            status = compare_digest(archive, &archive->members[index], digests[index], err);
+            status = compare_digest(&archive->file, &archive->members[index], digests[index], err);
     }
     if (status == SNAP_OK && reading != SNAP_OK) {
         status = reading;
@@ -241,10 +252,12 @@ enum snap_status snap_archive_read_members(const struct snap_archive *archive,
     return status;
 }
 
-/* libarchive's view of the file, by places, so that the archive's source can be shared. Of ranges
+/* libarchive's view of a file, by places, so that the archive's source can be shared. Of ranges
  * it reads a few blocks at a time: it only wants the headers. */
 struct second_reader {
     const struct snap_archive *archive;
+    const struct snap_archive_file *file;
+    size_t volume; /* 0: the archive's own file; else 1 + the index of the volume */
     uint64_t offset;
     struct snap_error failure; /* of a read that failed */
     size_t piece_bytes;
@@ -255,9 +268,9 @@ struct second_reader {
 static la_ssize_t read_piece(struct archive *reader, void *arg, const void **bytes)
 {
     struct second_reader *second = arg;
-    uint64_t left = second->archive->file_size - second->offset;
+    uint64_t left = second->file->size - second->offset;
     size_t size = left < second->piece_bytes ? (size_t)left : second->piece_bytes;
-    if (snap_source_read(&second->archive->source, second->piece, size, second->offset,
+    if (snap_source_read(&second->file->source, second->piece, size, second->offset,
                          &second->failure) != SNAP_OK) {
         archive_set_error(reader, EIO, "reading failed");
         return ARCHIVE_FATAL;
@@ -271,7 +284,7 @@ static la_int64_t skip_bytes(struct archive *reader, void *arg, la_int64_t reque
 {
     struct second_reader *second = arg;
     (void)reader;
-    uint64_t left = second->archive->file_size - second->offset;
+    uint64_t left = second->file->size - second->offset;
     uint64_t skipped = (uint64_t)request < left ? (uint64_t)request : left;
     second->offset += skipped;
     return (la_int64_t)skipped;
@@ -293,13 +306,26 @@ static bool is_member(struct archive *reader, struct archive_entry *entry,
                member->data_offset;
 }
 
-static enum snap_status compare_members(struct archive *reader, const struct snap_archive *archive,
+/* Pass over volumes.json, the one member that is not listed; it is known to be canonical. */
+static bool is_volumes_document(const struct snap_archive *archive,
+                                const struct second_reader *second, struct archive_entry *entry,
+                                size_t next)
+{
+    const char *path = archive_entry_pathname(entry);
+    return second->volume == 0 && next == 2 && archive->volume_count > 0 && path != NULL &&
+           strcmp(path, SNAP_VOLUMES_MEMBER) == 0;
+}
+
+static enum snap_status compare_members(struct archive *reader, const struct second_reader *second,
                                         struct snap_error *err)
 {
+    const struct snap_archive *archive = second->archive;
     struct archive_entry *entry;
     size_t next = 0;
+    bool passed = false;
     for (;;) {
-        while (next < archive->member_count && archive->members[next].withheld)
+        while (next < archive->member_count && (archive->members[next].withheld ||
+                                                archive->volume_of[next] != second->volume))
             next++;
         const char *name =
             next < archive->member_count ? archive->members[next].name : "the end of the archive";
@@ -310,18 +336,24 @@ static enum snap_status compare_members(struct archive *reader, const struct sna
             const char *cause = archive_error_string(reader);
             return snap_error_set(err, SNAP_CORRUPT,
                                   "%s: member %s: the second reader, libarchive, stops: %s",
-                                  archive->label, name, cause != NULL ? cause : "the file ends");
+                                  second->file->source.what, name,
+                                  cause != NULL ? cause : "the file ends");
+        }
+        if (!passed && is_volumes_document(archive, second, entry, next)) {
+            passed = true;
+            continue;
         }
         if (next == archive->member_count || !is_member(reader, entry, &archive->members[next]))
             return snap_error_set(err, SNAP_CORRUPT,
                                   "%s: member %s: the second reader, libarchive, finds something "
                                   "else there",
-                                  archive->label, name);
+                                  second->file->source.what, name);
         next++;
     }
 }
 
 static enum snap_status check_second_reader(const struct snap_archive *archive,
+                                            const struct snap_archive_file *file, size_t volume,
                                             struct snap_error *err)
 {
     struct second_reader *second = malloc(sizeof *second);
@@ -332,10 +364,12 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
         goto out;
     }
     second->archive = archive;
+    second->file = file;
+    second->volume = volume;
     second->offset = 0;
     second->failure = (struct snap_error)SNAP_ERROR_INIT;
     second->piece_bytes =
-        archive->source.ranges != NULL ? FEW_BLOCKS_BYTES : sizeof second->piece;
+        file->source.ranges != NULL ? FEW_BLOCKS_BYTES : sizeof second->piece;
     if (archive_read_support_format_tar(reader) != ARCHIVE_OK ||
         archive_read_set_callback_data(reader, second) != ARCHIVE_OK ||
         archive_read_set_read_callback(reader, read_piece) != ARCHIVE_OK ||
@@ -344,10 +378,10 @@ static enum snap_status check_second_reader(const struct snap_archive *archive,
         const char *cause = archive_error_string(reader);
         status =
             snap_error_set(err, SNAP_CORRUPT, "%s: the second reader, libarchive, refuses it: %s",
-                           archive->label, cause != NULL ? cause : "no cause given");
+                           file->source.what, cause != NULL ? cause : "no cause given");
         goto out;
     }
-    status = compare_members(reader, archive, err);
+    status = compare_members(reader, second, err);
 out:
     /* That it cannot be read does not say that it is damaged. */
     if (status == SNAP_CORRUPT && second->failure.status != SNAP_OK) {
@@ -365,5 +399,10 @@ enum snap_status snap_archive_check(const struct snap_archive *archive, struct s
                                     struct snap_error *err)
 {
     enum snap_status status = snap_archive_check_digests(archive, pool, err);
-    return status == SNAP_OK ? check_second_reader(archive, err) : status;
+    if (status == SNAP_OK)
+        status = check_second_reader(archive, &archive->file, 0, err);
+    for (size_t i = 0; status == SNAP_OK && i < archive->volume_count; i++)
+        if (archive->volumes[i].file.source.fd >= 0)
+            status = check_second_reader(archive, &archive->volumes[i].file, i + 1, err);
+    return status;
 }

@@ -276,9 +276,10 @@ enum snap_status snap_archive_fill_and_give(struct snap_archive *made,
     return status;
 }
 
-const struct snap_source *snap_archive_source(const struct snap_archive *archive)
+const struct snap_source *snap_archive_source(const struct snap_archive *archive,
+                                              const struct snap_member *member)
 {
-    return &archive->source;
+    return &snap_archive_file_of(archive, member)->source;
 }
 
 const char *const *snap_archive_filled_by(const struct snap_archive *archive, size_t *count)
@@ -322,7 +323,7 @@ snap_archive_again(const struct snap_archive *archive,
                          (withhold != NULL && snap_member_may_be_withheld(member->kind) &&
                           withhold(arg, member));
         if (!made->withheld) {
-            made->source = &holder->source;
+            made->source = snap_archive_source(holder, content);
             made->source_offset = content->data_offset;
         }
     }

@@ -36,8 +36,10 @@ void snap_siblings_release(struct snap_siblings *siblings);
 /* Open without looking for what is withheld. */
 enum snap_status snap_archive_open_alone(const char *path, struct snap_archive **archive,
                                          struct snap_error *err);
-/* The file, for whoever copies from it; borrowed until close. */
-const struct snap_source *snap_archive_source(const struct snap_archive *archive);
+/* The file that has a member, one that is not withheld, for whoever copies from it; borrowed until
+ * close. */
+const struct snap_source *snap_archive_source(const struct snap_archive *archive,
+                                              const struct snap_member *member);
 
 /* Look for what is withheld in the files "*.snap.tar" beside the archive, whose label is its path:
  * first in those whose names come before its own, the nearest first. Every member that one of them

@@ -17,6 +17,21 @@
 #include "format/manifest.h"
 #include "format/state_json.h"
 
+/* A file that is read. */
+struct snap_archive_file {
+    /* A descriptor, -1 when the file is not there, or ranges; owned, and named in messages by
+     * `what`. Read at places alone, so that threads can share it. */
+    struct snap_source source;
+    uint64_t size;
+};
+
+/* A file beside the archive that has members of it (archive_volumes.c). */
+struct snap_archive_volume {
+    const char *name; /* borrowed from volumes_document */
+    char *label;      /* owned */
+    struct snap_archive_file file;
+};
+
 /* Where a withheld member is. */
 struct snap_archive_filling {
     struct snap_archive *archive; /* NULL: nowhere */
@@ -25,17 +40,20 @@ struct snap_archive_filling {
 
 struct snap_archive {
     char *label; /* names the file in messages */
-    uint64_t file_size;
+    struct snap_archive_file file;
 
     struct snap_manifest manifest;
     struct snap_member *members; /* manifest.json too; names are the manifest's */
     size_t member_count;
     size_t withheld_count;
     json_t *places; /* name -> index in members */
-    /* The file, or its ranges, owned; read at places alone, so that threads can share it. */
-    struct snap_source source;
     /* Places follow from the manifest and the size, and no header of a listed member was read. */
     bool headers_unread;
+
+    json_t *volumes_document; /* NULL: it has none */
+    struct snap_archive_volume *volumes;
+    size_t volume_count;
+    uint16_t *volume_of; /* of each member: 0, or 1 + the index of its volume */
 
     /* Archives that have what is withheld here (archive_fill.c). */
     struct snap_archive_filling *filled; /* of each member; NULL: nothing was looked for */
@@ -62,11 +80,29 @@ struct snap_archive {
 };
 
 /* Walk the tar from header to header: fills in manifest, members, places and offsets, and insists
- * on every header, padding, the order and the end. No content but the manifest's is read, and no
- * digest is known yet. `foreign` is set when the manifest is of another version: then only
- * manifest_text and `listing` are filled in, the place of SHA256SUMS. */
+ * on every header, padding, the order and the end. No content but that of the manifest and of
+ * volumes.json is read, and no digest is known yet; nothing is known of the volumes. `foreign` is
+ * set when the manifest is of another version: then only manifest_text and `listing` are filled in,
+ * the place of SHA256SUMS. */
 enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
                                    struct snap_member *listing, struct snap_error *err);
+
+/* The same of a volume, whose members, in this order, are those of the indices. */
+enum snap_status snap_archive_walk_volume(struct snap_archive *archive,
+                                          const struct snap_archive_file *file,
+                                          const size_t *members, size_t count,
+                                          struct snap_error *err);
+
+/* After the walk: find the volumes, and what of the members is in them. Those of a volume that is
+ * not there are withheld. */
+enum snap_status snap_archive_volumes_open(struct snap_archive *archive, struct snap_error *err);
+void snap_archive_volumes_close(struct snap_archive *archive);
+/* A volume was not there, and the archive's name is another file's by now: it was written again
+ * while it was being opened. */
+bool snap_archive_was_replaced(const struct snap_archive *archive);
+/* The file that has the member; not one that is withheld. */
+const struct snap_archive_file *snap_archive_file_of(const struct snap_archive *archive,
+                                                     const struct snap_member *member);
 
 /* Read the content of a present member into `out`, which is empty, without comparing digests. The
  * size was checked against the file. */
@@ -89,8 +125,8 @@ enum snap_status snap_archive_read_text(const struct snap_archive *archive,
 /* Nothing is read from `other` any more. */
 void snap_archive_unfill(struct snap_archive *archive, const struct snap_archive *other);
 
-/* The texts of errors that more than one file gives. */
-enum snap_status snap_archive_digest_differs(const struct snap_archive *archive, const char *member,
+/* The texts of errors that more than one file gives; `label` is the file's. */
+enum snap_status snap_archive_digest_differs(const char *label, const char *member,
                                              struct snap_error *err);
 
 #endif

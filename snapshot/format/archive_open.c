@@ -20,6 +20,9 @@
 #include "format/member_name.h"
 #include "format/readme.h"
 
+/* An archive is opened again when it was replaced between opening it and its volumes. */
+#define REPLACED_ATTEMPTS 8
+
 static enum snap_status out_of_memory(const struct snap_archive *archive, struct snap_error *err)
 {
     return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", archive->label);
@@ -167,7 +170,7 @@ static enum snap_status read_checked(struct snap_archive *archive, enum snap_mem
     if (status == SNAP_OK)
         status = snap_sha256(out->data, out->size, sha256, err);
     if (status == SNAP_OK && memcmp(sha256, member->sha256, sizeof sha256) != 0)
-        status = snap_archive_digest_differs(archive, member->name, err);
+        status = snap_archive_digest_differs(archive->label, member->name, err);
     return status;
 }
 
@@ -276,18 +279,20 @@ static enum snap_status make_texts(struct snap_archive *archive, struct snap_err
     return status;
 }
 
-static enum snap_status find_size(struct snap_archive *archive, struct snap_error *err)
+/* A regular file or ranges, and the size. */
+static enum snap_status look_at_file(struct snap_archive *archive, struct snap_error *err)
 {
+    struct snap_archive_file *file = &archive->file;
     struct stat info;
-    if (archive->source.ranges != NULL) {
-        archive->file_size = archive->source.ranges->size_bytes;
+    if (file->source.ranges != NULL) {
+        file->size = file->source.ranges->size_bytes;
         return SNAP_OK;
     }
-    if (fstat(archive->source.fd, &info) != 0)
+    if (fstat(file->source.fd, &info) != 0)
         return snap_error_set(err, SNAP_IO, "%s: looking at it failed", archive->label);
     if (!S_ISREG(info.st_mode))
         return snap_error_set(err, SNAP_IO, "%s: is not a regular file", archive->label);
-    archive->file_size = (uint64_t)info.st_size;
+    file->size = (uint64_t)info.st_size;
     return SNAP_OK;
 }
 
@@ -295,11 +300,13 @@ static enum snap_status open_file(struct snap_archive *archive, struct snap_erro
 {
     struct snap_member listing = { .size_bytes = sizeof listing };
     bool foreign = false;
-    enum snap_status status = find_size(archive, err);
+    enum snap_status status = look_at_file(archive, err);
     if (status == SNAP_OK)
         status = snap_archive_walk(archive, &foreign, &listing, err);
     if (status == SNAP_OK && foreign)
         return refuse_foreign(archive, &listing, err);
+    if (status == SNAP_OK)
+        status = snap_archive_volumes_open(archive, err);
     if (status == SNAP_OK)
         status = read_listing(archive, err);
     if (status == SNAP_OK)
@@ -320,9 +327,10 @@ static enum snap_status open_file(struct snap_archive *archive, struct snap_erro
     return status;
 }
 
-/* One of `fd` and `ranges`, which is consumed. */
-static enum snap_status open_source(int fd, struct snap_ranges *ranges, const char *label,
-                                    struct snap_archive **archive, struct snap_error *err)
+/* An archive of which nothing is known yet, over one of `fd` and `ranges`, which is consumed in any
+ * case. */
+static struct snap_archive *archive_new(int fd, struct snap_ranges *ranges, const char *label,
+                                        struct snap_error *err)
 {
     struct snap_archive *made = calloc(1, sizeof *made);
     if (made == NULL || (made->label = strdup(label)) == NULL) {
@@ -331,9 +339,19 @@ static enum snap_status open_source(int fd, struct snap_ranges *ranges, const ch
             snap_ranges_close(ranges);
         else
             close(fd); /* only read: nothing can be lost */
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", label);
+        snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", label);
+        return NULL;
     }
-    made->source = (struct snap_source){ .fd = fd, .what = made->label, .ranges = ranges };
+    made->file.source = (struct snap_source){ .fd = fd, .what = made->label, .ranges = ranges };
+    return made;
+}
+
+static enum snap_status open_once(int fd, struct snap_ranges *ranges, const char *label,
+                                  struct snap_archive **archive, struct snap_error *err)
+{
+    struct snap_archive *made = archive_new(fd, ranges, label, err);
+    if (made == NULL)
+        return SNAP_NO_MEMORY;
     enum snap_status status = open_file(made, err);
     if (status == SNAP_OK)
         *archive = made;
@@ -342,24 +360,60 @@ static enum snap_status open_source(int fd, struct snap_ranges *ranges, const ch
     return status;
 }
 
+enum snap_status snap_archive_volumes_of(int fd, const char *label, json_t **document,
+                                         struct snap_error *err)
+{
+    struct snap_member listing = { .size_bytes = sizeof listing };
+    bool foreign = false;
+    struct snap_archive *made = archive_new(fd, NULL, label, err);
+    if (made == NULL)
+        return SNAP_NO_MEMORY;
+    enum snap_status status = look_at_file(made, err);
+    if (status == SNAP_OK)
+        status = snap_archive_walk(made, &foreign, &listing, err);
+    if (status == SNAP_OK && foreign)
+        status = snap_error_set(err, SNAP_UNSUPPORTED, "%s: is of another format", label);
+    if (status == SNAP_OK)
+        *document = json_incref(made->volumes_document);
+    snap_archive_close(made);
+    return status;
+}
+
+/* Not to hang on a pipe. */
+static enum snap_status open_path(const char *path, int *fd, struct snap_error *err)
+{
+    return snap_file_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0, fd, err);
+}
+
 enum snap_status snap_archive_open_fd(int fd, const char *label, struct snap_archive **archive,
                                       struct snap_error *err)
 {
-    return open_source(fd, NULL, label, archive, err);
+    struct snap_archive *made = NULL;
+    enum snap_status status = open_once(fd, NULL, label, &made, err);
+    for (int i = 0; i < REPLACED_ATTEMPTS && status == SNAP_OK; i++) {
+        int again;
+        if (!snap_archive_was_replaced(made) || open_path(label, &again, NULL) != SNAP_OK)
+            break;
+        snap_archive_close(made);
+        made = NULL;
+        status = open_once(again, NULL, label, &made, err);
+    }
+    if (status == SNAP_OK)
+        *archive = made;
+    return status;
 }
 
 enum snap_status snap_archive_open_ranges(struct snap_ranges *ranges, const char *label,
                                           struct snap_archive **archive, struct snap_error *err)
 {
-    return open_source(-1, ranges, label, archive, err);
+    return open_once(-1, ranges, label, archive, err);
 }
 
 enum snap_status snap_archive_open_alone(const char *path, struct snap_archive **archive,
                                          struct snap_error *err)
 {
     int fd;
-    /* Not to hang on a pipe. */
-    enum snap_status status = snap_file_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0, &fd, err);
+    enum snap_status status = open_path(path, &fd, err);
     if (status == SNAP_NOT_FOUND) {
         if (err != NULL)
             err->status = SNAP_IO;

@@ -30,7 +30,7 @@ enum snap_status snap_archive_load_text(const struct snap_archive *archive,
     enum snap_status status = snap_buffer_reserve(out, size, err);
     while (status == SNAP_OK && fault == NULL && out->size < size) {
         size_t piece = size - out->size < PIECE_BYTES ? size - out->size : PIECE_BYTES;
-        status = snap_source_read(&archive->source, out->data + out->size, piece,
+        status = snap_source_read(&archive->file.source, out->data + out->size, piece,
                                   member->data_offset + out->size, err);
         if (status == SNAP_OK)
             fault = snap_json_guard_feed(&guard, out->data + out->size, piece);
@@ -68,7 +68,7 @@ enum snap_status snap_archive_read_text(const struct snap_archive *archive,
         return snap_error_set(err, status, "%s", cause.text);
     status = snap_sha256(out->data, out->size, sha256, err);
     if (status == SNAP_OK && memcmp(sha256, member->sha256, sizeof sha256) != 0)
-        status = snap_archive_digest_differs(archive, member->name, err);
+        status = snap_archive_digest_differs(archive->label, member->name, err);
     return status;
 }
 
@@ -76,17 +76,16 @@ enum snap_status snap_archive_read_text(const struct snap_archive *archive,
 static enum snap_status pass_on(const struct snap_archive *archive,
                                 const struct snap_member *member,
                                 struct snap_sha256_context *context, unsigned char *piece,
-                                size_t piece_bytes,
-                                snap_archive_take *take, void *arg, bool *stopped,
-                                struct snap_error *err)
+                                size_t piece_bytes, snap_archive_take *take, void *arg,
+                                bool *stopped, struct snap_error *err)
 {
+    const struct snap_source *source = &snap_archive_file_of(archive, member)->source;
     enum snap_status status = SNAP_OK;
     uint64_t done = 0;
     while (status == SNAP_OK && done < member->data_size && !*stopped) {
         uint64_t left = member->data_size - done;
         size_t size = left < piece_bytes ? (size_t)left : piece_bytes;
-        status =
-            snap_source_read(&archive->source, piece, size, member->data_offset + done, err);
+        status = snap_source_read(source, piece, size, member->data_offset + done, err);
         if (status == SNAP_OK)
             status = snap_sha256_update(context, piece, size, err);
         if (status == SNAP_OK && take != NULL)
@@ -110,7 +109,7 @@ enum snap_status snap_archive_read_pieces(const struct snap_archive *archive,
     }
     if (member->withheld)
         return snap_archive_read(archive, member, NULL, err); /* which says so */
-    size_t piece_bytes = archive->source.ranges != NULL ? RANGE_BYTES : PIECE_BYTES;
+    size_t piece_bytes = archive->file.source.ranges != NULL ? RANGE_BYTES : PIECE_BYTES;
     unsigned char *piece = malloc(piece_bytes);
     if (piece == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: member %s: out of memory", archive->label,
@@ -121,7 +120,7 @@ enum snap_status snap_archive_read_pieces(const struct snap_archive *archive,
     if (status == SNAP_OK && !stopped) {
         status = snap_sha256_finish(&context, sha256, err);
         if (status == SNAP_OK && memcmp(sha256, member->sha256, sizeof sha256) != 0)
-            status = snap_archive_digest_differs(archive, member->name, err);
+            status = snap_archive_digest_differs(archive->label, member->name, err);
     }
     snap_sha256_release(&context);
     free(piece);

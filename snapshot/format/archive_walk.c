@@ -13,10 +13,13 @@
 #include "format/listing.h"
 #include "format/member_name.h"
 #include "format/tar_layout.h"
+#include "format/volumes.h"
 
 /* Where the walk is. */
 struct walk {
     struct snap_archive *archive;
+    const struct snap_archive_file *file; /* the archive's own, or a volume */
+    const char *last;                     /* its last member */
     uint64_t offset; /* of the next header */
     size_t next;     /* the next member that the manifest lists */
     /* What the last header said. */
@@ -37,7 +40,7 @@ static enum snap_status refuse(const struct walk *walk, const char *member, cons
                                struct snap_error *err)
 {
     return snap_error_set(err, SNAP_CORRUPT, "%s: member %s: %s (byte %" PRIu64 ")",
-                          walk->archive->label, member, fault, walk->offset);
+                          walk->file->source.what, member, fault, walk->offset);
 }
 
 /* Read the header at walk->offset and check it, its content's place and its padding. `expected`
@@ -45,17 +48,17 @@ static enum snap_status refuse(const struct walk *walk, const char *member, cons
 static enum snap_status read_header(struct walk *walk, const char *expected,
                                     struct snap_error *err)
 {
-    const struct snap_archive *archive = walk->archive;
+    const struct snap_archive_file *file = walk->file;
     unsigned char block[SNAP_TAR_BLOCK_BYTES];
     bool exact = false;
-    if (archive->file_size - walk->offset < SNAP_TAR_END_BYTES)
-        return refuse(walk, expected != NULL ? expected : "SHA256SUMS",
+    if (file->size - walk->offset < SNAP_TAR_END_BYTES)
+        return refuse(walk, expected != NULL ? expected : walk->last,
                       walk->offset == 0  ? "the file ends before it: truncated, or no snap archive"
                       : expected != NULL ? "the file ends before it: truncated"
                                          : "the end of the archive after it is missing: truncated",
                       err);
     enum snap_status status =
-        snap_source_read(&archive->source, block, sizeof block, walk->offset, err);
+        snap_source_read(&file->source, block, sizeof block, walk->offset, err);
     if (status != SNAP_OK)
         return status;
     walk->at_end = is_zero(block, sizeof block);
@@ -65,18 +68,18 @@ static enum snap_status read_header(struct walk *walk, const char *expected,
     if (status != SNAP_OK)
         return status;
     if (!exact)
-        return refuse(walk, expected != NULL ? expected : "SHA256SUMS",
+        return refuse(walk, expected != NULL ? expected : walk->last,
                       walk->offset == 0
                           ? "its tar header is not at the beginning: damaged, or no snap archive"
                       : expected != NULL
                           ? "the tar header here is not the one that a name and size give"
                           : "what follows it is neither a member nor the end of the archive",
                       err);
-    uint64_t left = archive->file_size - walk->offset - SNAP_TAR_END_BYTES;
+    uint64_t left = file->size - walk->offset - SNAP_TAR_END_BYTES;
     if (snap_tar_member_bytes(walk->size) > left)
         return refuse(walk, walk->name, "the file ends inside it: truncated, or a wrong size", err);
     uint32_t padding = snap_tar_padding(walk->size);
-    status = snap_source_read(&archive->source, block, padding,
+    status = snap_source_read(&file->source, block, padding,
                               walk->offset + SNAP_TAR_BLOCK_BYTES + walk->size, err);
     if (status == SNAP_OK && !is_zero(block, padding))
         return refuse(walk, walk->name, "the padding after its content is not zero", err);
@@ -114,7 +117,7 @@ static enum snap_status read_head(struct walk *walk, struct snap_member head[2],
 static enum snap_status load_manifest(const struct walk *walk, const struct snap_member *member,
                                       struct snap_error *err)
 {
-    const uint64_t left = walk->archive->file_size - walk->offset;
+    const uint64_t left = walk->archive->file.size - walk->offset;
     struct snap_json_bounds bounds;
     snap_manifest_bounds(left / SNAP_LISTING_LINE_BYTES(1), &bounds);
     return snap_archive_load_text(walk->archive, member, &bounds, &walk->archive->manifest_text,
@@ -187,14 +190,14 @@ static enum snap_status match_member(struct walk *walk, struct snap_error *err)
 /* After the zeros that end the walk. */
 static enum snap_status check_end(const struct walk *walk, struct snap_error *err)
 {
-    const struct snap_archive *archive = walk->archive;
+    const struct snap_archive_file *file = walk->file;
     unsigned char end[SNAP_TAR_END_BYTES];
     enum snap_status status =
-        snap_source_read(&archive->source, end, sizeof end, walk->offset, err);
+        snap_source_read(&file->source, end, sizeof end, walk->offset, err);
     if (status != SNAP_OK)
         return status;
-    if (archive->file_size - walk->offset != sizeof end || !is_zero(end, sizeof end))
-        return refuse(walk, "SHA256SUMS",
+    if (file->size - walk->offset != sizeof end || !is_zero(end, sizeof end))
+        return refuse(walk, walk->last,
                       "after it the file must end with two blocks of zeros, and nothing else", err);
     return SNAP_OK;
 }
@@ -206,7 +209,7 @@ static bool place_listed(const struct walk *walk)
 {
     struct snap_archive *archive = walk->archive;
     uint64_t offset = walk->offset;
-    uint64_t end = archive->file_size - SNAP_TAR_END_BYTES;
+    uint64_t end = archive->file.size - SNAP_TAR_END_BYTES;
     for (size_t i = walk->next; i < archive->member_count; i++) {
         if (offset > end || snap_tar_member_bytes(archive->members[i].data_size) > end - offset)
             return false;
@@ -223,16 +226,45 @@ static bool place_listed(const struct walk *walk)
     return true;
 }
 
+/* volumes.json, which the manifest does not list: read it. */
+static enum snap_status read_volumes(struct walk *walk, struct snap_error *err)
+{
+    struct snap_archive *archive = walk->archive;
+    const struct snap_member member = { .data_size = walk->size,
+                                        .data_offset = walk->offset + SNAP_TAR_BLOCK_BYTES };
+    struct snap_buffer text = SNAP_BUFFER_INIT;
+    struct snap_error cause = SNAP_ERROR_INIT;
+    if (walk->size > SNAP_MAX_VOLUMES_JSON_BYTES)
+        return refuse(walk, walk->name, "is larger than allowed", err);
+    enum snap_status status = snap_archive_load(archive, &member, &text, err);
+    if (status == SNAP_OK) {
+        status = snap_volumes_decode(text.data, text.size, &archive->volumes_document, &cause);
+        if (status != SNAP_OK)
+            snap_error_set(err, status, "%s: member %s", archive->label, cause.text);
+    }
+    snap_buffer_release(&text);
+    step_over(walk);
+    return status;
+}
+
 /* The members behind the manifest, as it lists them. */
 static enum snap_status walk_listed(struct walk *walk, struct snap_error *err)
 {
     struct snap_archive *archive = walk->archive;
+    const uint64_t first = walk->offset;
     for (;;) {
         const char *expected =
             walk->next < archive->member_count ? archive->members[walk->next].name : NULL;
         enum snap_status status = read_header(walk, expected, err);
         if (status != SNAP_OK)
             return status;
+        if (walk->offset == first && !walk->at_end &&
+            strcmp(walk->name, SNAP_VOLUMES_MEMBER) == 0) {
+            status = read_volumes(walk, err);
+            if (status != SNAP_OK)
+                return status;
+            continue;
+        }
         if (walk->at_end && expected != NULL)
             return refuse(walk, expected, "zeros stand where its tar header must be", err);
         if (walk->at_end)
@@ -244,8 +276,6 @@ static enum snap_status walk_listed(struct walk *walk, struct snap_error *err)
             return status;
         step_over(walk);
     }
-    for (size_t i = 0; i < archive->member_count; i++)
-        archive->withheld_count += archive->members[i].withheld;
     return check_end(walk, err);
 }
 
@@ -270,7 +300,7 @@ static enum snap_status walk_foreign(struct walk *walk, struct snap_member *list
 enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
                                    struct snap_member *listing, struct snap_error *err)
 {
-    struct walk walk = { .archive = archive };
+    struct walk walk = { .archive = archive, .file = &archive->file, .last = "SHA256SUMS" };
     struct snap_member head[2] = { { .size_bytes = sizeof head[0] } };
     json_t *document = NULL;
     struct snap_error cause = SNAP_ERROR_INIT;
@@ -300,7 +330,42 @@ enum snap_status snap_archive_walk(struct snap_archive *archive, bool *foreign,
     place_member(archive, 0, head[0].data_offset);
     place_member(archive, 1, head[1].data_offset);
     walk.next = 2;
-    if (archive->source.ranges != NULL && place_listed(&walk))
+    if (archive->file.source.ranges != NULL && place_listed(&walk))
         return SNAP_OK;
     return walk_listed(&walk, err);
+}
+
+enum snap_status snap_archive_walk_volume(struct snap_archive *archive,
+                                          const struct snap_archive_file *file,
+                                          const size_t *members, size_t count,
+                                          struct snap_error *err)
+{
+    struct walk walk = { .archive = archive,
+                         .file = file,
+                         .last = archive->members[members[count - 1]].name };
+    for (size_t i = 0; i < count; i++) {
+        struct snap_member *member = &archive->members[members[i]];
+        enum snap_status status = read_header(&walk, member->name, err);
+        if (status != SNAP_OK)
+            return status;
+        if (walk.at_end)
+            return refuse(&walk, member->name, "zeros stand where its tar header must be", err);
+        if (strcmp(walk.name, member->name) != 0)
+            return snap_error_set(err, SNAP_CORRUPT,
+                                  "%s: member %s: stands where " SNAP_VOLUMES_MEMBER
+                                  " of %s has %s: this is another volume, or damaged",
+                                  file->source.what, walk.name, archive->label, member->name);
+        if (walk.size != member->data_size)
+            return snap_error_set(err, SNAP_CORRUPT,
+                                  "%s: member %s: its tar header says %" PRIu64
+                                  " bytes, manifest.json of %s %" PRIu64,
+                                  file->source.what, walk.name, walk.size, archive->label,
+                                  member->data_size);
+        place_member(archive, members[i], walk.offset + SNAP_TAR_BLOCK_BYTES);
+        step_over(&walk);
+    }
+    enum snap_status status = read_header(&walk, NULL, err);
+    if (status == SNAP_OK && !walk.at_end)
+        return refuse(&walk, walk.name, "stands after the last of the volume", err);
+    return status == SNAP_OK ? check_end(&walk, err) : status;
 }

@@ -1,45 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/buffer.h"
 #include "digest/member_digest.h"
 #include "digest/sha256.h"
-#include "format/archive_write.h"
+#include "format/archive_plan.h"
 #include "format/limits.h"
 #include "format/listing.h"
 #include "format/member_name.h"
 #include "format/readme.h"
-#include "format/tar_layout.h"
-
-/* README and manifest.json stand before the caller's members, STATE and SHA256SUMS after. */
-#define BEFORE 2
-#define AFTER 2
-
-static const unsigned char zeros[SNAP_TAR_END_BYTES];
-
-struct snap_archive_plan {
-    /* All members in file order; names and data of the caller's are borrowed. */
-    struct snap_write_member *members;
-    size_t member_count;
-    struct snap_buffer manifest;
-    struct snap_buffer state_listing;
-    struct snap_buffer listing;
-    unsigned char (*headers)[SNAP_TAR_BLOCK_BYTES];
-    unsigned char (*written)[SNAP_DIGEST_BYTES]; /* of each member, as a store wrote it */
-    struct snap_segment *segments;
-    size_t segment_count;
-    size_t first_count; /* segments before STATE, which depend on no digest */
-    size_t state_data;  /* the segments of the listings */
-    size_t listing_data;
-    uint64_t file_size;
-    const char *expected; /* NULL, or the snapshot hash that it must have */
-    char snapshot_hash[SNAP_HASH_TEXT_BYTES];
-    char state_hash[SNAP_HASH_TEXT_BYTES];
-};
 
 static enum snap_status out_of_memory(struct snap_error *err)
 {
@@ -196,8 +167,7 @@ static enum snap_status make_manifest(struct snap_archive_plan *plan,
     return status;
 }
 
-/* The two listings and the hashes, when the digests of the other members are there. */
-static enum snap_status make_listings(struct snap_archive_plan *plan, struct snap_error *err)
+enum snap_status snap_archive_plan_list(struct snap_archive_plan *plan, struct snap_error *err)
 {
     size_t last = plan->member_count - 1;
     size_t state = last - 1;
@@ -222,114 +192,17 @@ static enum snap_status make_listings(struct snap_archive_plan *plan, struct sna
     return SNAP_OK;
 }
 
-static enum snap_status digest_differs(const struct snap_write_member *member,
-                                       struct snap_error *err)
-{
-    if (member->source != NULL)
-        return snap_error_set(err, SNAP_CORRUPT,
-                              "%s: member %s: its content does not have the digest that SHA256SUMS "
-                              "lists",
-                              member->source->what, member->name);
-    return snap_error_set(err, SNAP_INVALID,
-                          "archive: member \"%s\": its data do not have the digest given",
-                          member->name);
-}
-
-/* The store has written the members: list what it wrote. */
-static enum snap_status finish_content(void *arg, const struct snap_segment **segments,
-                                       size_t *count, struct snap_error *err)
-{
-    struct snap_archive_plan *plan = arg;
-    for (size_t i = 0; i < plan->member_count - AFTER; i++) {
-        struct snap_write_member *member = &plan->members[i];
-        if (member->withheld)
-            continue;
-        if (member->digest_known &&
-            memcmp(member->sha256, plan->written[i], SNAP_DIGEST_BYTES) != 0)
-            return digest_differs(member, err);
-        memcpy(member->sha256, plan->written[i], SNAP_DIGEST_BYTES);
-    }
-    enum snap_status status = make_listings(plan, err);
-    if (status == SNAP_OK && plan->expected != NULL &&
-        strcmp(plan->expected, plan->snapshot_hash) != 0)
-        status = snap_error_set(err, SNAP_INTERNAL,
-                                "archive: writing it again gives %s, and it is %s",
-                                plan->snapshot_hash, plan->expected);
-    if (status != SNAP_OK)
-        return status;
-    *segments = plan->segments + plan->first_count;
-    *count = plan->segment_count - plan->first_count;
-    return SNAP_OK;
-}
-
-struct snap_content snap_archive_plan_content(struct snap_archive_plan *plan)
-{
-    return (struct snap_content){ .segments = plan->segments,
-                                  .count = plan->first_count,
-                                  .size_bytes = plan->file_size,
-                                  .finish = finish_content,
-                                  .arg = plan };
-}
-
-static void add_segment(struct snap_archive_plan *plan, const void *data, size_t size_bytes,
-                        unsigned char *sha256)
-{
-    if (size_bytes == 0 && sha256 == NULL)
-        return;
-    plan->segments[plan->segment_count++] =
-        (struct snap_segment){ .offset = plan->file_size,
-                               .data = data,
-                               .size_bytes = size_bytes,
-                               .sha256 = sha256 };
-    plan->file_size += size_bytes;
-}
-
-/* The listings have their places and sizes, and no data yet. */
-static enum snap_status make_segments(struct snap_archive_plan *plan, struct snap_error *err)
-{
-    size_t state = plan->member_count - 2;
-    plan->headers = calloc(plan->member_count, sizeof *plan->headers);
-    plan->written = calloc(plan->member_count, sizeof *plan->written);
-    plan->segments = calloc(3 * plan->member_count + 1, sizeof *plan->segments);
-    if (plan->headers == NULL || plan->written == NULL || plan->segments == NULL)
-        return out_of_memory(err);
-    for (size_t i = 0; i < plan->member_count; i++) {
-        const struct snap_write_member *member = &plan->members[i];
-        if (member->withheld)
-            continue;
-        enum snap_status status =
-            snap_tar_header(member->name, member->size, plan->headers[i], err);
-        if (status != SNAP_OK)
-            return status;
-        if (i == state)
-            plan->first_count = plan->segment_count;
-        add_segment(plan, plan->headers[i], SNAP_TAR_BLOCK_BYTES, NULL);
-        if (i == state)
-            plan->state_data = plan->segment_count;
-        else if (i > state)
-            plan->listing_data = plan->segment_count;
-        add_segment(plan, member->data, member->size, i < state ? plan->written[i] : NULL);
-        if (member->source != NULL) {
-            plan->segments[plan->segment_count - 1].source = member->source;
-            plan->segments[plan->segment_count - 1].source_offset = member->source_offset;
-        }
-        add_segment(plan, zeros, snap_tar_padding(member->size), NULL);
-    }
-    add_segment(plan, zeros, SNAP_TAR_END_BYTES, NULL);
-    return SNAP_OK;
-}
-
 enum snap_status snap_archive_plan_new(const struct snap_manifest *manifest,
                                        struct snap_write_member *members, size_t count,
                                        struct snap_archive_plan **plan, struct snap_error *err)
 {
-    if (count > SNAP_MAX_MEMBERS - BEFORE - AFTER)
+    if (count > SNAP_MAX_MEMBERS - SNAP_PLAN_BEFORE - SNAP_PLAN_AFTER)
         return snap_error_set(err, SNAP_INVALID, "archive: %zu members: at most %u", count,
-                              SNAP_MAX_MEMBERS - BEFORE - AFTER);
+                              SNAP_MAX_MEMBERS - SNAP_PLAN_BEFORE - SNAP_PLAN_AFTER);
     struct snap_archive_plan *made = calloc(1, sizeof *made);
     if (made == NULL)
         return out_of_memory(err);
-    made->member_count = BEFORE + count + AFTER;
+    made->member_count = SNAP_PLAN_BEFORE + count + SNAP_PLAN_AFTER;
     made->members = calloc(made->member_count, sizeof *made->members);
     if (made->members == NULL) {
         snap_archive_plan_free(made);
@@ -343,13 +216,13 @@ enum snap_status snap_archive_plan_new(const struct snap_manifest *manifest,
                                                        .size = strlen(readme) };
         made->members[1].name = "manifest.json";
         if (count > 0)
-            memcpy(made->members + BEFORE, members, count * sizeof *members);
+            memcpy(made->members + SNAP_PLAN_BEFORE, members, count * sizeof *members);
         made->members[made->member_count - 2].name = "STATE";
         made->members[made->member_count - 1].name = "SHA256SUMS";
         status = make_manifest(made, manifest, err);
     }
     if (status == SNAP_OK)
-        status = make_segments(made, err);
+        status = snap_archive_plan_lay_out(made, err);
     if (status == SNAP_OK)
         *plan = made;
     else
@@ -364,6 +237,8 @@ void snap_archive_plan_free(struct snap_archive_plan *plan)
     free(plan->segments);
     free(plan->written);
     free(plan->headers);
+    free(plan->volumes);
+    snap_buffer_release(&plan->volumes_text);
     snap_buffer_release(&plan->listing);
     snap_buffer_release(&plan->state_listing);
     snap_buffer_release(&plan->manifest);
@@ -373,7 +248,7 @@ void snap_archive_plan_free(struct snap_archive_plan *plan)
 
 const unsigned char *snap_archive_plan_digest(const struct snap_archive_plan *plan, size_t index)
 {
-    return plan->members[BEFORE + index].sha256;
+    return plan->members[SNAP_PLAN_BEFORE + index].sha256;
 }
 
 enum snap_status snap_archive_plan_moving(const struct snap_archive_plan *plan,
@@ -413,66 +288,4 @@ const char *snap_archive_plan_state_hash(const struct snap_archive_plan *plan)
 const struct snap_buffer *snap_archive_plan_manifest(const struct snap_archive_plan *plan)
 {
     return &plan->manifest;
-}
-
-uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan)
-{
-    return plan->file_size;
-}
-
-/* ---- shared ---- */
-
-/* The member whose data the segment is, when it is a tensor's. */
-static const struct snap_write_member *tensor_of(const struct snap_archive_plan *plan,
-                                                 const struct snap_segment *segment)
-{
-    enum snap_member_kind kind = SNAP_MEMBER_README;
-    if (segment->sha256 == NULL)
-        return NULL;
-    size_t index = (size_t)(segment->sha256 - plan->written[0]) / SNAP_DIGEST_BYTES;
-    snap_member_kind_of(plan->members[index].name, &kind); /* legal: order_members has looked */
-    return kind == SNAP_MEMBER_TENSOR ? &plan->members[index] : NULL;
-}
-
-enum snap_status snap_archive_plan_share(struct snap_archive_plan *plan, unsigned writers,
-                                         struct snap_archive_part **parts, size_t *count,
-                                         struct snap_error *err)
-{
-    struct snap_archive_part *made = calloc(plan->member_count, sizeof *made);
-    uint64_t bytes = 0;
-    uint64_t before = 0;
-    size_t used = 0;
-    if (made == NULL)
-        return out_of_memory(err);
-    for (size_t i = 0; i < plan->first_count; i++)
-        if (tensor_of(plan, &plan->segments[i]) != NULL)
-            bytes += plan->segments[i].size_bytes;
-    for (size_t i = 0; i < plan->first_count; i++) {
-        struct snap_segment *segment = &plan->segments[i];
-        const struct snap_write_member *member = tensor_of(plan, segment);
-        if (member == NULL)
-            continue;
-        /* The writer of its first byte; all sizes are at most 2^44, and writers have 17 bits. */
-        uint32_t writer = bytes == 0 ? 0 : (uint32_t)(before * writers / bytes);
-        before += segment->size_bytes;
-        segment->elsewhere = writer > 0 && segment->size_bytes > 0;
-        if (!segment->elsewhere)
-            continue;
-        snprintf(made[used].name, sizeof made[used].name, "%s", member->name);
-        made[used].writer = writer;
-        made[used].offset = segment->offset;
-        made[used++].size = segment->size_bytes;
-    }
-    *parts = made;
-    *count = used;
-    return SNAP_OK;
-}
-
-void snap_archive_plan_shared(struct snap_archive_plan *plan,
-                              unsigned char (*digests)[SNAP_DIGEST_BYTES])
-{
-    size_t next = 0;
-    for (size_t i = 0; i < plan->first_count; i++)
-        if (plan->segments[i].elsewhere)
-            memcpy(plan->segments[i].sha256, digests[next++], SNAP_DIGEST_BYTES);
 }

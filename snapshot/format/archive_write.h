@@ -44,9 +44,24 @@ enum snap_status snap_archive_plan_new(const struct snap_manifest *manifest,
                                        struct snap_write_member *members, size_t count,
                                        struct snap_archive_plan **plan, struct snap_error *err);
 void snap_archive_plan_free(struct snap_archive_plan *plan);
+/* Bytes of all its files. */
 uint64_t snap_archive_plan_file_size(const struct snap_archive_plan *plan);
 /* The bytes of manifest.json; borrowed. */
 const struct snap_buffer *snap_archive_plan_manifest(const struct snap_archive_plan *plan);
+
+/* How many volumes the tensors fill when none is to be larger than `volume_size` unless it has a
+ * single member; 0: the archive is no larger than that, or `volume_size` is 0, or it has no tensor:
+ * it is one file. Of a plan that is not cut. */
+size_t snap_archive_plan_volumes_needed(const struct snap_archive_plan *plan, uint64_t volume_size);
+/* Cut it so, once: the volumes are called "STEM.vol-0001.tar", with the numbers from `first` on.
+ * SNAP_INVALID: more than SNAP_MAX_VOLUMES. Nothing happens when none are needed. */
+enum snap_status snap_archive_plan_cut(struct snap_archive_plan *plan, uint64_t volume_size,
+                                       const char *stem, unsigned first, struct snap_error *err);
+size_t snap_archive_plan_volume_count(const struct snap_archive_plan *plan);
+/* Volume `index`, for a store; all must be written before the archive itself. Its name is borrowed
+ * from the plan. Answers are those of snap_archive_plan_content. */
+const char *snap_archive_plan_volume(struct snap_archive_plan *plan, size_t index,
+                                     struct snap_content *content);
 
 /* The file, for a store: members are digested as they are written, and with the digests the two
  * listings are made. SNAP_INVALID from there: a member's data do not have the digest that was

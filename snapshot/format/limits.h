@@ -62,6 +62,16 @@
 /* Bytes of `latest`. */
 #define SNAP_MAX_LATEST_BYTES 4096u
 
+/* Volumes of an archive: each is a descriptor of whoever reads it, of which a process commonly has
+ * 1,024. */
+#define SNAP_MAX_VOLUMES 512u
+/* Numbers of volumes: four digits. They need not begin with 1. */
+#define SNAP_MAX_VOLUME_NUMBER 9999u
+/* Bytes of the stem of their names, ".vol-0001.tar" left out: a store takes names of 200 bytes. */
+#define SNAP_MAX_VOLUME_STEM_BYTES 180
+/* Bytes of volumes.json: names that manifest.json has too. */
+#define SNAP_MAX_VOLUMES_JSON_BYTES SNAP_MAX_MANIFEST_BYTES
+
 /* Arrays and objects inside each other: what a state, nine maps deep, needs; far below what
  * recursion can take. */
 #define SNAP_MAX_JSON_DEPTH 32

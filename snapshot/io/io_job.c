@@ -176,6 +176,8 @@ static enum snap_status feed(struct snap_io_job *job, struct snap_io_lane *lane,
         status = visit(job, lane, span, at, bytes, err);
         if (status == SNAP_OK && span->sha256 != NULL && lane->done == 0)
             status = snap_sha256_begin(&digest->context, err);
+        if (status != SNAP_OK)
+            break; /* there is nothing to digest */
         if (span->sha256 != NULL) {
             digest->data = span->place != NULL ? span->place + lane->done : lane->buffer + at;
             digest->left_bytes = bytes;

@@ -142,6 +142,7 @@ class Handover:
             "began_ms": 0, "format": "snap-handover-1", "keep_latest": False,
             "manifest": self.manifest, "name": f"snapshots/{Path(archive).name}",
             "no_read_back": False, "places": self.places, "stall_ms": 0, "thin": 0,
+            "volume_size": 0,
             "written": {"base": {"followers": 0, "hash": "", "name": ""}, "moving": None,
                         "stale_step": 0}}
 

@@ -14,6 +14,8 @@
 /* Snapshots after every second step; the run ends after step 6. */
 #define EVERY 2
 #define STEPS 6
+/* Cuts a snapshot into several volumes, of which one has several members. */
+#define VOLUME_SIZE 3000
 
 uint64_t fault_staging_bytes = 1;
 bool fault_unread;
@@ -45,9 +47,10 @@ static enum snap_status train_steps(struct toy *toy, struct snap_run *run, uint6
     return status;
 }
 
-/* `thin`: as of snap_run_options; `keep`: NULL, or as of snap_run_set_keep. */
+/* `thin`, `volume_size`: as of snap_run_options; `keep`: NULL, or as of snap_run_set_keep. */
 static enum snap_status train_with(const char *dir, uint64_t steps, uint64_t thin,
-                                   const struct snap_keep *keep, struct snap_error *err)
+                                   uint64_t volume_size, const struct snap_keep *keep,
+                                   struct snap_error *err)
 {
     struct snap_pool *pool;
     struct snap_run *run = NULL;
@@ -61,6 +64,7 @@ static enum snap_status train_with(const char *dir, uint64_t steps, uint64_t thi
     toy.read_back = !fault_unread;
     toy.staging_bytes = fault_staging_bytes;
     toy.thin = thin;
+    toy.volume_size = volume_size;
     begins();
     status = toy_open(&toy, dir, NULL, &run, err);
     if (status == SNAP_OK) {
@@ -84,7 +88,7 @@ static enum snap_status train_with(const char *dir, uint64_t steps, uint64_t thi
 
 static enum snap_status train(const char *dir, uint64_t steps, struct snap_error *err)
 {
-    return train_with(dir, steps, 0, NULL, err);
+    return train_with(dir, steps, 0, 0, NULL, err);
 }
 
 static enum snap_status prepare_nothing(const char *dir, struct snap_error *err)
@@ -116,7 +120,7 @@ static enum snap_status train_on_behind(const char *dir, struct snap_error *err)
 /* A whole snapshot, and thin ones on it. */
 static enum snap_status train_thin(const char *dir, struct snap_error *err)
 {
-    return train_with(dir, 4, 2, NULL, err);
+    return train_with(dir, 4, 2, 0, NULL, err);
 }
 
 /* A save, after which the snapshot before becomes a stub. */
@@ -124,7 +128,13 @@ static enum snap_status train_keeping(const char *dir, struct snap_error *err)
 {
     struct snap_keep keep = SNAP_KEEP_INIT;
     keep.last = 1;
-    return train_with(dir, 4, 0, &keep, err);
+    return train_with(dir, 4, 0, 0, &keep, err);
+}
+
+/* Snapshots in volumes. */
+static enum snap_status train_volumes(const char *dir, struct snap_error *err)
+{
+    return train_with(dir, 4, 0, VOLUME_SIZE, NULL, err);
 }
 
 /* Snapshots of steps 2 and 4, and what is done with them. */
@@ -160,7 +170,26 @@ static enum snap_status prepare_thin(const char *dir, struct snap_error *err)
 static enum snap_status pack(const char *dir, struct snap_error *err)
 {
     begins();
-    return done(snap_pack(toy_snapshot(dir, 4), NULL, NULL, err));
+    return done(snap_pack(toy_snapshot(dir, 4), NULL, NULL, NULL, err));
+}
+
+/* Cut what is in one file, or join what is cut. */
+static enum snap_status cut_at(const char *dir, uint64_t volume_size, struct snap_error *err)
+{
+    struct snap_pack_options options = SNAP_PACK_OPTIONS_INIT;
+    options.volume_size = volume_size;
+    begins();
+    return done(snap_pack(toy_snapshot(dir, 4), &options, NULL, NULL, err));
+}
+
+static enum snap_status cut(const char *dir, struct snap_error *err)
+{
+    return cut_at(dir, VOLUME_SIZE, err);
+}
+
+static enum snap_status cut_again(const char *dir, struct snap_error *err)
+{
+    return cut_at(dir, 1, err);
 }
 
 static enum snap_status prune(const char *dir, struct snap_error *err)
@@ -202,6 +231,11 @@ const struct fault_operation fault_operations[] = {
     {"thin", train_second, thin, false},
     {"pack", prepare_thin, pack, false},
     {"prune", train_second, prune, false},
+    {"volumes", prepare_nothing, train_volumes, false},
+    {"cut", train_second, cut, false},
+    {"cut-again", train_volumes, cut_again, false}, /* volumes for volumes */
+    {"join", train_volumes, pack, false},
+    {"prune-volumes", train_volumes, prune, false},
     {"repair", prepare_broken, repair, true},        /* `latest` anew, temporaries gone */
 };
 const size_t fault_operation_count = sizeof fault_operations / sizeof fault_operations[0];

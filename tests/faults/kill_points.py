@@ -76,6 +76,7 @@ class Durability:
         self.dirty = {}       # path -> written and not synced
         self.unsynced = set()  # folders with a new name
         self.synced = set()
+        self.volumes = False  # of an archive that has no name yet
 
     def folder(self, path):
         return path.rsplit("/", 1)[0]
@@ -120,6 +121,12 @@ class Durability:
                 self.problems.append("latest moves before the snapshot's name is durable")
             if any(path.endswith("/ledger.jsonl") for path in self.dirty):
                 self.problems.append("latest moves before the ledger is durable")
+        if ".vol-" in target:
+            self.volumes = True
+        elif target.endswith(".snap.tar"):
+            if self.volumes and folder in self.unsynced:
+                self.problems.append(f"{target} gets its name before its volumes are durable")
+            self.volumes = False
         self.unsynced.add(folder)
 
     def report(self):

@@ -264,7 +264,7 @@ static void test_reader_meets_either(void **state)
     options.base = copy;
     visitor.path = path;
     CHECK_OK(prune_to_last(dir));
-    CHECK_OK(snap_pack(path, &options, NULL, &err));
+    CHECK_OK(snap_pack(path, &options, NULL, NULL, &err));
     visitor.path = NULL;
     assert_true(visitor.whole > 0);
     assert_true(visitor.stubs > 0);

@@ -104,6 +104,13 @@ def documents(work):
         for line in (root / "events.jsonl").read_bytes().splitlines(True):
             yield "event", f"{folder}: an event", line
         yield "config", f"{folder}: config.json", (root / "config.json").read_bytes()
+    work.run("pack", "run/snapshots/step-0000000004.snap.tar", "--volume-size", "4096", "-o",
+             "cut.snap.tar")
+    yield "volumes", "volumes.json", subprocess.run(
+        ["tar", "-xOf", work.folder / "cut.snap.tar", "volumes.json"], check=True,
+        stdout=subprocess.PIPE).stdout
+    yield "cmd-show", "show of an archive with volumes", work.run("show", "cut.snap.tar", "--json")
+    yield "cmd-list", "list of one", work.run("list", "cut.snap.tar", "--json")
     yield "latest", "latest", (work.folder / "run" / "latest").read_bytes()
     yield from archive_documents(work, "run/snapshots/step-0000000004.snap.tar")
     capsule, = os.listdir(work.folder / "nan/capsules")

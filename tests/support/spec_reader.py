@@ -166,10 +166,12 @@ def listing(lines):
 # ---- section 5 ----
 
 class Archive:
-    """An archive that obeys every rule of section 10, or the exception that says why not."""
+    """An archive that obeys every rule of section 10, or the exception that says why not. `beside`
+    has the other files of its folder, bytes by name."""
 
-    def __init__(self, data):
+    def __init__(self, data, beside=None):
         self.data = data
+        self.beside = beside or {}
         self.content = {}
         self.place = 0
         self.read_member("README", 65536)
@@ -182,7 +184,12 @@ class Archive:
             raise
         self.check_manifest()
         insist(self.sizes["README"] == len(self.content["README"]), "README: size")
+        self.volumes = []
+        if self.data[self.place:self.place + 512].startswith(b"volumes.json\0"):
+            self.read_volumes()
         self.read_rest()
+        for volume in self.volumes:
+            self.read_volume(volume)
         insist(sha256(self.content["README"]).hex() == README, "README: another text")
         self.check_listings()
         self.check_state()
@@ -279,6 +286,40 @@ class Archive:
                 continue
             self.read_member(name, LARGEST_MEMBER, size)
         insist(self.data[self.place:] == bytes(1024), "the end")
+
+    def read_volumes(self):
+        """Section 9.1."""
+        what = "volumes.json"
+        self.read_member(what, 67108864)
+        document = parse_document(self.content.pop(what), what)
+        version(document, "snap-volumes-1", what)
+        self.volumes = keys(document, "format volumes", what)["volumes"]
+        insist(isinstance(self.volumes, list) and 1 <= len(self.volumes) <= 512, f"{what}: volumes")
+        names = []
+        for index, volume in enumerate(self.volumes):
+            keys(volume, "file members", what)
+            found = re.fullmatch(rf"({WORD})\.vol-([0-9]{{4}})\.tar", str(volume["file"]))
+            insist(found and len(found.group(1)) <= 180 and found.group(2) != "0000",
+                   f"{what}: file")
+            if index == 0:
+                stem, first = found.group(1), int(found.group(2))
+            insist((stem, first + index) == (found.group(1), int(found.group(2))), f"{what}: file")
+            insist(isinstance(volume["members"], list) and volume["members"], f"{what}: members")
+            names += volume["members"]
+        places = [self.names.index(name) if name in self.names else -1 for name in names]
+        insist(places == sorted(set(places)) and
+               all(name.startswith("tensors/") for name in names), f"{what}: members")
+
+    def read_volume(self, volume):
+        """One that is not there withholds its members."""
+        for name in volume["members"]:
+            insist(name not in self.content, f"{name}: in the index, too")
+        if volume["file"] not in self.beside:
+            return
+        self.data, self.place = self.beside[volume["file"]], 0
+        for name in volume["members"]:
+            self.read_member(name, LARGEST_MEMBER, self.sizes[name])
+        insist(self.data[self.place:] == bytes(1024), f"{volume['file']}: the end")
 
     def check_listings(self):
         text = self.content["SHA256SUMS"].decode("ascii", "replace")

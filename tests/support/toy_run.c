@@ -172,6 +172,7 @@ enum snap_status toy_open(struct toy *toy, const char *dir, const char *archive,
     options.every = toy->every;
     options.staging_bytes = toy->staging_bytes;
     options.thin = toy->thin;
+    options.volume_size = toy->volume_size;
     options.pool = toy->pool;
     options.no_read_back = !toy->read_back;
     TRY(snap_run_open(&options, run, err));

@@ -49,6 +49,7 @@ struct toy {
     uint64_t state_every; /* 1 */
     uint64_t staging_bytes;
     uint64_t thin;
+    uint64_t volume_size;
     struct snap_pool *pool;
     bool read_back; /* snapshots are read back from the disk */
 };

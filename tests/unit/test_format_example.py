@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "support"))
 # pylint: disable=wrong-import-position
@@ -35,10 +36,10 @@ def table_of_page(page):
                        re.MULTILINE)}
 
 
-def read(data):
+def read(data, beside=None):
     """The reader's answer: an archive, or what it raised."""
     try:
-        return spec_reader.Archive(data)
+        return spec_reader.Archive(data, beside)
     except (spec_reader.Corrupt, spec_reader.Unsupported) as error:
         return error
 
@@ -104,6 +105,31 @@ def check_damage(tap, data):
     tap.ok(isinstance(read(data + bytes(512)), spec_reader.Corrupt), "and bytes after the end")
 
 
+def check_volumes(tap, data):
+    """The example, cut by the program: what a reader made from the page finds in each cut."""
+    whole = spec_reader.Archive(data).content
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        (path / "whole").write_bytes(data)
+        for size in (1, 2048, 2560):
+            done = subprocess.run([os.environ["SNAP"], "pack", "whole", "-o", f"{size}.snap.tar",
+                                   "--volume-size", str(size)], cwd=folder, check=False,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            tap.ok(done.returncode == 0, f"cut at {size}", done.stdout)
+            index = (path / f"{size}.snap.tar").read_bytes()
+            volumes = {file.name: file.read_bytes() for file in path.glob(f"{size}.vol-*.tar")}
+            found = read(index, volumes)
+            tap.ok(len(volumes) > 1 and isinstance(found, spec_reader.Archive) and
+                   found.content == whole, "has the same members", found)
+            missing = sorted(volumes)[0]
+            lost = read(index, {name: volumes[name] for name in volumes if name != missing})
+            tap.ok(isinstance(lost, spec_reader.Archive) and
+                   sorted(set(whole) - set(lost.content)) == sorted(lost.volumes[0]["members"]),
+                   "without a volume its members are withheld", lost)
+            other = {**volumes, missing: volumes[sorted(volumes)[1]]}
+            tap.ok(isinstance(read(index, other), spec_reader.Corrupt), "another volume is refused")
+
+
 # Limits that are the library's own, and not of the format.
 OWN_LIMITS = {"SNAP_MAX_CONFIG_BYTES", "SNAP_MAX_JSON_INTEGER", "SNAP_MAX_LATEST_BYTES",
               "SNAP_MAX_LEDGER_FILE_BYTES", "SNAP_MAX_STREAM_JSON_BYTES"}
@@ -133,6 +159,7 @@ def main():
     if data is not None:
         tap.ok(written_by_library() == data, "the library writes the same bytes")
         check_damage(tap, data)
+        check_volumes(tap, data)
         thin = read(written_by_library("4092"))
         tap.ok(isinstance(thin, spec_reader.Archive) and len(thin.content) == 6,
                "a reader made from the page accepts withheld members", thin)

@@ -38,11 +38,14 @@ struct snap_member {
     const char *name;        /* borrowed until the archive is closed */
     enum snap_member_kind kind;
     uint64_t data_size;      /* bytes of its content */
-    uint64_t data_offset;    /* of its content in the file; 0 when withheld */
+    uint64_t data_offset;    /* of its content in its file; 0 when withheld */
     bool in_state;           /* its digest is a line of STATE */
-    bool withheld;           /* listed, and not in this file */
+    bool withheld;           /* listed, and neither in this file nor in a volume that is there */
     bool elsewhere;          /* withheld, and read from an archive that lies beside this one */
     unsigned char sha256[SNAP_DIGEST_BYTES]; /* as SHA256SUMS has it (of SHA256SUMS: computed) */
+    /* The volume that has it, a file beside this one, whether that is there or not; NULL: it is not
+     * in one. Borrowed until the archive is closed. */
+    const char *volume;
 };
 
 struct snap_archive;
@@ -52,9 +55,10 @@ struct snap_archive;
  * and of a known format, listings agree with the manifest; README, manifest, state.json,
  * data.json, STATE and env.json are read and agree with their digests. The content of streams,
  * tensors, extras and the ledger is not read: snap_archive_read and snap_archive_check do that.
- * Members that are withheld are looked for, by digest, in the files "*.snap.tar" of the same
- * folder, and read from there. SNAP_IO: cannot be opened or read. SNAP_CORRUPT: not such a file
- * (the text names the member). SNAP_UNSUPPORTED: an archive of a newer format. Owned by the
+ * Where the archive has volumes, the same holds for each that is there; members of one that is not
+ * are withheld. Members that are withheld are looked for, by digest, in the files "*.snap.tar" of
+ * the same folder, and read from there. SNAP_IO: cannot be opened or read. SNAP_CORRUPT: not such a
+ * file (the text names the member). SNAP_UNSUPPORTED: an archive of a newer format. Owned by the
  * caller. */
 enum snap_status snap_archive_open(const char *path, struct snap_archive **archive,
                                    struct snap_error *err);
@@ -100,6 +104,16 @@ enum snap_status snap_archive_read_pieces(const struct snap_archive *archive,
 enum snap_status snap_archive_check(const struct snap_archive *archive, struct snap_pool *pool,
                                     struct snap_error *err);
 size_t snap_archive_withheld_count(const struct snap_archive *archive);
+
+/* The files of the archive, all of one folder: its volumes (docs/format.md, 9.1), if it has some,
+ * and its own file, the last. Whoever copies or sends it goes in this order, so that it is never
+ * seen before it is whole, and whoever removes it in the other. */
+size_t snap_archive_file_count(const struct snap_archive *archive);
+/* The name of file `index`, without the folder, borrowed until close; NULL past the last. *size
+ * (NULL: not wanted): its bytes; *present (NULL: not wanted) is false of a volume that is not
+ * there. */
+const char *snap_archive_file(const struct snap_archive *archive, size_t index, uint64_t *size,
+                              bool *present);
 
 /* What the manifest says. Strings are borrowed until close. */
 const char *snap_archive_kind(const struct snap_archive *archive);   /* "snapshot", "capsule" */

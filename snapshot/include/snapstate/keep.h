@@ -42,14 +42,18 @@ struct snap_pack_options {
     const char *base;       /* to take members from, before the files of the same folder; NULL */
     const char *output;     /* must not be there; NULL: in place */
     struct snap_pool *pool; /* borrowed; NULL: one thread */
+    /* Bytes of a file: a larger archive is cut into one and volumes beside it. 0: one file. */
+    uint64_t volume_size;
 };
 #define SNAP_PACK_OPTIONS_INIT { .size_bytes = sizeof(struct snap_pack_options) }
 
-/* Make an archive whole again: every withheld member is taken from another archive by its digest.
- * SNAP_ABSENT names the first that nobody has; nothing was written. An archive that is whole is
- * success, and is written to `output` alone. *taken (NULL: not wanted): members put back. */
+/* Make an archive whole again: every withheld member is taken from another archive by its digest,
+ * and volumes are joined, or made. SNAP_ABSENT names the first member that nobody has; nothing was
+ * written. An archive that is so already is success, and is written to `output` alone. Volumes are
+ * not made where somebody trains (SNAP_BUSY). *taken, *volumes (NULL: not wanted): members put
+ * back, and volumes that it has now. */
 enum snap_status snap_pack(const char *path, const struct snap_pack_options *options, size_t *taken,
-                           struct snap_error *err);
+                           size_t *volumes, struct snap_error *err);
 
 /* Which snapshots of a run stay. One that no rule keeps becomes a stub: its tensors, streams and
  * extras go, its hashes and ledger lines stay. Kept in any case: the one that `latest` names, later

@@ -35,6 +35,7 @@ struct snap_publication {
     size_t archives;
     size_t listings;
     size_t withheld; /* members left out of the archives, in all */
+    size_t volumes;  /* of the last snapshot */
     uint64_t step;   /* of the last snapshot: what the hashes below are of */
     char run_hash[SNAP_HASH_TEXT_BYTES];
     char snapshot_hash[SNAP_HASH_TEXT_BYTES];

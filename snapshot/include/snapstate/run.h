@@ -88,6 +88,10 @@ struct snap_run_options {
     /* At most so many thin snapshots after a whole one: their tensors that the whole one has are
      * left to it, and read from there. 0: every snapshot is whole. */
     uint64_t thin;
+    /* Bytes of a file at most: a snapshot that would be larger is cut into one and volumes beside
+     * it, of which each has one tensor member at least. No hash depends on it. 0: every snapshot is
+     * one file. For snap_run_save_as, too. Not with several ranks: SNAP_UNSUPPORTED. */
+    uint64_t volume_size;
     /* The socket of the agent (snap serve) that saves for this run: it is handed the state, and
      * finishes the save also when this process is killed. "": none. NULL: what the environment's
      * SNAP_AGENT names, or else the socket .snap-agent.sock in the nearest folder above `dir`.
