@@ -17,8 +17,8 @@ bool snap_publication_withholds(const struct snap_publication_options *options,
                                 const struct snap_member *member);
 /* Write the archive as `name` of the store, new and durable, without the members that are left out,
  * in volumes no larger than those that it has, if it has some; *withheld counts those left out, and
- * the ones that were not there before. *plan, which borrows from the archive, says which files there
- * are now, and is the caller's to free. SNAP_CORRUPT: a member is damaged. */
+ * the ones that were not there before. *plan, which borrows from the archive, says which files
+ * there are now, and is the caller's to free. SNAP_CORRUPT: a member is damaged. */
 enum snap_status snap_publication_copy(const struct snap_archive *archive, struct snap_store *store,
                                        const char *name,
                                        const struct snap_publication_options *options,

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +267,50 @@ static void test_pack(void **state)
     free(cut);
 }
 
+/* A reader that has the index open, and finds its volumes gone since: it opens what has come in
+ * its place. */
+static void test_replaced_while_opened(void **state)
+{
+    unsigned char digest[SNAP_DIGEST_BYTES];
+    struct snap_archive *archive = NULL;
+    char *dir = toy_folder();
+    (void)state;
+    train(dir, 2, 3000, 0, 0, digest);
+    int fd = open(toy_snapshot(dir, 2), O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    CHECK_OK(snap_pack(toy_snapshot(dir, 2), NULL, NULL, NULL, &err));
+    CHECK_OK(snap_archive_open_fd(fd, toy_snapshot(dir, 2), &archive, &err));
+    assert_int_equal(snap_archive_withheld_count(archive), 0);
+    assert_int_equal(snap_archive_volume_count(archive), 0);
+    CHECK_OK(snap_archive_check(archive, NULL, &err));
+    snap_archive_close(archive);
+    toy_remove(dir);
+    free(dir);
+}
+
+/* Whoever begins a run there removes volumes that nobody names yet. */
+static void test_no_volumes_where_somebody_trains(void **state)
+{
+    struct snap_pack_options options = SNAP_PACK_OPTIONS_INIT;
+    unsigned char digest[SNAP_DIGEST_BYTES];
+    struct toy toy;
+    struct snap_run *run = NULL;
+    char *dir = toy_folder();
+    (void)state;
+    train(dir, 2, 0, 0, 0, digest);
+    options.volume_size = 3000;
+    toy_init(&toy);
+    CHECK_OK(toy_open(&toy, dir, NULL, &run, &err));
+    CHECK_FAILS(SNAP_BUSY, "snapshots: write volumes there: a process is training in this run",
+                snap_pack(toy_snapshot(dir, 2), &options, NULL, NULL, &err));
+    assert_int_equal(count_files(toy_path(dir, "snapshots"), ".vol-"), 0);
+    CHECK_OK(snap_run_close(run, &err));
+    toy_release(&toy);
+    CHECK_OK(snap_pack(toy_snapshot(dir, 2), &options, NULL, NULL, &err));
+    toy_remove(dir);
+    free(dir);
+}
+
 /* Volumes that another archive names, a copy under another name, stay. */
 static void test_pack_leaves_what_others_name(void **state)
 {
@@ -443,6 +488,8 @@ int main(void)
         cmocka_unit_test(test_restore),
         cmocka_unit_test(test_thin),
         cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_replaced_while_opened),
+        cmocka_unit_test(test_no_volumes_where_somebody_trains),
         cmocka_unit_test(test_pack_leaves_what_others_name),
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_save_as_again),
