@@ -300,7 +300,7 @@ enum snap_status trn_replay_open_first(const struct trn_replay_options *options,
                                            .threads = options->threads,
                                            .device = options->device };
     struct snap_run_options opening = SNAP_RUN_OPTIONS_INIT;
-    struct trn_expected_files expected;
+    struct trn_expected_files expected = TRN_EXPECTED_FILES_INIT;
     struct trn_config config;
     char running[TRN_PATH_SIZE];
     const char *line = snap_ledger_line(ledger, 0, NULL);
@@ -316,10 +316,10 @@ enum snap_status trn_replay_open_first(const struct trn_replay_options *options,
     if (status == SNAP_OK)
         status = trn_config_of_archive(text, running, &config, err);
     free(text);
-    if (status != SNAP_OK)
-        return status;
     making.expected = &expected;
-    status = trn_training_new(&config, &making, training, err);
+    if (status == SNAP_OK)
+        status = trn_training_new(&config, &making, training, err);
+    trn_expected_release(&expected);
     if (status == SNAP_OK)
         status = trn_training_open_run(*training, &opening, err);
     return status;
