@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 # pylint: disable=wrong-import-position
 from corpus_forgery import Forgery, Hole, Member  # noqa: E402
 from spec_reader import document  # noqa: E402
