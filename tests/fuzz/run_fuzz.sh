@@ -56,16 +56,18 @@ if [ ! -e "$work/built" ] || [ -n "$(find "$source_dir/snapshot" -newer "$work/b
     done
     touch "$work/built"
 fi
-# Of the trainer, what reads a config; the rest is as it was built.
-for file in config_fields config_gpt config_layers training_config; do
-    "$clang" "$@" -I"$source_dir/trainer" -c "$source_dir/trainer/$file.c" \
-        -o "$work/trainer_$file.o"
-done
 
 status=0
 for target in $targets; do
     trainer=
-    [ "$target" != config ] || trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
+    if [ "$target" = config ]; then
+        # Of the trainer, what reads a config; the rest is as it was built.
+        for file in config_fields config_gpt config_layers training_config; do
+            "$clang" "$@" -I"$source_dir/trainer" -c "$source_dir/trainer/$file.c" \
+                -o "$work/trainer_$file.o"
+        done
+        trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
+    fi
     # shellcheck disable=SC2086
     "$clang" "$@" -I"$source_dir/trainer" -fsanitize=fuzzer,address,undefined \
         "$source_dir/tests/fuzz/fuzz_$target.c" \
