@@ -151,6 +151,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_pool_free": (NOTHING, HANDLE),
     # publication.h
     "snap_publication_write": (STATUS, TEXT, TEXT, HANDLE, HANDLE, ERROR),
+    "snap_publication_remove": (NOTHING, TEXT, c_bool),
     # receipt.h
     "snap_tier_name": (TEXT, ENUM),
     "snap_receipt_tier": (ENUM, HANDLE),
