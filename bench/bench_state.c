@@ -7,6 +7,8 @@
  *         the same, answered by the seconds for which it keeps the training;
  *     bench_state restore ARCHIVE BYTES TENSORS
  *         one restore, verified and in place, answered by its seconds;
+ *     bench_state restart FOLDER BYTES TENSORS
+ *         the run in the folder opened and restored, answered by the seconds of the two;
  *     bench_state verify ARCHIVE BYTES TENSORS
  *         one check of all digests and by the second reader, answered by its seconds.
  * The memory is filled before the clock runs, as a model's is. */
@@ -126,6 +128,22 @@ static int restore(const char *archive, uint64_t bytes, uint64_t tensors)
     return 0;
 }
 
+static int restart(const char *folder, uint64_t bytes, uint64_t tensors)
+{
+    struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
+    struct snap_run *run;
+    options.dir = folder;
+    double began = seconds();
+    must(snap_run_open(&options, &run, &err));
+    double opened = seconds() - began;
+    add_tensors(run, bytes, tensors, 1000000);
+    began = seconds();
+    must(snap_run_restore(run, SNAP_TIER_STREAMS, NULL, NULL, &err));
+    printf("%.6f\n", opened + seconds() - began);
+    must(snap_run_close(run, &err));
+    return 0;
+}
+
 static int verify(const char *path)
 {
     struct snap_pool *pool;
@@ -148,9 +166,12 @@ int main(int argc, char **argv)
         return save(argv[2], bytes, tensors, argv[5]);
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "restore") == 0)
         return restore(argv[2], bytes, tensors);
+    if (tensors > 0 && argc == 5 && strcmp(argv[1], "restart") == 0)
+        return restart(argv[2], bytes, tensors);
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "verify") == 0)
         return verify(argv[2]);
     fprintf(stderr, "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back|stall\n"
-                    "       bench_state restore|verify ARCHIVE BYTES TENSORS\n");
+                    "       bench_state restore|verify ARCHIVE BYTES TENSORS\n"
+                    "       bench_state restart FOLDER BYTES TENSORS\n");
     return 2;
 }

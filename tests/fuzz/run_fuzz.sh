@@ -14,7 +14,9 @@ source_dir=$1
 build_dir=$2
 seconds=$3
 shift 3
-targets=${*:-archive manifest state ledger config pickle torch_file arrays json stream signature agent}
+targets="archive manifest state ledger config pickle torch_file arrays json stream signature"
+targets="$targets agent"
+targets=${*:-$targets}
 clang=${CLANG:-clang}
 python=${PYTHON:-python3}
 work=$build_dir/fuzz
