@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import http.server
 import re
+import ssl
 import threading
 import time
 import urllib.parse
@@ -77,7 +78,8 @@ def check_signature(stub, method, target, headers, body):
 
 
 class Stub:
-    def __init__(self, conditions=True, token=False, bucket="bucket", user=KEY, secret=SECRET):
+    def __init__(self, conditions=True, token=False, bucket="bucket", user=KEY, secret=SECRET,
+                 certificate=None):
         self.conditions, self.token = conditions, token
         self.bucket, self.user, self.secret = bucket, user, secret
         self.objects, self.uploads, self.requests, self.faults = {}, {}, [], []
@@ -87,6 +89,12 @@ class Stub:
         self.lock = threading.RLock()
         handler = type("Handler", (Handler,), {"stub": self})
         self.server = Server(("127.0.0.1", 0), handler)
+        self.scheme = "http"
+        if certificate:  # a file with it and its key
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.scheme = "https"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self):
@@ -99,7 +107,7 @@ class Stub:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server.server_address[1]}"
 
     def environment(self):
         variables = {"AWS_ACCESS_KEY_ID": self.user, "AWS_SECRET_ACCESS_KEY": self.secret,

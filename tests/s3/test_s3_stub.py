@@ -5,6 +5,7 @@ and what a store shows is looked at after every failure."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -158,6 +159,25 @@ def test_profiles(files, folder):
                outcome(done))
 
 
+def test_tls(files, folder):
+    folder.mkdir()
+    file = folder / "certificate.pem"
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                           "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=stub", "-addext",
+                           "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out",
+                           folder / "cert.pem"], check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True)
+    tap.ok(made.returncode == 0, "a certificate is made", made.stdout)
+    file.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
+    with Stub(certificate=file) as stub:
+        done = exits(3, "a certificate that nobody knows", stub, "push", files[0], STORE)
+        tap.ok("1 attempt:" in done.stderr and not stub.requests, "is told at once",
+               outcome(done))
+        exits(0, "one that AWS_CA_BUNDLE knows", stub, "push", files[0], STORE,
+              AWS_CA_BUNDLE=str(folder / "cert.pem"))
+        tap.ok(holds(stub, files[:1]), "the archive is there")
+
+
 def test_faults(files):
     """A failure that passes is met by another attempt."""
     later = [("PUT", "/archives/", fault) for fault in
@@ -199,7 +219,7 @@ def test_faults(files):
                    f"given up on {method} {fault}: nothing is shown", outcome(done))
     # A server that is silent.
     with Stub() as stub:
-        stub.fault("PUT", "/archives/", Pause(4), times=10000)
+        stub.fault("PUT", "/archives/", Pause(8), times=10000)
         exits(3, "a silent server", stub, "push", files[0], STORE, SNAP_S3_DEADLINE="2")
 
 
@@ -307,6 +327,10 @@ def main():
         test_commands(files, Path(top) / "commands")
         test_refusals(files)
         test_profiles(files, Path(top) / "profiles")
+        if shutil.which("openssl"):
+            test_tls(files, Path(top) / "tls")
+        else:
+            tap.skip("a server with TLS", "no openssl")
         test_faults(files)
         test_damage(files, Path(top) / "damage")
         test_races(files)
