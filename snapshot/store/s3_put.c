@@ -38,8 +38,11 @@ enum snap_status snap_s3_put_if(struct snap_s3 *s3, const char *name, const void
         if (status != SNAP_OK)
             return status;
         long code = response.status;
+        /* What should be matched can have been removed. */
+        bool gone = code == 404 && request.if_match != NULL &&
+                    strcmp(response.code, "NoSuchBucket") != 0;
         *done = snap_s3_is_done(&response);
-        if (!*done && !(asks && (code == 501 || code == 412 || code == 409 || code == 404)))
+        if (!*done && !(asks && (code == 501 || code == 412 || gone)))
             status = snap_s3_refused(s3, &request, &response, err);
         snap_s3_response_release(&response);
         if (status != SNAP_OK || *done || code != 501)

@@ -192,6 +192,19 @@ static enum snap_status complete(struct job *job, const char *name, bool exclusi
     return status;
 }
 
+/* Uploads of the same name that are of no use now: begun twice, when the first answer was lost, or
+ * by another writer of the same bytes, who then finds the object. What the server does not tell is
+ * found by snap_store_uploads. */
+static void forget_others(struct job *job, const char *name)
+{
+    struct snap_s3_uploads uploads = { NULL, 0 };
+    if (snap_s3_uploads_list(job->s3, name, &uploads, NULL) != SNAP_OK)
+        return;
+    for (size_t i = 0; i < uploads.count; i++)
+        snap_s3_upload_abort(job->s3, &uploads.items[i], NULL);
+    snap_s3_uploads_release(&uploads);
+}
+
 /* What a break leaves can be gone on with; what an error leaves is of no use to anybody. */
 static enum snap_status give_up(struct job *job, enum snap_status status, struct snap_error *err)
 {
@@ -237,6 +250,8 @@ enum snap_status snap_s3_put_parts(struct snap_s3 *s3, const char *name,
         goto out;
     if (status == SNAP_OK)
         status = complete(&job, name, exclusive, taken, err);
+    if (status == SNAP_OK && exclusive)
+        forget_others(&job, name);
 out:
     if (status != SNAP_OK)
         status = give_up(&job, status, err);

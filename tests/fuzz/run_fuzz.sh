@@ -14,7 +14,8 @@ source_dir=$1
 build_dir=$2
 seconds=$3
 shift 3
-targets=${*:-archive manifest state ledger config pickle torch_file arrays json stream signature store}
+targets="archive manifest state ledger config pickle torch_file arrays json stream"
+targets=${*:-$targets signature store}
 clang=${CLANG:-clang}
 python=${PYTHON:-python3}
 work=$build_dir/fuzz

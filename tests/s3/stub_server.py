@@ -11,7 +11,8 @@ signature and digest, knows conditions on writes, and fails as it is told.
 A fault acts on the next `times` requests of that method whose path (with its query) the pattern
 finds. `Answer` refuses; `CLOSE` breaks the connection before anything is done, `LOST` after it was
 done and before the answer, `HALF` in the middle of the answer's body; `FLIP` changes a bit of the
-body of the answer, `FLIP_IN` one of what arrived, before it is looked at; `Pause(s)` waits."""
+body of the answer, `FLIP_IN` one of what arrived, before it is looked at; `Pause(s)` waits;
+`Drip(s)` sends the answer's body in eight pieces, so long after each other."""
 
 import collections
 import hashlib
@@ -29,6 +30,7 @@ KEY, SECRET, TOKEN = "stub-user", "stub/secret+1", "stub-token"
 
 Answer = collections.namedtuple("Answer", "status code")
 Pause = collections.namedtuple("Pause", "seconds")
+Drip = collections.namedtuple("Drip", "seconds")
 CLOSE, LOST, HALF, FLIP, FLIP_IN = "close", "lost", "half", "flip", "flip-in"
 Request = collections.namedtuple("Request", "method path query headers sent received")
 
@@ -206,7 +208,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if fault == HALF:
                 answer = answer[:len(answer) // 2]
                 self.close_connection = True
-            self.wfile.write(answer)
+            if isinstance(fault, Drip):
+                piece = len(answer) // 8 + 1
+                for at in range(0, len(answer), piece):
+                    time.sleep(fault.seconds)
+                    self.wfile.write(answer[at:at + piece])
+            else:
+                self.wfile.write(answer)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_any
 

@@ -50,7 +50,8 @@ def done_well(name, stub, done, content):
 def test_faults(file, content):
     for method, pattern, fault in [
             ("POST", r"\?uploads", Answer(503, "SlowDown")), ("POST", r"\?uploads", CLOSE),
-            ("PUT", "partNumber=2", Answer(500, "InternalError")), ("PUT", "partNumber=3", CLOSE),
+            ("POST", r"\?uploads", LOST), ("PUT", "partNumber=3", CLOSE),
+            ("PUT", "partNumber=2", Answer(500, "InternalError")),
             ("PUT", "partNumber=1", LOST), ("PUT", "partNumber=2", FLIP_IN),
             ("POST", r"\?uploadId", Answer(503, "SlowDown")), ("POST", r"\?uploadId", CLOSE),
             ("POST", r"\?uploadId", LOST), ("GET", r"\?prefix.*uploads", CLOSE),
