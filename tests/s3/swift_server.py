@@ -9,6 +9,7 @@ configuration is read or changed.
         swift.kill("object"); swift.start("object")
 """
 
+import ctypes
 import os
 import pwd
 import shutil
@@ -61,6 +62,11 @@ PIPELINE = ("catch_errors gatekeeper healthcheck cache listing_formats bulk s3ap
             "slo dlo symlink versioned_writes proxy-server")
 SIMPLE = ("catch_errors", "gatekeeper", "healthcheck", "listing_formats", "bulk", "copy", "slo",
           "dlo", "symlink", "versioned_writes")
+
+
+def die_with_parent():
+    """A test that is killed must leave no server behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def program(name):
@@ -161,7 +167,7 @@ class Swift:
                     "sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')")
             words = ["/usr/bin/python3", "-c", code, f"{self.top}/etc/swift.conf"] + words
         self.processes[name] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.log,
-                                                stderr=self.log)
+                                                stderr=self.log, preexec_fn=die_with_parent)
         wait_for_port(port, self.processes[name])
 
     def kill(self, name, how=signal.SIGKILL):
