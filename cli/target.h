@@ -16,7 +16,9 @@ enum cmd_target {
     CMD_TARGET_CONFIG = 8,
     /* SHA256SUMS or STATE of an archive: the file, or a folder with it: an unpacked archive, or
      * what `snap prove` writes. */
-    CMD_TARGET_LISTING = 16
+    CMD_TARGET_LISTING = 16,
+    /* A folder with the index of a checkpoint of several archives. */
+    CMD_TARGET_CHECKPOINT = 32
 };
 
 /* Find out what `path` is; `wanted` are the kinds that the command takes, ORed. SNAP_INVALID: it is
