@@ -335,6 +335,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_verify_run": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
     "snap_verify_archives": (STATUS, POINTER(c_char_p), c_size_t, _p(snap_verify_options), OUT,
                              ERROR),
+    "snap_verify_checkpoint": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
     "snap_verify_listing": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
     "snap_verdict_replayed": (STATUS, HANDLE, ENUM, TEXT, TEXT, ERROR),
     "snap_verdict_host_replayed": (STATUS, HANDLE, TEXT, TEXT, TEXT, ERROR),

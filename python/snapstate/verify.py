@@ -63,7 +63,8 @@ class Verdict(Mapping[str, Any]):
 
 def verify(target: Path, expected: Optional[str] = None, only: Optional[str] = None,
            allow_withheld: bool = False, signers: Optional[Path] = None) -> Verdict:
-    """Check an archive, or a run folder, against its own digests and chains.
+    """Check an archive, a run folder, or a checkpoint of several archives, against its own digests
+    and chains.
 
     `expected`: a hash from elsewhere ("snap1:...", "state1:...", "run1:..."). `only`: the content
     of this member of an archive alone. `allow_withheld`: absent members are no failure.
@@ -76,7 +77,10 @@ def verify(target: Path, expected: Optional[str] = None, only: Optional[str] = N
     read), InvalidError (a folder that holds no run, a hash that is none) and OutOfMemory."""
     pool, verdict = ctypes.c_void_p(), ctypes.c_void_p()
     name, lib = path_bytes(target), library()
-    function = "snap_verify_run" if os.path.isdir(target) else "snap_verify_archive"
+    function = "snap_verify_archive"
+    if os.path.isdir(target):
+        index = os.path.join(os.fspath(target), "index.snap.tar")
+        function = "snap_verify_checkpoint" if os.path.exists(index) else "snap_verify_run"
     call("snap_pool_new", 0, ctypes.byref(pool))
     try:
         options = snap_verify_options(only=utf8(only), expected=utf8(expected),
