@@ -32,8 +32,8 @@ def stall(bench):
     copy = [bench.program("bench/bench_ideal"), "copy", str(bench.new_folder()), str(bench.bytes)]
     state = bench.program("bench/bench_state")
     with _agent(bench) as (root, env), \
-            Worker([state, "save", str(root / "run"), *sizes(bench), "no-read-back"], env) as ours, \
-            Worker(copy) as peer:
+            Worker([state, "save", str(root / "run"), *sizes(bench), "no-read-back"],
+                   env) as ours, Worker(copy) as peer:
         mine, theirs = in_turn(bench, lambda: float(ours.ask("go")[1]), peer.go)
         _check_saved(root / "run")
     return Measurement(mine, theirs, "a copy of the same bytes in memory on all cores")
