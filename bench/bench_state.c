@@ -10,6 +10,8 @@
  *         one restore, verified and in place, answered by its seconds;
  *     bench_state load ARCHIVE BYTES TENSORS
  *         one read of all tensors into fresh memory, digests compared, beside a state as large;
+ *     bench_state restart FOLDER BYTES TENSORS
+ *         the run in the folder opened and restored, answered by the seconds of the two;
  *     bench_state verify ARCHIVE BYTES TENSORS
  *         one check of all digests and by the second reader, answered by its seconds.
  * The memory is filled before the clock runs, as a model's is. */
@@ -219,6 +221,22 @@ static int load(const char *path, uint64_t bytes, uint64_t tensors)
     return 0;
 }
 
+static int restart(const char *folder, uint64_t bytes, uint64_t tensors)
+{
+    struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
+    struct snap_run *run;
+    options.dir = folder;
+    double began = seconds();
+    must(snap_run_open(&options, &run, &err));
+    double opened = seconds() - began;
+    add_tensors(run, bytes, tensors, 1000000);
+    began = seconds();
+    must(snap_run_restore(run, SNAP_TIER_STREAMS, NULL, NULL, &err));
+    printf("%.6f\n", opened + seconds() - began);
+    must(snap_run_close(run, &err));
+    return 0;
+}
+
 static int verify(const char *path)
 {
     struct snap_pool *pool;
@@ -243,10 +261,13 @@ int main(int argc, char **argv)
         return restore(argv[2], bytes, tensors);
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "load") == 0)
         return load(argv[2], bytes, tensors);
+    if (tensors > 0 && argc == 5 && strcmp(argv[1], "restart") == 0)
+        return restart(argv[2], bytes, tensors);
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "verify") == 0)
         return verify(argv[2]);
     fprintf(stderr,
             "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back|whole|thin\n"
-            "       bench_state restore|load|verify ARCHIVE BYTES TENSORS\n");
+            "       bench_state restore|load|verify ARCHIVE BYTES TENSORS\n"
+            "       bench_state restart FOLDER BYTES TENSORS\n");
     return 2;
 }

@@ -35,18 +35,21 @@ static void release(struct citation *citation)
     snap_archive_close(citation->archive);
 }
 
-/* Open the snapshot of that hash in the run; NULL: it is not there. */
+/* Open the snapshot of that hash, which lies below `*below` in the list; that is its place then.
+ * NULL: it is not there. A parent mostly is the one right before. */
 static struct snap_archive *open_parent(const char *run, const struct cmd_snapshot_file *files,
-                                        size_t count, const char *hash)
+                                        size_t *below, const char *hash)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = *below; i-- > 0;) {
         struct snap_archive *archive = NULL;
         char path[PATH_MAX];
         if (files[i].capsule || cmd_path_join(run, files[i].name, path, NULL) != SNAP_OK ||
             snap_archive_open(path, &archive, NULL) != SNAP_OK)
             continue;
-        if (strcmp(snap_archive_snapshot_hash(archive), hash) == 0)
+        if (strcmp(snap_archive_snapshot_hash(archive), hash) == 0) {
+            *below = i;
             return archive;
+        }
         snap_archive_close(archive);
     }
     return NULL;
@@ -56,13 +59,13 @@ static enum snap_status walk(const char *run, struct citation *citation, struct 
 {
     struct cmd_snapshot_file *files = NULL;
     struct snap_archive *at = NULL;
-    size_t count = 0;
+    size_t below = 0; /* at first, how many there are */
     const char *parent = snap_archive_parent(citation->archive);
-    enum snap_status status = cmd_run_files(run, &files, &count, err);
+    enum snap_status status = cmd_run_files(run, &files, &below, err);
 
     citation->snapshots = 1;
-    while (status == SNAP_OK && parent && citation->snapshots <= count) {
-        struct snap_archive *before = open_parent(run, files, count, parent);
+    while (status == SNAP_OK && parent) {
+        struct snap_archive *before = open_parent(run, files, &below, parent);
         if (before == NULL)
             break;
         snap_archive_close(at);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <snapstate/publication.h>
 #include <snapstate/verify.h>
@@ -103,6 +104,7 @@ static enum snap_status publish(const void *arguments, struct cmd_report *report
     struct snap_publication made = SNAP_PUBLICATION_INIT;
     struct snap_signer signer = SNAP_SIGNER_INIT;
     char files[PATH_MAX];
+    bool was_there = access(given->output, F_OK) == 0;
     enum cmd_target kind;
     enum snap_status status = cmd_target_find(given->run, CMD_TARGET_RUN, &kind, err);
 
@@ -115,14 +117,17 @@ static enum snap_status publish(const void *arguments, struct cmd_report *report
     options.signer = given->sign ? &signer : NULL;
     if (status == SNAP_OK)
         status = snap_publication_write(given->run, given->output, &options, &made, err);
-    if (status == SNAP_OK)
-        status = cmd_path_join(given->output, "SHA256SUMS", files, err);
+    if (status != SNAP_OK)
+        return status;
+    status = cmd_path_join(given->output, "SHA256SUMS", files, err);
     if (status == SNAP_OK && given->sign)
         status = cmd_ssh_sign(given->sign, files, err);
     if (status == SNAP_OK)
         status = look_again(given->output, &made, err);
-    if (status != SNAP_OK)
+    if (status != SNAP_OK) {
+        snap_publication_remove(given->output, was_there);
         return status;
+    }
     if (report->json)
         return cmd_report_set(report, result_value(given, &signer, &made), err);
     print_result(given, &signer, &made);

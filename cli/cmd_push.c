@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <snapstate/store.h>
 
@@ -116,6 +118,24 @@ static json_t *pushed_value(const struct push_arguments *given, const struct pus
                      cmd_json_text(given->store));
 }
 
+/* One line on a terminal that is written over; nothing elsewhere. */
+static void show_progress(void *arg, uint64_t done, uint64_t total)
+{
+    char done_text[CMD_SIZE_TEXT_BYTES], total_text[CMD_SIZE_TEXT_BYTES];
+    bool *shown = arg;
+
+    *shown = true;
+    fprintf(stderr, "\r%s of %s\033[K", cmd_size_text(done, done_text),
+            cmd_size_text(total, total_text));
+    fflush(stderr);
+}
+
+static void wipe_progress(const bool *shown)
+{
+    if (*shown)
+        fputs("\r\033[K", stderr);
+}
+
 /* ---- doing it ---- */
 
 static enum snap_status push_one(const char *path, const struct push_arguments *given,
@@ -133,6 +153,8 @@ static enum snap_status push_one(const char *path, const struct push_arguments *
     status = snap_push(path, given->store, options, &grown[pushed->count], err);
     if (status != SNAP_OK)
         return status;
+    if (options->progress)
+        wipe_progress(options->arg);
     if (!report->json)
         print_result(&grown[pushed->count]);
     pushed->count++;
@@ -217,6 +239,7 @@ static enum snap_status push(const void *arguments, struct cmd_report *report,
     struct snap_push_options options = SNAP_PUSH_OPTIONS_INIT;
     struct pushed pushed = { .results = NULL };
     struct snap_pool *pool = NULL;
+    bool shown = false;
     enum cmd_target kind;
     enum snap_status status = read_options(given, &options, err);
 
@@ -229,9 +252,14 @@ static enum snap_status push(const void *arguments, struct cmd_report *report,
     if (status != SNAP_OK)
         return status;
     options.pool = pool;
+    if (isatty(STDERR_FILENO)) {
+        options.progress = show_progress;
+        options.arg = &shown;
+    }
     status = kind == CMD_TARGET_RUN ? push_run(given, &options, &pushed, report, err)
                                     : push_one(given->target, given, &options, &pushed, report,
                                                err);
+    wipe_progress(&shown);
     if (status == SNAP_OK && report->json)
         status = cmd_report_set(report, pushed_value(given, &pushed), err);
     else if (status == SNAP_OK)

@@ -43,7 +43,7 @@ static bool is_hash(const char *text)
 static enum snap_status read_request(const struct verify_arguments *given, struct request *request,
                                      struct snap_error *err)
 {
-    const unsigned one = CMD_TARGET_ANY_ARCHIVE | CMD_TARGET_LISTING;
+    const unsigned one = CMD_TARGET_ANY_ARCHIVE | CMD_TARGET_CHECKPOINT | CMD_TARGET_LISTING;
     const struct cmd_list *list = &given->given;
     enum snap_status status = SNAP_OK;
 
@@ -110,6 +110,8 @@ static enum snap_status check(const struct request *request,
         return snap_verify_listing(request->targets[0], options, verdict, err);
     if (request->kind == CMD_TARGET_STORE)
         return check_store(request->targets[0], options, verdict, err);
+    if (request->kind == CMD_TARGET_CHECKPOINT)
+        return snap_verify_checkpoint(request->targets[0], options, verdict, err);
     return snap_verify_archives(request->targets, request->count, options, verdict, err);
 }
 
@@ -217,11 +219,12 @@ static const struct cmd_operand operands[] = {
 
 const struct cmd_command cmd_verify = {
     .name = "verify",
-    .summary = "check archives, a run folder, a published folder or a listing",
-    .description = "Check every byte of archives, of a run folder or published folder, or of a "
-                   "listing with what lies beside it, against their own hashes, and against a "
-                   "hash (snap1:, state1: or run1:) if one is the last TARGET. The verdict says "
-                   "what that proves, what is taken on trust, and what is absent.",
+    .summary = "check archives, a run, a published folder, a checkpoint or a listing",
+    .description = "Check every byte of archives, of a run folder or published folder, of a "
+                   "checkpoint, or of a listing with what lies beside it, against their own "
+                   "hashes, and against a hash (snap1:, state1: or run1:) if one is the last "
+                   "TARGET. The verdict says what that proves, what is taken on trust, and what "
+                   "is absent.",
     .options = options,
     .operands = operands,
     .arguments_size = sizeof(struct verify_arguments),

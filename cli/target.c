@@ -31,6 +31,8 @@ static const char *kind_text(enum cmd_target kind)
         return "a listing";
     case CMD_TARGET_STORE:
         return "a store";
+    case CMD_TARGET_CHECKPOINT:
+        return "a checkpoint";
     }
     return "something else";
 }
@@ -40,7 +42,8 @@ static void wanted_text(unsigned wanted, char *text, size_t text_size)
 {
     static const enum cmd_target order[] = { CMD_TARGET_CONFIG, CMD_TARGET_RUN,
                                              CMD_TARGET_ARCHIVE, CMD_TARGET_STORE,
-                                             CMD_TARGET_LEDGER, CMD_TARGET_LISTING };
+                                             CMD_TARGET_LEDGER, CMD_TARGET_CHECKPOINT,
+                                             CMD_TARGET_LISTING };
     size_t used = 0, left = 0;
 
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
@@ -89,6 +92,10 @@ static enum snap_status folder_kind(const char *path, unsigned wanted_kinds, con
                               "checks it as it is)", path, wanted);
     if (is_run(path)) {
         *kind = CMD_TARGET_RUN;
+        return SNAP_OK;
+    }
+    if (has(path, "index.snap.tar")) {
+        *kind = CMD_TARGET_CHECKPOINT;
         return SNAP_OK;
     }
     if (has(path, "../ledger.jsonl"))
@@ -184,6 +191,8 @@ enum snap_status cmd_target_find(const char *path, unsigned wanted, enum cmd_tar
     if (kind == CMD_TARGET_RUN && (wanted & CMD_TARGET_ARCHIVE) &&
         cmd_run_latest(path, &latest, NULL) == SNAP_OK)
         snprintf(hint, sizeof hint, ", such as %s in it", latest.file);
+    if (kind == CMD_TARGET_CHECKPOINT && (wanted & CMD_TARGET_ARCHIVE))
+        snprintf(hint, sizeof hint, ", such as index.snap.tar in it");
     return snap_error_set(err, SNAP_INVALID, "%s: %s; %s is wanted%s", path, kind_text(kind), text,
                           hint);
 }

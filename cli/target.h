@@ -18,7 +18,9 @@ enum cmd_target {
      * what `snap prove` writes. */
     CMD_TARGET_LISTING = 16,
     /* A folder or s3://... that `snap push` fills. */
-    CMD_TARGET_STORE = 32
+    CMD_TARGET_STORE = 32,
+    /* A folder with the index of a checkpoint of several archives. */
+    CMD_TARGET_CHECKPOINT = 64
 };
 /* What an archive can be found through. */
 #define CMD_TARGET_ANY_ARCHIVE (CMD_TARGET_RUN | CMD_TARGET_ARCHIVE | CMD_TARGET_STORE)

@@ -10,8 +10,8 @@
 
 #include <snapstate/agent.h>
 
-#include "format/archive_fill.h"
 #include "format/archive_read.h"
+#include "handover/sealed_memory.h"
 #include "run_internal.h"
 
 /* To find an archive in memory takes no time; a save under way takes what it takes. */
@@ -76,12 +76,19 @@ enum snap_status snap_agent_fetch(const struct snap_run *run, const char *name, 
     free(question);
     if (status != SNAP_OK)
         return status;
-    snprintf(label, sizeof label, "%s/%s", run->dir, name);
-    status = snap_archive_open_fd(fd, label, &opened, err);
-    if (status == SNAP_OK && strcmp(snap_archive_snapshot_hash(opened), hash) != 0) {
-        status = snap_error_set(err, SNAP_CORRUPT, "agent %s: gives another snapshot", run->agent);
-        snap_archive_close(opened);
-        opened = NULL;
+    snprintf(label, sizeof label, "%s/%s, from the agent", run->dir, name);
+    if (!snap_memory_is_sealed(fd)) {
+        close(fd); /* only read */
+        return snap_error_set(err, SNAP_INVALID, "%s: is memory that can be changed", label);
     }
-    return status == SNAP_OK ? snap_archive_fill_and_give(opened, archive, err) : status;
+    status = snap_archive_open_fd(fd, label, &opened, err);
+    if (status == SNAP_OK && strcmp(snap_archive_snapshot_hash(opened), hash) != 0)
+        status = snap_error_set(err, SNAP_CORRUPT, "%s: is another snapshot", label);
+    else if (status == SNAP_OK && snap_archive_withheld_count(opened) > 0)
+        status = snap_error_set(err, SNAP_NOT_FOUND, "%s: leaves members to a file", label);
+    if (status == SNAP_OK)
+        *archive = opened;
+    else
+        snap_archive_close(opened);
+    return status;
 }

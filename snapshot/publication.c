@@ -293,10 +293,12 @@ static enum snap_status give_rest(struct work *work, struct snap_error *err)
 
 /* ---- the whole ---- */
 
-static enum snap_status open_new(const char *dir, int *dirfd, struct snap_error *err)
+/* *made: the folder was not there. */
+static enum snap_status open_new(const char *dir, int *dirfd, bool *made, struct snap_error *err)
 {
     struct dirent **entries = NULL;
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+    *made = mkdir(dir, 0777) == 0;
+    if (!*made && errno != EEXIST)
         return snap_error_set_os(err, SNAP_IO, errno, "%s: making the folder", dir);
     int count = scandir(dir, &entries, NULL, NULL);
     for (int i = 0; i < count; i++)
@@ -308,6 +310,39 @@ static enum snap_status open_new(const char *dir, int *dirfd, struct snap_error 
         return snap_error_set(err, SNAP_INVALID,
                               "%s: is not empty; publish into a folder that is new", dir);
     return snap_file_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, dirfd, err);
+}
+
+/* Empty a folder of a publication: folders are two deep. What cannot be removed stays. `dirfd` is
+ * closed. */
+static void empty_folder(int dirfd, int deeper)
+{
+    DIR *stream = fdopendir(dirfd);
+    const struct dirent *entry;
+    if (stream == NULL) {
+        close(dirfd); /* only read from */
+        return;
+    }
+    while ((entry = readdir(stream)) != NULL) {
+        const char *name = entry->d_name;
+        int folder = -1;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || unlinkat(dirfd, name, 0) == 0)
+            continue;
+        if (deeper > 0)
+            folder = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (folder >= 0)
+            empty_folder(folder, deeper - 1);
+        unlinkat(dirfd, name, AT_REMOVEDIR); /* else it stays */
+    }
+    closedir(stream); /* only read from */
+}
+
+void snap_publication_remove(const char *dir, bool folder_stays)
+{
+    int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dirfd >= 0)
+        empty_folder(dirfd, 2);
+    if (!folder_stays)
+        rmdir(dir); /* else it stays */
 }
 
 static enum snap_status open_run(struct work *work, const char *run, struct snap_error *err)
@@ -338,9 +373,10 @@ enum snap_status snap_publication_write(const char *run, const char *dir,
                               "SNAP_PUBLICATION_OPTIONS_INIT");
     if (options->anonymous)
         snap_publication_names_find(&work.names);
+    bool made = false;
     enum snap_status status = open_run(&work, run, err);
     if (status == SNAP_OK)
-        status = open_new(dir, &work.dirfd, err);
+        status = open_new(dir, &work.dirfd, &made, err);
     if (status == SNAP_OK)
         status = snap_store_dir_open(dir, false, &work.given, err);
     if (status == SNAP_OK)
@@ -355,8 +391,12 @@ enum snap_status snap_publication_write(const char *run, const char *dir,
         status = snap_folder_sync(work.dirfd, dir, err);
     if (status == SNAP_OK)
         *publication = work.made;
-    if (work.dirfd >= 0)
+    if (work.dirfd >= 0 && status != SNAP_OK)
+        empty_folder(work.dirfd, 2);
+    else if (work.dirfd >= 0)
         close(work.dirfd); /* its files were synced and closed */
+    if (made && status != SNAP_OK)
+        rmdir(dir); /* else it stays, empty */
     snap_buffer_release(&work.listed);
     free(work.steps);
     snap_ledger_free(work.ledger);

@@ -114,7 +114,9 @@ static enum snap_status put(struct snap_store *store, const struct snap_archive 
                                               .pool = options->pool,
                                               .note = &note,
                                               .connections = options->connections,
-                                              .part_bytes = options->part_bytes };
+                                              .part_bytes = options->part_bytes,
+                                              .progress = options->progress,
+                                              .arg = options->arg };
     enum snap_status status = snap_archive_again(archive, NULL, NULL, &plan, err);
     if (status != SNAP_OK)
         return status;

@@ -101,6 +101,16 @@ static enum snap_status check_fresh(struct snap_run *run, struct snap_archive **
     return status;
 }
 
+/* The snapshot that `latest` names, from the agent's memory. False: from the file, then. */
+static bool find_in_memory(struct snap_run *run, struct snap_archive **archive)
+{
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
+    char hash[SNAP_HASH_TEXT_BYTES];
+    return run->archive_path == NULL && run->store != NULL && run->agent != NULL &&
+           snap_latest_read(run->store, name, hash, NULL) == SNAP_OK &&
+           snap_agent_fetch(run, name, hash, archive, NULL) == SNAP_OK;
+}
+
 /* `name` receives its place in the folder, when it was found there. */
 static enum snap_status find_archive(struct snap_run *run, struct snap_archive **archive,
                                      char name[SNAP_SNAPSHOT_NAME_BYTES], struct snap_error *err)
@@ -114,12 +124,7 @@ static enum snap_status find_archive(struct snap_run *run, struct snap_archive *
     if (run->store == NULL)
         return snap_error_set(err, SNAP_NOT_FOUND,
                               "restore: no folder and no archive: a fresh run");
-    char hash[SNAP_HASH_TEXT_BYTES];
-    enum snap_status status = SNAP_NOT_FOUND;
-    if (run->agent != NULL && snap_latest_read(run->store, name, hash, NULL) == SNAP_OK)
-        status = snap_agent_fetch(run, name, hash, archive, NULL);
-    if (status != SNAP_OK)
-        status = snap_latest_open(run->store, archive, name, err);
+    enum snap_status status = snap_latest_open(run->store, archive, name, err);
     if (status != SNAP_NOT_FOUND)
         return status;
     *archive = NULL;
@@ -356,12 +361,19 @@ static void go_on(struct snap_run *run, const struct snap_archive *archive, enum
     }
 }
 
-static enum snap_status restored_event(struct snap_run *run, const struct snap_receipt *receipt,
-                                       struct snap_error *err)
+static enum snap_status restored_event(const struct snap_restore *restore, struct snap_error *err)
 {
+    const struct snap_receipt *receipt = restore->receipt;
     json_t *fields = json_pack("{s:s, s:o, s:s}", "hash", receipt->snapshot_hash, "step",
                                snap_json_u64(receipt->step), "tier", snap_tier_name(receipt->tier));
-    return snap_run_add_event(run, "restore", fields, err);
+    enum snap_status status = SNAP_OK;
+    if (restore->from_memory)
+        status = snap_json_set(fields, "memory", json_true(), err);
+    if (status != SNAP_OK) {
+        json_decref(fields);
+        return status;
+    }
+    return snap_run_add_event(restore->run, "restore", fields, err);
 }
 
 /* Change memory, and say so: receipt and events. The ledger is cut only now: as long as memory can
@@ -370,6 +382,7 @@ static enum snap_status change_memory(struct snap_restore *restore, enum snap_ti
                                       const struct snap_ledger_mend *mend, struct snap_error *err)
 {
     struct snap_error cause = SNAP_ERROR_INIT;
+    restore->touched = true;
     enum snap_status status = snap_restore_place(restore, err);
     if (status != SNAP_OK)
         return status;
@@ -377,7 +390,7 @@ static enum snap_status change_memory(struct snap_restore *restore, enum snap_ti
     if (status == SNAP_OK)
         status = snap_run_ledger_mend(restore->run, mend, &cause);
     if (status == SNAP_OK)
-        status = restored_event(restore->run, restore->receipt, &cause);
+        status = restored_event(restore, &cause);
     return status == SNAP_OK ? SNAP_OK : snap_restore_unusable(&cause, err);
 }
 
@@ -450,39 +463,65 @@ enum snap_status snap_run_source(struct snap_run *run, char *path, size_t path_s
     return SNAP_OK;
 }
 
-enum snap_status snap_restore_here(struct snap_run *run, enum snap_tier require,
-                                   struct snap_receipt **receipt, struct snap_error *err)
+/* From memory or from a file; *restore is to be released. *refused: there is a receipt of what
+ * could be reached. */
+static enum snap_status restore_once(struct snap_restore *restore, enum snap_tier require,
+                                     bool *refused, struct snap_error *err)
 {
-    enum snap_status status;
-    struct snap_restore restore = { .run = run };
+    struct snap_run *run = restore->run;
     enum origin origin = ORIGIN_MEMORY;
     bool matched = false;
     char name[SNAP_SNAPSHOT_NAME_BYTES];
-    status = snap_run_freeze(run, err);
-    if (status == SNAP_OK)
-        status = find_archive(run, &restore.archive, name, err);
+    enum snap_status status = SNAP_OK;
+    if (restore->archive == NULL)
+        status = find_archive(run, &restore->archive, name, err);
     if (status == SNAP_NOT_FOUND)
         run->restore_called = true;
     if (status == SNAP_OK)
-        status = snap_receipt_new(restore.archive, &restore.receipt, err);
+        status = snap_receipt_new(restore->archive, &restore->receipt, err);
     if (status == SNAP_OK)
-        status = find_origin(run, restore.archive, &origin, err);
+        status = find_origin(run, restore->archive, &origin, err);
     if (status == SNAP_OK) {
-        status = snap_restore_match(&restore, err);
+        status = snap_restore_match(restore, err);
         matched = status == SNAP_OK;
     }
     if (status == SNAP_OK && origin == ORIGIN_OWN)
-        status = check_config(run, restore.archive, err);
+        status = check_config(run, restore->archive, err);
     if (status == SNAP_OK)
-        status = check_tier(restore.receipt, require, err);
+        status = check_tier(restore->receipt, require, err);
     if (status == SNAP_OK && origin == ORIGIN_OWN)
-        status = check_own_tier(run, restore.receipt, err);
+        status = check_own_tier(run, restore->receipt, err);
     /* A receipt of what could be reached; when it cannot be made, the refusal is told anyway. */
-    bool refused =
-        matched && status == SNAP_ABSENT &&
-        snap_receipt_finish(restore.receipt, require, false, restore.archive, NULL) == SNAP_OK;
-    if (status == SNAP_OK)
-        status = carry_out(&restore, origin, require, err);
+    *refused = matched && status == SNAP_ABSENT &&
+               snap_receipt_finish(restore->receipt, require, false, restore->archive, NULL) ==
+                   SNAP_OK;
+    return status == SNAP_OK ? carry_out(restore, origin, require, err) : status;
+}
+
+enum snap_status snap_restore_here(struct snap_run *run, enum snap_tier require,
+                                   struct snap_receipt **receipt, struct snap_error *err)
+{
+    struct snap_error cause = SNAP_ERROR_INIT;
+    enum snap_status status = snap_run_freeze(run, err);
+    if (status != SNAP_OK)
+        return status;
+    struct snap_restore restore = { .run = run };
+    bool refused = false;
+    restore.from_memory = find_in_memory(run, &restore.archive);
+    status = restore_once(&restore, require, &refused, &cause);
+    if (restore.from_memory && status != SNAP_OK && status != SNAP_ABSENT) {
+        /* Whatever was wrong there: what is on the disk counts. */
+        bool touched = restore.touched;
+        snap_restore_release(&restore);
+        restore = (struct snap_restore){ .run = run };
+        status = restore_once(&restore, require, &refused, &cause);
+        if (status != SNAP_OK && touched && !restore.touched) {
+            struct snap_error before = cause;
+            snap_restore_unusable(&before, &cause);
+        }
+    }
+    if (status != SNAP_OK && err != NULL)
+        *err = cause;
     if (receipt != NULL && (status == SNAP_OK || refused)) {
         *receipt = restore.receipt;
         restore.receipt = NULL;

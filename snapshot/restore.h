@@ -12,6 +12,10 @@ struct snap_save_job;
 struct snap_restore {
     struct snap_run *run;
     struct snap_archive *archive;
+    /* The archive is whole in memory that nobody can change, from the agent. One pass is enough: a
+     * digest that differs there is found while memory is filled, and then the file is taken. */
+    bool from_memory;
+    bool touched; /* memory is not what it was */
     struct snap_receipt *receipt;
 
     /* By restore_match.c. Components are indices in the receipt. */
@@ -49,8 +53,9 @@ enum snap_status snap_restore_together(struct snap_run *run, enum snap_tier requ
 /* Find the tier, and fill the receipt's components and reasons. */
 enum snap_status snap_restore_match(struct snap_restore *restore, struct snap_error *err);
 
-/* Pass one: every member that is there is read and its digest compared; streams and values stay in
- * memory, and streams are decoded once by their kind. Nothing of the run is changed. */
+/* Pass one: every member that is there (from memory: those that are not tensors) is read and its
+ * digest compared; streams and values stay in memory, and streams are decoded once by their kind.
+ * Nothing of the run is changed. */
 enum snap_status snap_restore_read(struct snap_restore *restore, struct snap_error *err);
 /* Pass two: streams, tensors, scalars, values and the place in the data; tensors alone at tier
  * weights. Then everything is read back and compared, and the receipt has the digests. A failure

@@ -35,7 +35,10 @@ static enum snap_status read_stream(struct snap_restore *restore, size_t index,
 enum snap_status snap_restore_read(struct snap_restore *restore, struct snap_error *err)
 {
     const struct snap_inventory *inventory = &restore->run->inventory;
-    enum snap_status status = snap_archive_check_digests(restore->archive, restore->run->pool, err);
+    enum snap_status status =
+        restore->from_memory
+            ? SNAP_OK
+            : snap_archive_check_digests(restore->archive, restore->run->pool, err);
     if (status != SNAP_OK || restore->receipt->tier < SNAP_TIER_STREAMS)
         return status;
     restore->streams = calloc(inventory->stream_count + 1, sizeof *restore->streams);

@@ -272,8 +272,8 @@ void snap_run_share_asked(struct snap_run *run, struct snap_asked *asked);
 /* Wait until the agent has nothing of this run under way: a training that was killed has left it a
  * save. Without an answer nothing is under way. */
 void snap_agent_settle(const struct snap_run *run);
-/* The archive of that hash, `name` in the run's folder, from the agent's memory. SNAP_NOT_FOUND: it
- * has none, or there is no agent. */
+/* The archive of that hash, `name` in the run's folder, from the agent's memory, whole, and such
+ * that nobody can change it. SNAP_NOT_FOUND: it has none, or there is no agent. */
 enum snap_status snap_agent_fetch(const struct snap_run *run, const char *name, const char *hash,
                                   struct snap_archive **archive, struct snap_error *err);
 

@@ -27,7 +27,7 @@ struct snap_verdict {
     json_t *withheld;
     json_t *hashes; /* object; NULL: not known */
     json_t *parts;
-    char kind[16]; /* "archive", "archives", "listing", "run" */
+    char kind[16]; /* "archive", "archives", "checkpoint", "listing", "run" */
     struct snap_buffer json;
     struct snap_buffer text;
 };

@@ -94,6 +94,7 @@ static enum snap_status trace_step(struct trn_training *t, const struct trn_step
     struct trn_operations operations = TRN_OPERATIONS_INIT;
     const struct trn_op_observer observer = { &operations, keep_operation };
     const bool counted = t->config.tensorboard;
+    struct snap_group *group = t->group;
     struct trn_step again;
     if (!step->drew_batch)
         return SNAP_OK;
@@ -101,7 +102,9 @@ static enum snap_status trace_step(struct trn_training *t, const struct trn_step
     if (status != SNAP_OK)
         return status;
     t->config.tensorboard = false; /* the labels that are right are no part of the step */
+    t->group = NULL; /* the shards of the other ranks too: state and batch are all here */
     status = trn_repeat_gradients(t, &again, err);
+    t->group = group;
     t->config.tensorboard = counted;
     trn_op_trace_end(t->backend);
     if (status == SNAP_OK || status == SNAP_NONFINITE)

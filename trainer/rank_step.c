@@ -71,14 +71,11 @@ static enum snap_status copy_moving(struct trn_training *t, unsigned char *packe
 /* Statistics that the forward pass moved are those of shard 0, which rank 0 has. */
 static enum snap_status share_moving(struct trn_training *t, struct snap_error *err)
 {
-    bool leads = snap_group_rank(t->group) == 0;
     size_t size_bytes = moving_bytes(t);
     if (size_bytes == 0)
         return SNAP_OK;
-    enum snap_status status = leads ? copy_moving(t, t->moving, false, err) : SNAP_OK;
-    TRY(snap_group_agree(t->group, status, err));
     TRY(snap_group_broadcast(t->group, t->moving, size_bytes, 0, err));
-    return leads ? SNAP_OK : copy_moving(t, t->moving, true, err);
+    return snap_group_rank(t->group) == 0 ? SNAP_OK : copy_moving(t, t->moving, true, err);
 }
 
 /* The gradients of the own shards, in their rows. */
@@ -118,6 +115,8 @@ enum snap_status trn_rank_forward_backward(struct trn_training *t, struct trn_st
     unsigned first;
     unsigned own;
     enum snap_status status = own_shards(t, common, shard_of, err);
+    if (status == SNAP_OK && snap_group_rank(t->group) == 0)
+        status = copy_moving(t, t->moving, false, err);
     TRY(snap_group_agree(t->group, status, err));
     snap_group_shards(t->group, snap_group_rank(t->group), t->config.shards, &first, &own);
     float *sum = t->shard_gradients + own * count;

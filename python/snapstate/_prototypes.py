@@ -153,6 +153,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_pool_free": (NOTHING, HANDLE),
     # publication.h
     "snap_publication_write": (STATUS, TEXT, TEXT, HANDLE, HANDLE, ERROR),
+    "snap_publication_remove": (NOTHING, TEXT, c_bool),
     # receipt.h
     "snap_tier_name": (TEXT, ENUM),
     "snap_receipt_tier": (ENUM, HANDLE),
@@ -336,6 +337,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_verify_run": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
     "snap_verify_archives": (STATUS, POINTER(c_char_p), c_size_t, _p(snap_verify_options), OUT,
                              ERROR),
+    "snap_verify_checkpoint": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
     "snap_verify_listing": (STATUS, TEXT, _p(snap_verify_options), OUT, ERROR),
     "snap_verdict_replayed": (STATUS, HANDLE, ENUM, TEXT, TEXT, ERROR),
     "snap_verdict_host_replayed": (STATUS, HANDLE, TEXT, TEXT, TEXT, ERROR),

@@ -79,7 +79,8 @@ class RunLoop(RunSaving):
         self.restore()
         if self._in_step:
             return
-        self._link.together(self._trap.check)
+        if self._trap.armed:
+            self._link.together(self._trap.check)
         self._throw_away.insist_wrapped()
         self._assembly.gather(None)
         self._assembly.insist_distinct()

@@ -18,6 +18,11 @@ class Trap:
         """Streams are where the restore put them."""
         self._wanted = {name: (stream, stream.get()) for name, stream in streams.items()}
 
+    @property
+    def armed(self) -> bool:
+        """A restore was made, and no step since."""
+        return bool(self._wanted)
+
     def check(self) -> None:
         """DiffersError names every stream that moved, by how much, and the usual cause. Once."""
         wanted, self._wanted = self._wanted, {}

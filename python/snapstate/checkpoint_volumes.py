@@ -4,7 +4,8 @@ their hashes and is written last. docs/format.md, section 8.1.
 
     with Checkpoint("ckpt/step-500") as checkpoint:
         checkpoint.world, checkpoint.entries
-        checkpoint.check()                         # every byte of every volume
+
+snapstate.verify() checks one as a whole.
 """
 
 from __future__ import annotations
@@ -205,14 +206,6 @@ class Checkpoint:
         for name, stream in live.items():
             stream.set(archived[name].bytes())
         return list(archived)
-
-    def check(self, threads: int = 0) -> None:
-        """Read every byte of the index and of every volume, and compare all digests: CorruptError.
-        `threads` of the library, 0: one for each processor."""
-        with Archive(index_path(self.path)) as index:
-            index.check(threads)
-        for rank in range(self.world):
-            self.volume(rank).check(threads)
 
     def close(self) -> None:
         volumes, self._volumes = self._volumes, {}

@@ -199,8 +199,6 @@ class Run(RunLoop):
 
     def _assemble(self) -> Assembly:
         parts = self._parts()
-        if self._replay is not None:
-            parts = [*parts, *(Ignored(root) for root in self._replay.passed_over())]
         found: Dict[str, Stream] = dict(all_streams())
         for name, generator in self._given_streams.items():
             found[name] = self._loading.stream(name, generator)
@@ -211,8 +209,9 @@ class Run(RunLoop):
             gaps.append(("gradients", "an update has used them; whether they are there is kept, "
                                       "their values are not (gradients=True keeps them)"))
         if self._link.world == 1:
-            return Assembly([*parts, RunState(self._line), *self._loading.components()], found,
-                            gaps)
+            passed_over = [] if self._replay is None else self._replay.passed_over()
+            return Assembly([*parts, RunState(self._line), *self._loading.components(),
+                             *map(Ignored, passed_over)], found, gaps)
         ranks = RanksState(self._link.rank, self._link.world, self._line,
                            self._loading.components(), own_buffers(self._wrappers))
         return RanksAssembly(self._link, parts, ranks, found, gaps,

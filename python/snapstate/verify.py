@@ -62,21 +62,30 @@ class Verdict(Mapping[str, Any]):
 
 
 def verify(target: Path, expected: Optional[str] = None, only: Optional[str] = None,
-           allow_withheld: bool = False) -> Verdict:
-    """Check an archive, or a run folder, against its own digests and chains.
+           allow_withheld: bool = False, signers: Optional[Path] = None) -> Verdict:
+    """Check an archive, a run folder, or a checkpoint of several archives, against its own digests
+    and chains.
 
     `expected`: a hash from elsewhere ("snap1:...", "state1:...", "run1:..."). `only`: the content
     of this member of an archive alone. `allow_withheld`: absent members are no failure.
+
+    `signers`: of a published folder, whose signatures are believed, a file of allowed signers as
+    in ssh-keygen(1). Without a signature the status is then "absent", with one of somebody else
+    "differs".
 
     What is wrong with the target is in the Verdict. Raised are EnvironmentFailure (it cannot be
     read), InvalidError (a folder that holds no run, a hash that is none) and OutOfMemory."""
     pool, verdict = ctypes.c_void_p(), ctypes.c_void_p()
     name, lib = path_bytes(target), library()
-    function = "snap_verify_run" if os.path.isdir(target) else "snap_verify_archive"
+    function = "snap_verify_archive"
+    if os.path.isdir(target):
+        index = os.path.join(os.fspath(target), "index.snap.tar")
+        function = "snap_verify_checkpoint" if os.path.exists(index) else "snap_verify_run"
     call("snap_pool_new", 0, ctypes.byref(pool))
     try:
         options = snap_verify_options(only=utf8(only), expected=utf8(expected),
-                                      allow_withheld=allow_withheld, pool=pool)
+                                      allow_withheld=allow_withheld, pool=pool,
+                                      signers=None if signers is None else path_bytes(signers))
         status, error = attempt(function, name, ctypes.byref(options), ctypes.byref(verdict))
         if not verdict:
             check(status, error)

@@ -91,6 +91,7 @@ void snap_group_close(struct snap_group *group, bool in_order, int exit_code)
     snap_group_close(group->beside, true, 0);
     free(group->begins);
     free(group->numbers);
+    snap_shard_sum_free(group->sum);
     group->ops->close(group);
 }
 

@@ -44,7 +44,11 @@ struct snap_group {
      * would leave the others waiting; NULL for one process alone. */
     size_t *begins;   /* world + 1 */
     int64_t *numbers; /* world * SNAP_GROUP_MOST_NUMBERS */
+    struct snap_shard_sum *sum; /* shard_sum.c's, of the last sum; NULL: there was none */
 };
+
+/* Free what sums have got. NULL is fine. */
+void snap_shard_sum_free(struct snap_shard_sum *sum);
 
 /* Get that memory; snap_group_close frees it. */
 enum snap_status snap_group_prepare(struct snap_group *group, struct snap_error *err);

@@ -49,11 +49,13 @@ static void add(const struct addition *addition, struct snap_pool *pool)
         snap_pool_run(pool, (given.count + RUN_ELEMENTS - 1) / RUN_ELEMENTS, add_run, &given);
 }
 
-/* One piece of the elements under way. */
-struct piece {
+/* One piece of the elements under way, kept for sums of as many shards and elements: training makes
+ * the same one at each step. */
+struct snap_shard_sum {
     struct snap_group *group;
     unsigned shards;
-    size_t slice; /* elements of one rank; the last ranks may have fewer, or none */
+    size_t count; /* of all elements */
+    size_t slice; /* of a piece, of one rank; the last ranks may have fewer, or none */
     float *send;
     float *receive;
     size_t *send_begins; /* world + 1, in bytes; likewise the others */
@@ -68,7 +70,8 @@ static size_t at_most(size_t value, size_t limit)
 
 /* Rows that a rank sends, and how many come before them: its shards, but the sum of those of rank
  * 0, which are the first that are added. */
-static void rows_of(const struct piece *piece, int rank, unsigned *before, unsigned *rows)
+static void rows_of(const struct snap_shard_sum *piece, int rank, unsigned *before,
+                    unsigned *rows)
 {
     unsigned first;
     unsigned lead;
@@ -81,7 +84,8 @@ static void rows_of(const struct piece *piece, int rank, unsigned *before, unsig
 }
 
 /* Where everything lies. *rows: how many are received of each element. */
-static void lay_out(struct piece *piece, size_t count, size_t my_count, unsigned *rows)
+static void lay_out(struct snap_shard_sum *piece, size_t count, size_t my_count,
+                    unsigned *rows)
 {
     struct snap_group *group = piece->group;
     unsigned before;
@@ -105,8 +109,8 @@ static void lay_out(struct piece *piece, size_t count, size_t my_count, unsigned
 }
 
 /* The own rows, by slice: of rank 0 their sum. A single row lies as it is to be sent. */
-static const float *pack(struct piece *piece, const float *mine, size_t stride, size_t count,
-                         struct snap_pool *pool)
+static const float *pack(struct snap_shard_sum *piece, const float *mine, size_t stride,
+                         size_t count, struct snap_pool *pool)
 {
     unsigned first_shard;
     unsigned own;
@@ -129,8 +133,9 @@ static const float *pack(struct piece *piece, const float *mine, size_t stride, 
 }
 
 /* Elements first..first+count-1 of the whole, cut into slices. */
-static enum snap_status sum_piece(struct piece *piece, const float *mine, size_t stride, float *sum,
-                                  size_t count, struct snap_pool *pool, struct snap_error *err)
+static enum snap_status sum_piece(struct snap_shard_sum *piece, const float *mine, size_t stride,
+                                  float *sum, size_t count, struct snap_pool *pool,
+                                  struct snap_error *err)
 {
     struct snap_group *group = piece->group;
     size_t my_first = at_most((size_t)group->rank * piece->slice, count);
@@ -157,45 +162,79 @@ void snap_group_shards(const struct snap_group *group, int rank, unsigned shards
     *count = (unsigned)(end - begin);
 }
 
+void snap_shard_sum_free(struct snap_shard_sum *sum)
+{
+    if (sum == NULL)
+        return;
+    free(sum->send);
+    free(sum->receive);
+    free(sum->send_begins);
+    free(sum);
+}
+
+/* Memory for sums of so many. *made stays NULL when there is none. */
+static void make_sum(struct snap_group *group, unsigned shards, size_t count,
+                     struct snap_shard_sum **made)
+{
+    size_t world = (size_t)group->world;
+    struct snap_shard_sum *sum = calloc(1, sizeof *sum);
+    unsigned first;
+    unsigned own;
+    if (sum == NULL)
+        return;
+    *sum = (struct snap_shard_sum){ .group = group, .shards = shards, .count = count };
+    snap_group_shards(group, group->rank, shards, &first, &own);
+    sum->slice = PIECE_ELEMENTS / shards + 1;
+    if (count < sum->slice * world)
+        sum->slice = (count + world - 1) / world;
+    sum->send = malloc(own * sum->slice * world * sizeof *sum->send + 1);
+    sum->receive = malloc(shards * sum->slice * sizeof *sum->receive + 1);
+    sum->send_begins = calloc(3 * (world + 1), sizeof *sum->send_begins);
+    if (sum->send == NULL || sum->receive == NULL || sum->send_begins == NULL) {
+        snap_shard_sum_free(sum);
+        return;
+    }
+    sum->receive_begins = sum->send_begins + world + 1;
+    sum->sum_begins = sum->receive_begins + world + 1;
+    *made = sum;
+}
+
+/* That of the group, made anew where it is of other sizes: so on every rank alike. */
+static enum snap_status prepare(struct snap_group *group, unsigned shards, size_t count,
+                                struct snap_error *err)
+{
+    enum snap_status status = SNAP_OK;
+    if (group->sum != NULL && group->sum->shards == shards && group->sum->count == count)
+        return SNAP_OK;
+    snap_shard_sum_free(group->sum);
+    group->sum = NULL;
+    make_sum(group, shards, count, &group->sum);
+    if (group->sum == NULL)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "group: sum of %u shards: out of memory",
+                                shards);
+    status = snap_group_agree(group, status, err);
+    if (status != SNAP_OK) {
+        snap_shard_sum_free(group->sum);
+        group->sum = NULL;
+    }
+    return status;
+}
+
 enum snap_status snap_group_sum_shards(struct snap_group *group, unsigned shards, const float *mine,
                                        float *sum, size_t count, struct snap_pool *pool,
                                        struct snap_error *err)
 {
-    int world = snap_group_world(group);
-    struct piece piece = { .group = group, .shards = shards };
-    enum snap_status status = SNAP_OK;
-    unsigned first;
-    unsigned own;
     if (shards < 1)
         return snap_error_set(err, SNAP_INVALID, "group: sum of shards: there are none");
-    if (world == 1) {
+    if (snap_group_world(group) == 1) {
         const struct addition all = { mine, count, shards, sum, count };
         add(&all, pool);
         return SNAP_OK;
     }
-    snap_group_shards(group, group->rank, shards, &first, &own);
-    piece.slice = PIECE_ELEMENTS / shards + 1;
-    size_t whole = piece.slice * (size_t)world; /* elements of a piece */
-    if (count < whole) {
-        piece.slice = (count + (size_t)world - 1) / (size_t)world;
-        whole = piece.slice * (size_t)world;
-    }
-    piece.send = malloc(own * whole * sizeof *piece.send + 1);
-    piece.receive = malloc(shards * piece.slice * sizeof *piece.receive + 1);
-    piece.send_begins = calloc(3 * ((size_t)world + 1), sizeof *piece.send_begins);
-    if (piece.send == NULL || piece.receive == NULL || piece.send_begins == NULL) {
-        status = snap_error_set(err, SNAP_NO_MEMORY, "group: sum of %u shards: out of memory",
-                                shards);
-    } else {
-        piece.receive_begins = piece.send_begins + world + 1;
-        piece.sum_begins = piece.receive_begins + world + 1;
-    }
-    status = snap_group_agree(group, status, err);
+    enum snap_status status = prepare(group, shards, count, err);
+    size_t whole = status == SNAP_OK ? group->sum->slice * (size_t)group->world : 0;
     for (size_t done = 0; status == SNAP_OK && done < count; done += whole)
-        status = sum_piece(&piece, mine + done, count, sum + done, at_most(whole, count - done),
+        status = sum_piece(group->sum, mine + done, count, sum + done, at_most(whole, count - done),
                            pool, err);
-    free(piece.send);
-    free(piece.receive);
-    free(piece.send_begins);
     return status;
 }

@@ -56,6 +56,17 @@ enum snap_status snap_sealed_memory_seal(struct snap_sealed_memory *memory, stru
     return SNAP_OK;
 }
 
+static bool has_seals(int fd, int wanted)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & wanted) == wanted;
+}
+
+bool snap_memory_is_sealed(int fd)
+{
+    return has_seals(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+
 enum snap_status snap_sealed_memory_take(int fd, enum snap_seal seal, const char *what,
                                          struct snap_sealed_memory *memory, struct snap_error *err)
 {
@@ -63,8 +74,7 @@ enum snap_status snap_sealed_memory_take(int fd, enum snap_seal seal, const char
     enum snap_status status = SNAP_OK;
     struct stat info;
     void *base = MAP_FAILED;
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & wanted) != wanted)
+    if (!has_seals(fd, wanted))
         status = snap_error_set(err, SNAP_INVALID, "%s: is no memory whose %s sealed", what,
                                 seal == SNAP_SEAL_CONTENT ? "content is" : "size is");
     else if (fstat(fd, &info) != 0)

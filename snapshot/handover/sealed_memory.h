@@ -4,6 +4,7 @@
 #ifndef SNAP_HANDOVER_SEALED_MEMORY_H
 #define SNAP_HANDOVER_SEALED_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ enum snap_seal {
 enum snap_status snap_sealed_memory_take(int fd, enum snap_seal seal, const char *what,
                                          struct snap_sealed_memory *memory,
                                          struct snap_error *err);
+
+/* Is it memory whose size and bytes stay? */
+bool snap_memory_is_sealed(int fd);
 
 void snap_sealed_memory_release(struct snap_sealed_memory *memory);
 /* Release all but the descriptor, which the caller owns then. */

@@ -38,8 +38,11 @@ enum snap_status snap_s3_put_if(struct snap_s3 *s3, const char *name, const void
         if (status != SNAP_OK)
             return status;
         long code = response.status;
+        /* What should be matched can have been removed. */
+        bool gone = code == 404 && request.if_match != NULL &&
+                    strcmp(response.code, "NoSuchBucket") != 0;
         *done = snap_s3_is_done(&response);
-        if (!*done && !(asks && (code == 501 || code == 412 || code == 409 || code == 404)))
+        if (!*done && !(asks && (code == 501 || code == 412 || gone)))
             status = snap_s3_refused(s3, &request, &response, err);
         snap_s3_response_release(&response);
         if (status != SNAP_OK || *done || code != 501)
@@ -153,29 +156,31 @@ enum snap_status snap_s3_put(struct snap_s3 *s3, const char *name,
                              const struct snap_put_options *options, struct snap_error *err)
 {
     struct snap_put_note unwanted = { .was_there = false };
-    struct snap_put_note *note = options->note != NULL ? options->note : &unwanted;
-    uint64_t part_bytes = choose_part_bytes(content->size_bytes, options->part_bytes);
-    unsigned connections = options->connections > 0 ? options->connections : CONNECTIONS;
+    struct snap_put_options chosen = *options;
     bool exclusive = options->mode == SNAP_PUT_CREATE;
     char etag[SNAP_S3_ETAG_BYTES];
     bool there = false;
     bool taken = false;
     uint64_t size;
     enum snap_status status = SNAP_OK;
-    if (part_bytes > SNAP_S3_MOST_PART_BYTES)
+    chosen.part_bytes = choose_part_bytes(content->size_bytes, options->part_bytes);
+    if (chosen.connections == 0)
+        chosen.connections = CONNECTIONS;
+    else if (chosen.connections > MOST_CONNECTIONS)
+        chosen.connections = MOST_CONNECTIONS;
+    if (chosen.note == NULL)
+        chosen.note = &unwanted;
+    if (chosen.part_bytes > SNAP_S3_MOST_PART_BYTES)
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               "%s/%s: %" PRIu64 " bytes are more than an object can have",
                               s3->where, name, content->size_bytes);
-    if (connections > MOST_CONNECTIONS)
-        connections = MOST_CONNECTIONS;
     if (exclusive)
         status = snap_s3_look(s3, name, &there, &size, etag, err);
-    if (status == SNAP_OK && !there && content->size_bytes <= part_bytes)
-        status = put_whole(s3, name, content, exclusive, &taken, note, err);
+    if (status == SNAP_OK && !there && content->size_bytes <= chosen.part_bytes)
+        status = put_whole(s3, name, content, exclusive, &taken, chosen.note, err);
     else if (status == SNAP_OK && !there)
-        status = snap_s3_put_parts(s3, name, content, part_bytes, connections, exclusive, &taken,
-                                   note, err);
+        status = snap_s3_put_parts(s3, name, content, &chosen, &taken, err);
     if (status == SNAP_OK && (there || taken))
-        status = meet_existing(s3, name, content, note, err);
+        status = meet_existing(s3, name, content, chosen.note, err);
     return status;
 }

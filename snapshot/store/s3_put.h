@@ -26,10 +26,11 @@ enum snap_status snap_s3_compare(struct snap_s3 *s3, const char *name,
                                  const struct snap_content *content, bool *same,
                                  struct snap_error *err);
 
-/* Send it in parts (s3_upload.c). `exclusive`: it must not be there; *taken: it is. */
+/* Send it in parts (s3_upload.c), as `options` say, of which connections, part_bytes and note are
+ * set. Where the mode is create it must not be there; *taken: it is. */
 enum snap_status snap_s3_put_parts(struct snap_s3 *s3, const char *name,
-                                   const struct snap_content *content, uint64_t part_bytes,
-                                   unsigned connections, bool exclusive, bool *taken,
-                                   struct snap_put_note *note, struct snap_error *err);
+                                   const struct snap_content *content,
+                                   const struct snap_put_options *options, bool *taken,
+                                   struct snap_error *err);
 
 #endif

@@ -17,6 +17,8 @@
 #define CONNECT_MS 10000u
 /* A connection on which so long nothing moves is given up, and the request tried again. */
 #define STILL_MS 30000u
+/* However near the deadline is: an attempt that was begun gets so much. */
+#define LEAST_STILL_MS 5000u
 /* What was sent and arrives as something else is sent again so often. */
 #define MOST_MISMATCHES 3u
 
@@ -70,8 +72,9 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *arg)
     (void)one; /* always 1 */
     attempt->s3->curl.easy_getinfo(attempt->handle, CURLINFO_RESPONSE_CODE, &status);
     if (request->range != NULL && status / 100 == 2) {
-        /* All of an object in answer to a range would not end here. */
-        attempt->too_long = status != 206 || size > request->range_bytes - attempt->range_done;
+        /* All of an object may be the answer to a range of it from its start. */
+        attempt->too_long = (status != 206 && request->offset > 0) ||
+                            size > request->range_bytes - attempt->range_done;
         if (attempt->too_long)
             return 0;
         memcpy(request->range + attempt->range_done, bytes, size);
@@ -202,7 +205,7 @@ static bool add_headers(const struct snap_s3 *s3, const struct snap_s3_request *
 }
 
 static CURLcode set_options(const struct attempt *attempt, const char *url,
-                            struct curl_slist *headers, uint64_t left_ms)
+                            struct curl_slist *headers)
 {
     const struct snap_s3 *s3 = attempt->s3;
     const struct snap_s3_config *config = &s3->config;
@@ -221,7 +224,8 @@ static CURLcode set_options(const struct attempt *attempt, const char *url,
     SET(CURLOPT_NOPROGRESS, 0L);
     SET(CURLOPT_XFERINFOFUNCTION, watch);
     SET(CURLOPT_XFERINFODATA, (void *)(uintptr_t)attempt);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(left_ms < CONNECT_MS ? left_ms : CONNECT_MS));
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(attempt->still_ms < CONNECT_MS ? attempt->still_ms
+                                                                         : CONNECT_MS));
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_USERNAME, config->user);
     SET(CURLOPT_PASSWORD, config->secret);
@@ -274,10 +278,12 @@ static enum snap_status try_once(struct attempt *attempt, const char *url,
     attempt->moved = 0;
     attempt->moved_ms = snap_s3_clock_ms();
     attempt->still_ms = request->patient || left_ms < STILL_MS ? left_ms : STILL_MS;
+    if (attempt->still_ms < LEAST_STILL_MS)
+        attempt->still_ms = LEAST_STILL_MS;
     attempt->handle = take_handle(s3);
     if (attempt->handle == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
-    CURLcode code = set_options(attempt, url, headers, left_ms);
+    CURLcode code = set_options(attempt, url, headers);
     enum snap_status status = SNAP_OK;
     if (code != CURLE_OK)
         status = snap_error_set(err, SNAP_UNSUPPORTED, "%s: libcurl takes an option not: %s",

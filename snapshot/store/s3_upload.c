@@ -25,6 +25,7 @@ struct job {
     size_t count;
     struct snap_s3_part *parts; /* SNAP_S3_MOST_PARTS: what the server had, then what it has */
     struct snap_put_note *note;
+    const struct snap_put_options *options;
 
     pthread_mutex_t lock; /* of what follows */
     struct snap_content_cursor cursor;
@@ -99,6 +100,10 @@ static void work(void *arg)
         pthread_mutex_lock(&job->lock);
         if (status == SNAP_OK)
             *(kept ? &job->note->kept_bytes : &job->note->sent_bytes) += size;
+        if (status == SNAP_OK && job->options->progress != NULL)
+            job->options->progress(job->options->arg,
+                                   job->note->kept_bytes + job->note->sent_bytes,
+                                   job->size_bytes);
         pthread_mutex_unlock(&job->lock);
     }
     free(bytes);
@@ -192,6 +197,19 @@ static enum snap_status complete(struct job *job, const char *name, bool exclusi
     return status;
 }
 
+/* Uploads of the same name that are of no use now: begun twice, when the first answer was lost, or
+ * by another writer of the same bytes, who then finds the object. What the server does not tell is
+ * found by snap_store_uploads. */
+static void forget_others(struct job *job, const char *name)
+{
+    struct snap_s3_uploads uploads = { NULL, 0 };
+    if (snap_s3_uploads_list(job->s3, name, &uploads, NULL) != SNAP_OK)
+        return;
+    for (size_t i = 0; i < uploads.count; i++)
+        snap_s3_upload_abort(job->s3, &uploads.items[i], NULL);
+    snap_s3_uploads_release(&uploads);
+}
+
 /* What a break leaves can be gone on with; what an error leaves is of no use to anybody. */
 static enum snap_status give_up(struct job *job, enum snap_status status, struct snap_error *err)
 {
@@ -209,15 +227,19 @@ static enum snap_status give_up(struct job *job, enum snap_status status, struct
 }
 
 enum snap_status snap_s3_put_parts(struct snap_s3 *s3, const char *name,
-                                   const struct snap_content *content, uint64_t part_bytes,
-                                   unsigned connections, bool exclusive, bool *taken,
-                                   struct snap_put_note *note, struct snap_error *err)
+                                   const struct snap_content *content,
+                                   const struct snap_put_options *options, bool *taken,
+                                   struct snap_error *err)
 {
+    uint64_t part_bytes = options->part_bytes;
+    unsigned connections = options->connections;
+    bool exclusive = options->mode == SNAP_PUT_CREATE;
     struct job job = { .s3 = s3,
                        .size_bytes = content->size_bytes,
                        .part_bytes = part_bytes,
                        .count = (size_t)((content->size_bytes + part_bytes - 1) / part_bytes),
-                       .note = note,
+                       .note = options->note,
+                       .options = options,
                        .error = SNAP_ERROR_INIT };
     job.parts = calloc(SNAP_S3_MOST_PARTS, sizeof *job.parts);
     if (job.parts == NULL)
@@ -237,6 +259,8 @@ enum snap_status snap_s3_put_parts(struct snap_s3 *s3, const char *name,
         goto out;
     if (status == SNAP_OK)
         status = complete(&job, name, exclusive, taken, err);
+    if (status == SNAP_OK && exclusive)
+        forget_others(&job, name);
 out:
     if (status != SNAP_OK)
         status = give_up(&job, status, err);

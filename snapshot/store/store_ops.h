@@ -56,6 +56,9 @@ struct snap_put_options {
      * store thinks fit). No byte of the object depends on them. */
     unsigned connections;
     uint64_t part_bytes;
+    /* (optional) Called when a part has arrived, from any thread, one at a time. */
+    void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
+    void *arg;
 };
 
 /* Decide what a file should hold. `old` is what it holds, NULL when it is not there. Nothing is

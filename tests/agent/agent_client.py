@@ -3,6 +3,7 @@
 tests."""
 
 import array
+import atexit
 import fcntl
 import json
 import os
@@ -38,6 +39,7 @@ class Agent:
         self.root = Path(root)
         self.process = subprocess.Popen([snap, "serve", "--dir", str(root), *options], text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        atexit.register(self.process.kill)  # of a test that dies; else it has ended
         self.said = [self.process.stdout.readline()]
         if not self.said[0].startswith("serving"):
             raise RuntimeError(f"no agent: {self.said[0]}{self.process.stdout.read()}")

@@ -57,6 +57,13 @@ same "the lines up to there are equal" "schedule 10" \
 same "its operator" "10 sgd update" "$(result "['operation']['step']") $(result \
     "['operation']['right']['op']") $(result "['operation']['right']['phase']")"
 
+# Stubs are compared by their digests; a state that is not whole is no place to start from.
+cp -r "$work/later" "$work/pruned"
+"$SNAP" prune "$work/pruned" --every 7 >/dev/null || note "not pruned"
+exits 1 "the same of a run that was pruned" "$SNAP" bisect "$run" "$work/pruned" --json
+same "from the last whole one, for both" "9 [7, 7]" "$(result "['snapshots']['equal']") $(json \
+    "$work/out" "[s['first'] for s in d['result']['stretches']]")"
+
 other epochs training.epochs=3
 exits 1 "more epochs" "$SNAP" bisect "$run" "$work/epochs"
 like "no step differs" '^first +config: training\.epochs is 2 .*; no step that both have differs$' \

@@ -34,6 +34,10 @@ fails 3 "no key" "nokey.pub" "$SNAP" publish "$run" -o "$work/d" --sign "$work/n
 cp -r "$run" "$work/hurt"
 flip_byte "$(snapshot "$work/hurt" 18)" 30000
 fails 5 "a damaged run" "step-0000000018" "$SNAP" publish "$work/hurt" -o "$work/e"
+try "it leaves no folder" test ! -e "$work/e"
+mkdir "$work/f"
+fails 5 "into an empty folder" "step-0000000018" "$SNAP" publish "$work/hurt" -o "$work/f"
+try "it is there still, and empty" rmdir "$work/f"
 
 # ---- signatures ----
 
@@ -55,6 +59,12 @@ agree() { # NAME EXIT LINE
         not_ok "$1" "snap: $status, not $2; ssh-keygen: $theirs" "$(cat "$work/err" "$work/theirs")"
     fi
 }
+
+ssh-keygen -q -t ed25519 -N '' -C '' -f "$work/public"
+rm "$work/public"
+exits 3 "a signature that fails" \
+    "$SNAP" publish "$run" -o "$work/unsigned" --sign "$work/public"
+try "it leaves no folder either" test ! -e "$work/unsigned"
 
 for kind in "rsa -b 3072" "ecdsa -b 256" "ecdsa -b 384" "ecdsa -b 521" "ed25519"; do
     key="$work/$(echo "$kind" | tr -d ' ')"

@@ -47,7 +47,8 @@ fails 2 "a hash that is none" "expected|hash" "$SNAP" verify "$archive" snap1:12
 fails 3 "a member that is not there" "tensors/model/fc9.weight" \
     "$SNAP" verify "$archive" --only tensors/model/fc9.weight
 fails 3 "nothing" "no such file" "$SNAP" verify "$work/nowhere"
-fails 2 "a ledger" "a ledger; a run folder, an archive or a listing is wanted" \
+fails 2 "a ledger" \
+    "a ledger; a run folder, an archive, a store, a checkpoint or a listing is wanted" \
     "$SNAP" verify "$run/ledger.jsonl"
 same "the run is as it was" "$before" "$(contents "$run")"
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 # pylint: disable=wrong-import-position
 from corpus_forgery import Forgery, Hole, Member  # noqa: E402
 from spec_reader import document  # noqa: E402
@@ -27,7 +28,8 @@ SMALL = "tensors/model/fc2.bias"
 LARGE = "tensors/big/weight~0800"
 # A header of 512 bytes for each part, and 300 bytes of it in the documents and listings.
 OVERHEAD_KIB = PARTS * (512 + 300) // 1024 + 400
-MOST_KIB = 64 << 10
+# Sanitizers take memory of their own.
+MOST_KIB = 64 << 10 if not os.environ.get("SANITIZER_FLAGS") else 64 << 20
 PYTHON = """
 import sys
 import snapstate

@@ -11,6 +11,7 @@ as soon as the training is dead. Each time: what was told to be saved is there, 
 with the ledger and the `latest` of the run that nobody disturbed.
 """
 
+import atexit
 import os
 import re
 import shutil
@@ -42,6 +43,7 @@ class Agent:
 
     def __init__(self, snap, root, *how):
         self.process = start([*how, snap, "serve", "--dir", str(root), "--threads", "1"])
+        atexit.register(self.process.kill)  # of a test that dies; else it has ended
         line = self.process.stdout.readline()
         if not line.startswith("serving "):
             raise RuntimeError(f"no agent: {line}")

@@ -71,19 +71,23 @@ if [ ! -e "$work/built" ] || [ -n "$(find "$source_dir/snapshot" -newer "$work/b
     set +f
     touch "$work/built"
 fi
-# Of the trainer, what reads a config; the rest is as it was built.
-for file in config_fields config_gpt config_layers training_config; do
-    "$clang" "$@" -I"$source_dir/trainer" -c "$source_dir/trainer/$file.c" \
-        -o "$work/trainer_$file.o"
-done
-# Of the agent, what reads a request.
-"$clang" "$@" -I"$source_dir/agent" -c "$source_dir/agent/request.c" -o "$work/agent_request.o"
 
 status=0
 for target in $targets; do
     trainer=
-    [ "$target" != config ] || trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
-    [ "$target" != agent ] || trainer=$work/agent_request.o
+    if [ "$target" = config ]; then
+        # Of the trainer, what reads a config; the rest is as it was built.
+        for file in config_fields config_gpt config_layers training_config; do
+            "$clang" "$@" -I"$source_dir/trainer" -c "$source_dir/trainer/$file.c" \
+                -o "$work/trainer_$file.o"
+        done
+        trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
+    elif [ "$target" = agent ]; then
+        # Of the agent, what reads a request.
+        "$clang" "$@" -I"$source_dir/agent" -c "$source_dir/agent/request.c" \
+            -o "$work/agent_request.o"
+        trainer=$work/agent_request.o
+    fi
     # shellcheck disable=SC2086
     "$clang" "$@" -I"$source_dir/trainer" -I"$source_dir/agent" \
         -fsanitize=fuzzer,address,undefined \

@@ -9,7 +9,7 @@
 # another user than root nor memory of another process to read.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
-export OMPI_MCA_btl_smsc=^cma OMPI_MCA_orte_base_help_aggregate=0
+export OMPI_MCA_smsc=^cma
 
 need_mpi() { # NAME
     if [ "${SNAP_HAVE_MPI:-no}" != yes ]; then

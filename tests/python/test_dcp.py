@@ -200,10 +200,9 @@ def resharding(tap, work):
 
 
 def seen_by_the_program(tap, path):
-    for volume in sorted(path.iterdir()):
-        done = subprocess.run([SNAP, "verify", volume], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, universal_newlines=True, check=False)
-        tap.ok(done.returncode == 0, f"snap verify {volume.name}", done.stdout)
+    done = subprocess.run([SNAP, "verify", path], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True, check=False)
+    tap.ok(done.returncode == 0 and "step 2, 4 volumes" in done.stdout, "snap verify", done.stdout)
     done = subprocess.run([SNAP, "show", path / "rank-0001.snap.tar"], stdout=subprocess.PIPE,
                           universal_newlines=True, check=False)
     tap.ok("model.0.weight@9,0" in done.stdout and "a piece of (33, 16) at (9, 0)" in done.stdout,
@@ -213,7 +212,6 @@ def seen_by_the_program(tap, path):
     tap.ok("rng/torch" in done.stdout and "tensors/shards/" in done.stdout, "snap list lists them",
            done.stdout)
     with Checkpoint(path) as checkpoint:
-        checkpoint.check()
         tap.ok(checkpoint.world == 4 and checkpoint.step == 2, "Checkpoint says what is there")
 
 

@@ -5,6 +5,7 @@ diff() say of archives, runs and ledgers what `snap` says."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -83,6 +84,33 @@ def check_trained(tap, folder):
           paths[0], folder / "nothing")
 
 
+def check_signers(tap, folder):
+    """What `snap verify --signers` says, of a published folder."""
+    if shutil.which("ssh-keygen") is None:
+        tap.skip("signers", "no ssh-keygen (package openssh-client)")
+        return
+    for name in ("ada", "eve"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name],
+                       check=True)
+        key = (folder / f"{name}.pub").read_text().split()
+        (folder / f"{name}.signers").write_text(f"{name} {key[0]} {key[1]}\n")
+    for paper, sign in (("signed", ["--sign", folder / "ada"]), ("unsigned", [])):
+        subprocess.run([SNAP, "publish", folder / "first", "-o", folder / paper, *sign],
+                       check=True, stdout=subprocess.DEVNULL)
+    found = verify(folder / "signed", signers=folder / "ada.signers")
+    tap.ok(found.status == "ok" and "as ada signed them" in found.text, "by an allowed signer",
+           found.text)
+    found = verify(folder / "signed", signers=str(folder / "eve.signers"))
+    tap.ok(found.status == "differs" and type(caught(found.raise_for_status)) is
+           errors.DiffersError, "by nobody who is allowed", found.text)
+    found = verify(folder / "unsigned", signers=folder / "ada.signers")
+    tap.ok(found.status == "absent" and "nobody has signed the folder" in found.text,
+           "by nobody at all", found.text)
+    tap.ok(verify(folder / "unsigned").status == "ok", "and nobody asked")
+    fails(tap, errors.EnvironmentFailure, "nobody.signers", "no file of signers", verify,
+          folder / "signed", signers=folder / "nobody.signers")
+
+
 def archive_hash(path):
     with Archive(path) as archive:
         return archive.snapshot_hash
@@ -105,6 +133,7 @@ def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="snap-test.") as folder:
         check_trained(tap, Path(folder))
+        check_signers(tap, Path(folder))
     return tap.done()
 
 

@@ -27,6 +27,7 @@ IMPORT_ALL = """
 import importlib, sys
 FRAMEWORKS = {("snapstate.integrations." + name, name)
               for name in ("accelerate", "lightning", "transformers")}
+FRAMEWORKS.add(("snapstate.integrations.dcp", "torch"))  # torch.distributed.checkpoint
 for name in ("numpy", "torch"):
     sys.modules[name] = None
 for name in sys.argv[1:]:

@@ -11,13 +11,15 @@ signature and digest, knows conditions on writes, and fails as it is told.
 A fault acts on the next `times` requests of that method whose path (with its query) the pattern
 finds. `Answer` refuses; `CLOSE` breaks the connection before anything is done, `LOST` after it was
 done and before the answer, `HALF` in the middle of the answer's body; `FLIP` changes a bit of the
-body of the answer, `FLIP_IN` one of what arrived, before it is looked at; `Pause(s)` waits."""
+body of the answer, `FLIP_IN` one of what arrived, before it is looked at; `Pause(s)` waits;
+`Drip(s)` sends the answer's body in eight pieces, so long after each other."""
 
 import collections
 import hashlib
 import hmac
 import http.server
 import re
+import ssl
 import threading
 import time
 import urllib.parse
@@ -28,6 +30,7 @@ KEY, SECRET, TOKEN = "stub-user", "stub/secret+1", "stub-token"
 
 Answer = collections.namedtuple("Answer", "status code")
 Pause = collections.namedtuple("Pause", "seconds")
+Drip = collections.namedtuple("Drip", "seconds")
 CLOSE, LOST, HALF, FLIP, FLIP_IN = "close", "lost", "half", "flip", "flip-in"
 Request = collections.namedtuple("Request", "method path query headers sent received")
 
@@ -77,7 +80,8 @@ def check_signature(stub, method, target, headers, body):
 
 
 class Stub:
-    def __init__(self, conditions=True, token=False, bucket="bucket", user=KEY, secret=SECRET):
+    def __init__(self, conditions=True, token=False, bucket="bucket", user=KEY, secret=SECRET,
+                 certificate=None):
         self.conditions, self.token = conditions, token
         self.bucket, self.user, self.secret = bucket, user, secret
         self.objects, self.uploads, self.requests, self.faults = {}, {}, [], []
@@ -87,6 +91,12 @@ class Stub:
         self.lock = threading.RLock()
         handler = type("Handler", (Handler,), {"stub": self})
         self.server = Server(("127.0.0.1", 0), handler)
+        self.scheme = "http"
+        if certificate:  # a file with it and its key
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.scheme = "https"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self):
@@ -99,7 +109,7 @@ class Stub:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server.server_address[1]}"
 
     def environment(self):
         variables = {"AWS_ACCESS_KEY_ID": self.user, "AWS_SECRET_ACCESS_KEY": self.secret,
@@ -198,7 +208,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if fault == HALF:
                 answer = answer[:len(answer) // 2]
                 self.close_connection = True
-            self.wfile.write(answer)
+            if isinstance(fault, Drip):
+                piece = len(answer) // 8 + 1
+                for at in range(0, len(answer), piece):
+                    time.sleep(fault.seconds)
+                    self.wfile.write(answer[at:at + piece])
+            else:
+                self.wfile.write(answer)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_any
 

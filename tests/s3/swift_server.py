@@ -9,7 +9,7 @@ configuration is read or changed.
         swift.kill("object"); swift.start("object")
 """
 
-import grp
+import ctypes
 import os
 import pwd
 import shutil
@@ -62,6 +62,11 @@ PIPELINE = ("catch_errors gatekeeper healthcheck cache listing_formats bulk s3ap
             "slo dlo symlink versioned_writes proxy-server")
 SIMPLE = ("catch_errors", "gatekeeper", "healthcheck", "listing_formats", "bulk", "copy", "slo",
           "dlo", "symlink", "versioned_writes")
+
+
+def die_with_parent():
+    """A test that is killed must leave no server behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def program(name):
@@ -128,7 +133,6 @@ class Swift:
 
     def _configure(self):
         user = pwd.getpwuid(os.getuid()).pw_name
-        grp.getgrgid(os.getgid())
         self._write("swift.conf", "[swift-hash]\nswift_hash_path_prefix = a\n"
                                   "swift_hash_path_suffix = b\n")
         for name in RINGS:
@@ -155,17 +159,15 @@ class Swift:
             words += ["-u", pwd.getpwuid(os.getuid()).pw_name]
         else:
             words = [program(f"swift-{name}-server"), f"{self.top}/etc/{name}.conf"]
-        # swift.conf is looked for in this folder, and nowhere else.
-        environment = {**os.environ, "SWIFT_CONF_FILE": f"{self.top}/etc/swift.conf"}
         if name != "memcached":
             # The servers read /etc/swift/swift.conf unless told otherwise before they are loaded.
             code = ("import sys, runpy; import swift.common.utils as u; "
-                    "u.SWIFT_CONF_FILE = sys.argv.pop(1); "
-                    "u.HASH_PATH_PREFIX = u.HASH_PATH_SUFFIX = b''; u.validate_hash_conf(); "
+                    "u.SWIFT_CONF_FILE = sys.argv.pop(1); u.HASH_PATH_PREFIX = b''; "
+                    "u.HASH_PATH_SUFFIX = b''; u.validate_hash_conf(); "
                     "sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')")
             words = ["/usr/bin/python3", "-c", code, f"{self.top}/etc/swift.conf"] + words
         self.processes[name] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.log,
-                                                stderr=self.log, env=environment)
+                                                stderr=self.log, preexec_fn=die_with_parent)
         wait_for_port(port, self.processes[name])
 
     def kill(self, name, how=signal.SIGKILL):

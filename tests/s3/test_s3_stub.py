@@ -5,6 +5,7 @@ and what a store shows is looked at after every failure."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ sys.path[:0] = [f"{os.environ['top_srcdir']}/tests/{name}" for name in ("support
 import stub_server  # noqa: E402
 from s3_fixture import (BUILD, LARGE, SMALL, built_in, clean_environment, make_run,  # noqa: E402
                         outcome, snap)
-from stub_server import CLOSE, FLIP, FLIP_IN, HALF, LOST, Answer, Pause, Stub  # noqa: E402
+from stub_server import CLOSE, FLIP, FLIP_IN, HALF, LOST, Answer, Drip, Pause, Stub  # noqa: E402
 from tap import Tap  # noqa: E402
 
 STORE = "s3://bucket/runs/one"
@@ -89,6 +90,7 @@ def test_commands(files, folder):
               listed["archives"][1]["snapshot_hash"])
         exits(1, "verify against another hash", stub, "verify", uri,
               listed["archives"][0]["snapshot_hash"])
+        test_python(stub, uri)
         for words in (["hash"], ["show"], ["list"]):
             exits(0, f"{words[0]} of an archive there", stub, *words, uri)
         exits(0, "diff of one there and one here", stub, "diff", uri, files[1])
@@ -111,12 +113,26 @@ def test_commands(files, folder):
         exits(3, "an archive that is not there", stub, "cat", uri.replace("step-", "step-9"), "x")
         exits(3, "a store that is not there", stub, "pull", STORE + "/no", folder / "no")
         exits(3, "a bucket that is not there", stub, "list", "s3://other/x")
+        done = exits(3, "push into it", stub, "push", files[0], "s3://other/x")
+        tap.ok("NoSuchBucket" in done.stderr, "the bucket is what is missing", outcome(done))
         # Forward only, and of one run.
         exits(0, "push of an older one", stub, "push", files[0], STORE)
         tap.ok(b'"step":24' in stub.objects[PREFIX + "latest"], "latest does not go back")
         key = min(archives(stub))
         stub.objects[key] = stub.objects[key][:-1]
         exits(1, "push onto a shorter one", stub, "push", files[0], STORE)
+
+
+def test_python(stub, uri):
+    """The package reads what the library reads. Python cannot load one with a sanitizer."""
+    if "address" in os.environ.get("SANITIZER_FLAGS", ""):
+        return
+    env = clean_environment(**stub.environment(), PYTHONPATH=os.environ["top_srcdir"] + "/python")
+    done = subprocess.run([sys.executable, "-c",
+                           "import snapstate, sys; print(snapstate.Archive(sys.argv[1]).step)",
+                           uri], env=env, check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True)
+    tap.ok(done.stdout == "12\n", "the Python package opens an archive there", done.stdout)
 
 
 def test_refusals(files):
@@ -158,6 +174,25 @@ def test_profiles(files, folder):
                outcome(done))
 
 
+def test_tls(files, folder):
+    folder.mkdir()
+    file = folder / "certificate.pem"
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                           "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=stub", "-addext",
+                           "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out",
+                           folder / "cert.pem"], check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True)
+    tap.ok(made.returncode == 0, "a certificate is made", made.stdout)
+    file.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
+    with Stub(certificate=file) as stub:
+        done = exits(3, "a certificate that nobody knows", stub, "push", files[0], STORE)
+        tap.ok("1 attempt:" in done.stderr and not stub.requests, "is told at once",
+               outcome(done))
+        exits(0, "one that AWS_CA_BUNDLE knows", stub, "push", files[0], STORE,
+              AWS_CA_BUNDLE=str(folder / "cert.pem"))
+        tap.ok(holds(stub, files[:1]), "the archive is there")
+
+
 def test_faults(files):
     """A failure that passes is met by another attempt."""
     later = [("PUT", "/archives/", fault) for fault in
@@ -197,9 +232,15 @@ def test_faults(files):
             expected = 5 if fault == FLIP_IN else 3
             tap.ok(done.returncode == expected and not stub.objects,
                    f"given up on {method} {fault}: nothing is shown", outcome(done))
+    # One that is slow, and moves.
+    with Stub() as stub:
+        run(stub, "push", files[0], STORE)
+        stub.fault("GET", "/archives/", Drip(1))
+        exits(0, "slower than the deadline, and moving", stub, "verify", STORE,
+              SNAP_S3_DEADLINE="2")
     # A server that is silent.
     with Stub() as stub:
-        stub.fault("PUT", "/archives/", Pause(4), times=10000)
+        stub.fault("PUT", "/archives/", Pause(8), times=10000)
         exits(3, "a silent server", stub, "push", files[0], STORE, SNAP_S3_DEADLINE="2")
 
 
@@ -261,6 +302,11 @@ def test_races(files):
                lambda key: stub.objects.update({key: files[0].read_bytes()}))
         exits(0, "412: another has the same bytes", stub, "push", files[0], STORE)
     with Stub() as stub:
+        run(stub, "push", files[0], STORE)
+        meddle(stub, "PUT", "/latest", stub.objects.pop)
+        exits(0, "404: another has removed latest", stub, "push", files[1], STORE)
+        tap.ok(b'"step":12' in stub.objects[PREFIX + "latest"], "it is written anew")
+    with Stub() as stub:
         meddle(stub, "PUT", "/latest", lambda key: other_latest(stub))
         exits(0, "412: another has moved latest on", stub, "push", files[0], STORE)
         tap.ok(stub.objects[PREFIX + "latest"] == newest, "it does not go back")
@@ -307,6 +353,10 @@ def main():
         test_commands(files, Path(top) / "commands")
         test_refusals(files)
         test_profiles(files, Path(top) / "profiles")
+        if shutil.which("openssl"):
+            test_tls(files, Path(top) / "tls")
+        else:
+            tap.skip("a server with TLS", "no openssl")
         test_faults(files)
         test_damage(files, Path(top) / "damage")
         test_races(files)

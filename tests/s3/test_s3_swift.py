@@ -59,7 +59,8 @@ class Session:
 
 def make_bucket(swift):
     """By Swift's own interface: a bucket is a container."""
-    code = ("import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]));"
+    code = ("import http.client, sys;"
+            "c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]));"
             "c.request('GET', '/auth/v1.0', headers={'X-Auth-User': 'test:tester',"
             "'X-Auth-Key': 'testing'}); r = c.getresponse(); r.read();"
             "t = r.getheader('X-Auth-Token'); assert t;"

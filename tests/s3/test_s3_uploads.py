@@ -50,7 +50,8 @@ def done_well(name, stub, done, content):
 def test_faults(file, content):
     for method, pattern, fault in [
             ("POST", r"\?uploads", Answer(503, "SlowDown")), ("POST", r"\?uploads", CLOSE),
-            ("PUT", "partNumber=2", Answer(500, "InternalError")), ("PUT", "partNumber=3", CLOSE),
+            ("POST", r"\?uploads", LOST), ("PUT", "partNumber=3", CLOSE),
+            ("PUT", "partNumber=2", Answer(500, "InternalError")),
             ("PUT", "partNumber=1", LOST), ("PUT", "partNumber=2", FLIP_IN),
             ("POST", r"\?uploadId", Answer(503, "SlowDown")), ("POST", r"\?uploadId", CLOSE),
             ("POST", r"\?uploadId", LOST), ("GET", r"\?prefix.*uploads", CLOSE),
@@ -163,6 +164,24 @@ def test_together(file, content):
                    f"412 to the last call: exit {expected}", outcome(done))
 
 
+def test_progress(file):
+    """On a terminal it says how far it is; what is not a terminal stays empty."""
+    with Stub() as stub:
+        done = push(stub, file)
+        tap.ok(done.returncode == 0 and done.stderr == "", "no progress in a pipe", done.stderr)
+    with Stub() as stub:
+        master, terminal = os.openpty()
+        with subprocess.Popen([SNAP, "push", str(file), STORE, *PARTS], stderr=terminal,
+                              stdout=subprocess.PIPE,
+                              env=clean_environment(**stub.environment())) as client:
+            client.communicate()
+        os.close(terminal)
+        seen = os.read(master, 65536).decode()
+        os.close(master)
+        tap.ok(client.returncode == 0 and seen.count(" of 13.8 MiB") == 3
+               and seen.endswith("\r\033[K"), "a line for each part on a terminal", repr(seen))
+
+
 def test_killed(file, content):
     """The client is killed when request number k arrives: before it is answered, or after."""
     with Stub() as stub:
@@ -214,6 +233,7 @@ def main():
         test_resume(file, content)
         test_give_up(file, top)
         test_together(file, content)
+        test_progress(file)
         test_killed(file, content)
     return tap.done()
 

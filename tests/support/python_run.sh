@@ -7,7 +7,7 @@
 set -u
 
 case ${SANITIZER_FLAGS:-}:$1 in
-    *address*:*tests/python/* | *address*:*tests/stories/*)
+    *address*:*tests/python/* | *address*:*tests/corpus/* | *address*:*tests/stories/*)
         runtime=$(ldd "${SNAPSTATE_LIBRARY:?}" | awk '$1 ~ /^libasan/ { print $3 }')
         [ -n "$runtime" ] || {
             echo "1..0 # SKIP the library has AddressSanitizer in it: Python cannot load it first"

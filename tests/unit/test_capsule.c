@@ -109,7 +109,7 @@ static void test_capsule(void **state)
     free(dir);
 }
 
-/* A step that is made once more is the step: streams, running tensors and place are as before. */
+/* A step made once more is the step: streams, running tensors and place are as before it. */
 static void test_repeat(void **state)
 {
     (void)state;

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from .. import errors
 from .._replay import Replay
@@ -17,9 +17,6 @@ class RanksReplay:
         self._replay = replay
         self.archive = replay.archive
         self.host_part = replay.host_part
-
-    def passed_over(self) -> List[str]:
-        return self._replay.passed_over()
 
     def begin(self, handle: Any) -> None:
         self._link.lead(lambda: self._replay.begin(handle.own))

@@ -46,11 +46,16 @@ struct snap_publication {
 /* Publish the run in folder `run` into the folder `dir`, which is not there yet or empty. The
  * ledger goes as far as the last snapshot. SNAP_NOT_FOUND: the run has no snapshot. SNAP_INVALID:
  * `dir` holds something, no tensor is of `withhold`, or what must go out names somebody (the text
- * says where). SNAP_CORRUPT: the run is damaged. After a failure `dir` may hold a part. */
+ * says where). SNAP_CORRUPT: the run is damaged. After a failure `dir` is as it was. */
 enum snap_status snap_publication_write(const char *run, const char *dir,
                                         const struct snap_publication_options *options,
                                         struct snap_publication *publication,
                                         struct snap_error *err);
+
+/* Take away all that is in a folder that snap_publication_write has just filled, and the folder
+ * itself unless it is to stay: what comes after it, such as a signature, has failed. What cannot be
+ * removed stays. */
+void snap_publication_remove(const char *dir, bool folder_stays);
 
 #ifdef __cplusplus
 }

@@ -38,6 +38,10 @@ struct snap_push_options {
     uint64_t part_bytes;    /* of a part, 5 MiB at least; 0: 16 MiB. More when there are many */
     bool keep_latest;       /* leave `latest` as it is */
     struct snap_pool *pool; /* borrowed; for folders. NULL: one thread */
+    /* (optional) Called when another part has arrived, from any thread, one at a time: bytes of the
+     * archive that the server has, of how many. */
+    void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
+    void *arg;
 };
 #define SNAP_PUSH_OPTIONS_INIT { .size_bytes = sizeof(struct snap_push_options) }
 

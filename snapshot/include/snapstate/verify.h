@@ -5,7 +5,7 @@
  *     {"checks":[{"check":"digests","result":"ok"|"note"|"failed","text":".."}...],
  *      "format":"snap-verdict-1",
  *      "hashes":null|{"run":"run1:..","snapshot":"snap1:..","state":"state1:..","step":N},
- *      "kind":"archive"|"archives"|"listing"|"run",
+ *      "kind":"archive"|"archives"|"checkpoint"|"listing"|"run",
  *      "parts":[{"part":"content","standing":"proven"|"taken on trust"|"absent","text":".."}...],
  *      "status":"ok"|"differs"|"absent"|"corrupt"|"unsupported"|"not found",
  *      "withheld":["tensors/.."...]}
@@ -67,6 +67,13 @@ enum snap_status snap_verify_archives(const char *const *paths, size_t count,
  * that are not there are no failure. */
 enum snap_status snap_verify_listing(const char *path, const struct snap_verify_options *options,
                                      struct snap_verdict **verdict, struct snap_error *err);
+
+/* Check a checkpoint of several archives (docs/format.md, section 8.1): the index and every volume
+ * as an archive, that each volume is the one whose hash the index has, and that they hold every
+ * piece that it names. `expected` is a hash of the index. A volume that is not there is
+ * SNAP_ABSENT. SNAP_INVALID: options->only is set. */
+enum snap_status snap_verify_checkpoint(const char *dir, const struct snap_verify_options *options,
+                                        struct snap_verdict **verdict, struct snap_error *err);
 
 /* Say what a replay has shown of the execution: `outcome` SNAP_OK, and `text` is proven; else it
  * is a check that failed. `rest` (NULL: nothing) is what is still taken on trust. Texts are
