@@ -346,7 +346,8 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
     struct snap_save_lead lead = { .run = run, .job = job };
     if (snap_run_follows(run))
         return snap_save_follow(run, job, result, err);
-    place.lead = &lead;
+    if (snap_group_world(run->group) > 1)
+        place.lead = &lead;
     enum snap_status status = snap_save_job_ready(run, job, err);
     if (status == SNAP_OK)
         status = snap_save_job_put(&place, job, result, err);

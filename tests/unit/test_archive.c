@@ -56,17 +56,18 @@ static void check_pieces(const struct snap_archive *archive, const struct snap_b
                          const struct snap_member *member)
 {
     struct snap_buffer found = SNAP_BUFFER_INIT;
-    struct snap_member other = *member;
+    unsigned char *first = (unsigned char *)(uintptr_t)member->sha256; /* the archive's own */
     size_t taken = 0;
     CHECK_OK(snap_archive_read_pieces(archive, member, collect, &found, &err));
     assert_int_equal(found.size, member->data_size);
     if (found.size > 0)
         assert_memory_equal(found.data, bytes->data + member->data_offset, found.size);
-    other.sha256[0] ^= 1;
+    *first ^= 1;
     CHECK_FAILS(SNAP_CORRUPT, member->name,
-                snap_archive_read_pieces(archive, &other, NULL, NULL, &err));
+                snap_archive_read_pieces(archive, member, NULL, NULL, &err));
     if (member->data_size > 0)
-        CHECK_OK(snap_archive_read_pieces(archive, &other, refuse, &taken, &err));
+        CHECK_OK(snap_archive_read_pieces(archive, member, refuse, &taken, &err));
+    *first ^= 1;
     assert_int_equal(taken, member->data_size);
     snap_buffer_release(&found);
 }
