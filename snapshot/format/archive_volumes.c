@@ -128,7 +128,8 @@ bool snap_archive_was_replaced(const struct snap_archive *archive)
     bool missing = false;
     for (size_t i = 0; i < archive->volume_count; i++)
         missing = missing || archive->volumes[i].file.source.fd < 0;
-    return missing && fstat(archive->file.source.fd, &opened) == 0 && stat(archive->label, &named) == 0 &&
+    return missing && fstat(archive->file.source.fd, &opened) == 0 &&
+           stat(archive->label, &named) == 0 &&
            (opened.st_ino != named.st_ino || opened.st_dev != named.st_dev);
 }
 
@@ -169,7 +170,7 @@ const char *snap_archive_file(const struct snap_archive *archive, size_t index, 
     if (size != NULL)
         *size = file->size;
     if (present != NULL)
-        *present = (file->source.fd >= 0 || file->source.ranges != NULL);
+        *present = file->source.fd >= 0 || file->source.ranges != NULL;
     return slash == NULL ? file->source.what : slash + 1;
 }
 
