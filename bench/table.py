@@ -3,10 +3,11 @@
 
 import arithmetic
 import gpu
+import ledger
 import package
 import storage
 import story
 import streams
 
 FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES, *arithmetic.FIGURES,
-           *gpu.FIGURES, *story.FIGURES]
+           *gpu.FIGURES, *story.FIGURES, *ledger.FIGURES]
