@@ -4,6 +4,7 @@
 import agent
 import arithmetic
 import gpu
+import ledger
 import package
 import ranks
 import storage
@@ -11,4 +12,4 @@ import story
 import streams
 
 FIGURES = [*storage.FIGURES, *package.FIGURES, *streams.FIGURES, *arithmetic.FIGURES,
-           *agent.FIGURES, *gpu.FIGURES, *ranks.FIGURES, *story.FIGURES]
+           *agent.FIGURES, *gpu.FIGURES, *ranks.FIGURES, *story.FIGURES, *ledger.FIGURES]
