@@ -149,6 +149,8 @@ static void prepare(struct reader *reader, const struct snap_span *spans, size_t
         posix_fadvise(reader->fd, 0, 0, POSIX_FADV_DONTNEED);
     if (reader->source == SNAP_READ_FASTEST && bytes < SNAP_IO_LARGE_BYTES)
         return;
+    if (reader->source == SNAP_READ_FASTEST && fcntl(reader->fd, F_GET_SEALS) >= 0)
+        return; /* only memory can be sealed: there is no disk behind it to be quicker */
     reader->direct_fd = open_direct(reader->fd);
     atomic_store(&reader->direct, reader->direct_fd >= 0);
     if (reader->source == SNAP_READ_FASTEST && reader->direct_fd >= 0)
