@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
@@ -15,10 +16,19 @@
 #include "http.h"
 #include "http_access.h"
 
-/* Connections at a time; more wait in the kernel. */
-#define CONNECTIONS_MOST 512
+/* Requests that are not as the standard has them are refused; the option has had two names. */
+#if MHD_VERSION >= 0x01000000
+#define OPTION_STRICT MHD_OPTION_CLIENT_DISCIPLINE_LVL
+#else
+#define OPTION_STRICT MHD_OPTION_STRICT_FOR_CLIENT
+#endif
+
+/* Connections at a time, of each thread, which take them as they come: all may meet one. */
+#define CONNECTIONS_MOST 512u
+/* Descriptors that are wanted: for those of all threads, and as many for saves. */
+#define FILES_WANTED ((rlim_t)(2 * THREADS * CONNECTIONS_MOST))
 /* Threads that answer: a page of a long run takes one for a moment. */
-#define THREADS 4
+#define THREADS 4u
 /* Bytes of a connection's buffers: the head of a request must fit into half of it. */
 #define CONNECTION_BYTES ((size_t)32 << 10)
 /* A connection on which nothing moves for so long is closed. */
@@ -260,6 +270,23 @@ static enum snap_status start_watch(struct agn_http *http, struct snap_error *er
                        : snap_error_set_os(err, SNAP_IO, failed, "--listen: starting a thread");
 }
 
+/* Connections of all threads: at most half of the descriptors that the process may have, so that no
+ * crowd takes those of a save. */
+static unsigned connections_most(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return THREADS;
+    if (files.rlim_cur < FILES_WANTED) {
+        struct rlimit more = files;
+        more.rlim_cur = files.rlim_max < FILES_WANTED ? files.rlim_max : FILES_WANTED;
+        if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+            files = more;
+    }
+    rlim_t most = files.rlim_cur / 2;
+    return most < THREADS * CONNECTIONS_MOST ? (unsigned)most : THREADS * CONNECTIONS_MOST;
+}
+
 static enum snap_status start_daemon(struct agn_http *http, struct snap_error *err)
 {
     const struct sockaddr *address = (const struct sockaddr *)&http->access.address;
@@ -267,11 +294,11 @@ static enum snap_status start_daemon(struct agn_http *http, struct snap_error *e
                      (address->sa_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
     http->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, take_request, http, MHD_OPTION_SOCK_ADDR, address,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned)THREADS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_NOTIFY_CONNECTION, connection_changed,
-        http, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_ended, http, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, connections_most(), MHD_OPTION_THREAD_POOL_SIZE, THREADS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+        IDLE_S, OPTION_STRICT, 1, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+        MHD_OPTION_NOTIFY_CONNECTION, connection_changed, http, MHD_OPTION_UNESCAPE_CALLBACK,
+        unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_ended, http, MHD_OPTION_END);
     if (http->daemon == NULL)
         return snap_error_set(err, SNAP_IO, "--listen: '%s' cannot be listened on: it is in use, "
                               "or no address of this machine",

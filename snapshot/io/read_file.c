@@ -162,6 +162,8 @@ static enum snap_status prepare(struct reader *reader, const struct snap_span *s
         posix_fadvise(reader->fd, 0, 0, POSIX_FADV_DONTNEED);
     if (reader->forced == SNAP_IO_CACHED || (may_choose(reader) && bytes < SNAP_IO_LARGE_BYTES))
         return SNAP_OK;
+    if (reader->source == SNAP_READ_FASTEST && fcntl(reader->fd, F_GET_SEALS) >= 0)
+        return SNAP_OK; /* only memory can be sealed: there is no disk behind it to be quicker */
     reader->direct_fd = open_direct(reader->fd);
     if (reader->direct_fd < 0 && reader->forced == SNAP_IO_DIRECT)
         return snap_io_not_direct(what, err);
