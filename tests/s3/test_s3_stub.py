@@ -110,6 +110,13 @@ def test_commands(files, folder):
         done = exits(0, "restore from the store", stub, "restore", STORE, "--dir", folder / "new",
                      "--data", data, "--steps", "24")
         tap.ok("to step 24 of 24" in done.stdout, "it is at the latest step", outcome(done))
+        # Both trainings had the credentials in their environment.
+        secret = stub_server.SECRET.encode()
+        exits(0, "push of the new run", stub, "push", folder / "new", STORE + "-new")
+        written = [file for file in folder.rglob("*") if file.is_file()]
+        tap.ok(len(written) > 10 and not any(secret in file.read_bytes() for file in written)
+               and not any(secret in data for data in stub.objects.values()),
+               f"no secret in {len(written)} files and {len(stub.objects)} objects")
         exits(3, "an archive that is not there", stub, "cat", uri.replace("step-", "step-9"), "x")
         exits(3, "a store that is not there", stub, "pull", STORE + "/no", folder / "no")
         exits(3, "a bucket that is not there", stub, "list", "s3://other/x")
@@ -153,6 +160,12 @@ def test_refusals(files):
         exits(2, "a deadline that is none", stub, "list", STORE, SNAP_S3_DEADLINE="soon")
         exits(3, "nobody listens", stub, "list", STORE, SNAP_S3_DEADLINE="1",
               AWS_ENDPOINT_URL_S3="http://127.0.0.1:1")
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "libcurl.so.4").write_bytes(b"no library")
+            done = exits(4, "without libcurl", stub, "list", STORE, LD_LIBRARY_PATH=folder)
+            tap.ok("libcurl cannot be loaded" in done.stderr, "it says so", outcome(done))
+            exits(0, "a folder needs none", stub, "list", files[0].parents[1],
+                  LD_LIBRARY_PATH=folder)
     with Stub(token=True) as stub:
         exits(0, "push with a session's token", stub, "push", files[0], STORE)
 
