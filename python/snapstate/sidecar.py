@@ -25,6 +25,7 @@ from ._library import call, path_bytes
 from ._run_handle import Digest, make_folder, tensor_digest
 from ._structs import Wanted
 from .archive import Archive
+from .ranks.link import link_of_process
 from .run import Run
 from .state.component import Component, Plan
 from .tensors import describe, stage
@@ -107,6 +108,11 @@ class Sidecar(Run):
 
     def __init__(self, checkpoint_dir: Path, *,
                  write: Optional[Callable[[int], Iterable[Path]]] = None, **options: Any) -> None:
+        world = link_of_process().world
+        if world > 1:
+            raise errors.UnsupportedError(
+                f"sidecar: {world} processes: it is of one process in this version: keep all of it "
+                f"by Run, or sharded state by snapstate.integrations.dcp")
         self.checkpoint_dir = os.path.abspath(os.fspath(checkpoint_dir))
         make_folder(self.checkpoint_dir, f"{self.checkpoint_dir}: make the checkpoint folder")
         self._write = write

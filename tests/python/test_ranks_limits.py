@@ -42,6 +42,13 @@ def not_wrapped(folder):
             run.step(loss=training.step(batch))
 
 
+def sidecar(folder):
+    import snapstate
+    import ranks_program
+    ranks_program.join()
+    snapstate.Sidecar(folder)
+
+
 def steps(folder, count, spoil=None, seeds=None, own_buffers=False, at=2, **options):
     """`spoil(training, run)` on rank 1 before the step `at`; `seeds`: of torch, by rank. What the
     buffers of each rank are at the end is left beside the run."""
@@ -105,6 +112,8 @@ def signalled(tap, work):
 def disagreements(tap, work):
     refused(tap, "not wrapped: told at the first step of the first run", "run.distributed(train)",
             work / "d", 2, not_wrapped, work / "a")
+    refused(tap, "a sidecar of two processes", "2 processes: it is of one process", work / "d", 2,
+            sidecar, work / "s2")
     refused(tap, "other weights on rank 1 are named", "model.0.weight: is not the same on ranks 0",
             work / "d", 2, steps, work / "b", 3, other_weights)
     refused(tap, "so is another learning rate", "step 2: host is", work / "d", 2, steps, work / "c",
