@@ -166,6 +166,12 @@ static enum snap_status sweep_command(const void *arguments, struct cmd_report *
     struct sweep sweep = { .quiet = report->json };
     char dir[PATH_MAX];
     json_t *ends = NULL;
+    const char *launcher;
+    int launched = snap_group_launched(&launcher);
+    if (launched > 1)
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "sweep: %s says that this is one of %d processes, and a sweep starts "
+                              "its own: run it once, outside mpirun and srun", launcher, launched);
     enum snap_status status = read_arguments(given, &sweep, err);
     sweep.dir = given->dir;
     if (status == SNAP_OK && sweep.dir == NULL) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "device_mirror.h"
+#include "group/group_ops.h"
 #include "rank_streams.h"
 #include "save.h"
 
@@ -156,6 +157,7 @@ enum snap_status snap_run_begin_step(struct snap_run *run, struct snap_error *er
         return snap_error_set(err, SNAP_INVALID, "step %" PRIu64 ": begin: it was begun already",
                               run->steps_done + 1);
     struct kept kept = { NULL, NULL, NULL, SNAP_BUFFER_INIT };
+    snap_group_go_on(run->group);
     enum snap_status status = snap_rank_streams_share(run, err);
     if (status == SNAP_OK)
         status = snap_run_freeze(run, err);

@@ -14,6 +14,7 @@
 #include "format/archive_write.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
+#include "group/group_ops.h"
 #include "memory_copy.h"
 #include "rewrite.h"
 #include "save.h"
@@ -344,6 +345,7 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
 {
     struct snap_save_place place = snap_run_save_place(run);
     struct snap_save_lead lead = { .run = run, .job = job };
+    snap_group_go_on(snap_group_beside(run->group));
     if (snap_run_follows(run))
         return snap_save_follow(run, job, result, err);
     if (snap_group_world(run->group) > 1)

@@ -72,6 +72,12 @@ struct snap_group *snap_group_beside(struct snap_group *group)
     return group == NULL || group->beside == NULL ? group : group->beside;
 }
 
+void snap_group_go_on(struct snap_group *group)
+{
+    if (group != NULL)
+        group->agreed = false;
+}
+
 bool snap_group_in_threads(const struct snap_group *group)
 {
     return group == NULL || group->world == 1 || group->in_threads;
@@ -194,7 +200,7 @@ enum snap_status snap_group_agree(struct snap_group *group, enum snap_status sta
     struct failure failure = { 0, { 0 } };
     int64_t mine = (int64_t)status;
     int first = 0;
-    if (group == NULL || group->world == 1)
+    if (group == NULL || group->world == 1 || (status != SNAP_OK && group->agreed))
         return status;
     group->agreed = false;
     enum snap_status gathered = gather_numbers(group, &mine, 1, err);

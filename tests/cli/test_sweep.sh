@@ -168,4 +168,8 @@ fails 2 "no jobs" "--jobs: expected" \
 fails 2 "certainty" "--confidence: expected" \
     "$SNAP" sweep "$work/config.json" --dir "$work/none" --seeds 1 --confidence 100
 
+exits 4 "one of several processes of a launcher" \
+    env SLURM_STEP_NUM_TASKS=2 "$SNAP" sweep "$work/none.json" --seeds 0..1 --dir "$work/ranks"
+like "is told" 'SLURM_STEP_NUM_TASKS says .* 2 processes, and a sweep starts its own' \
+    "$(cat "$work/err")"
 tap_done

@@ -40,8 +40,10 @@ int snap_group_world(const struct snap_group *group);
 int snap_group_local_world(const struct snap_group *group);
 
 /* The status of the first rank whose own `status` is not SNAP_OK, with its text ("rank 2 of 4: ..."
- * where that is another rank), on every rank alike. `err` has the text of a `status` that failed.
- * What was agreed upon is no reason to end the others by force: they know. */
+ * where that is another rank), on every rank alike. `err` has the text of a `status` that failed. A
+ * failure that all know already is not told again until the next step (snap_run_begin_step): so a
+ * rank that fails between two agreements is heard at the next one, whichever that is of the others.
+ * What was agreed upon is no reason to end them by force. */
 enum snap_status snap_group_agree(struct snap_group *group, enum snap_status status,
                                   struct snap_error *err);
 
