@@ -35,7 +35,9 @@ for seed in 1 2 3; do
     text_has "the run hash of seed $seed" "^$hash\$" "$work/three.html"
 done
 "$SNAP" list "$work/seed-2" --json >"$work/list.json"
-for hash in $(json "$work/list.json" '" ".join(s["hash"] for s in d["result"]["snapshots"])'); do
+hashes=$(json "$work/list.json" '" ".join(s["snapshot_hash"] for s in d["result"]["snapshots"])')
+try "there are snapshots" test -n "$hashes"
+for hash in $hashes; do
     text_has "the snapshot $hash" "^$hash\$" "$work/three.html"
 done
 
