@@ -9,7 +9,6 @@ configuration is read or changed.
         swift.kill("object"); swift.start("object")
 """
 
-import ctypes
 import os
 import pwd
 import shutil
@@ -64,11 +63,6 @@ SIMPLE = ("catch_errors", "gatekeeper", "healthcheck", "listing_formats", "bulk"
           "dlo", "symlink", "versioned_writes")
 
 
-def die_with_parent():
-    """A test that is killed must leave no server behind."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def program(name):
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin")
 
@@ -104,6 +98,8 @@ class Swift:
         self.log = None
 
     def __enter__(self):
+        # A test that is told to end must leave no server behind.
+        signal.signal(signal.SIGTERM, lambda *unused: sys.exit(99))
         os.makedirs(f"{self.top}/etc")
         os.makedirs(f"{self.top}/node/d1")
         self.log = open(f"{self.top}/servers.log", "wb")
@@ -167,7 +163,7 @@ class Swift:
                     "sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')")
             words = ["/usr/bin/python3", "-c", code, f"{self.top}/etc/swift.conf"] + words
         self.processes[name] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.log,
-                                                stderr=self.log, preexec_fn=die_with_parent)
+                                                stderr=self.log)
         wait_for_port(port, self.processes[name])
 
     def kill(self, name, how=signal.SIGKILL):
