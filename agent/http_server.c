@@ -25,8 +25,8 @@
 
 /* Connections at a time, of each thread, which take them as they come: all may meet one. */
 #define CONNECTIONS_MOST 512u
-/* Descriptors that are wanted: for those of all threads, and as many for saves. */
-#define FILES_WANTED ((rlim_t)(2 * THREADS * CONNECTIONS_MOST))
+/* Descriptors that are wanted: for those of all threads and a file of each, and as many for saves. */
+#define FILES_WANTED ((rlim_t)(4 * THREADS * CONNECTIONS_MOST))
 /* Threads that answer: a page of a long run takes one for a moment. */
 #define THREADS 4u
 /* Bytes of a connection's buffers: the head of a request must fit into half of it. */
@@ -270,8 +270,8 @@ static enum snap_status start_watch(struct agn_http *http, struct snap_error *er
                        : snap_error_set_os(err, SNAP_IO, failed, "--listen: starting a thread");
 }
 
-/* Connections of all threads: at most half of the descriptors that the process may have, so that no
- * crowd takes those of a save. */
+/* Connections of all threads, each of which may have a file open: with those at most half of the
+ * descriptors that the process may have, so that no crowd takes those of a save. */
 static unsigned connections_most(void)
 {
     struct rlimit files;
@@ -283,7 +283,7 @@ static unsigned connections_most(void)
         if (setrlimit(RLIMIT_NOFILE, &more) == 0)
             files = more;
     }
-    rlim_t most = files.rlim_cur / 2;
+    rlim_t most = files.rlim_cur / 4;
     return most < THREADS * CONNECTIONS_MOST ? (unsigned)most : THREADS * CONNECTIONS_MOST;
 }
 

@@ -26,6 +26,8 @@
 #define JOBS_DEFAULT 2
 #define JOBS_MOST 64
 #define ASK_MS 10000
+/* Before it is looked again whether a descriptor is free. */
+#define RETRY_MS 100
 
 /* What the main thread holds. */
 struct house {
@@ -186,8 +188,10 @@ static void accept_all(struct house *house)
 {
     for (;;) {
         int fd = accept4(house->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+            poll(NULL, 0, RETRY_MS); /* no descriptor is free: who waits in the queue waits on */
         if (fd < 0)
-            return; /* nobody more, or no descriptor is free: the others wait in the queue */
+            return;
         if (!start_connection(house->agent, fd))
             close(fd); /* it gets no word */
     }

@@ -90,8 +90,10 @@ static json_t *agent_value(struct agn_agent *agent, const char *dir)
     json_t *under_way = json_null();
     pthread_mutex_lock(&agent->lock);
     for (const struct agn_job *job = agent->jobs; job != NULL; job = job->next)
-        if (strcmp(job->dir, dir) == 0)
+        if (strcmp(job->dir, dir) == 0) {
+            json_decref(under_way);
             under_way = agn_job_value(job);
+        }
     for (size_t i = 0; i < agent->run_count; i++)
         if (strcmp(agent->runs[i].dir, dir) == 0)
             value = agn_run_value(agent, &agent->runs[i]);

@@ -53,7 +53,7 @@ enum snap_status snap_run_capsule(struct snap_run *run, const struct snap_failur
     struct snap_save_job job = { .capsule = true,
                                  .attachments = failure->attachments,
                                  .attachment_count = failure->attachment_count };
-    struct snap_save_result result;
+    struct snap_save_result result = { .was_there = false };
     snap_snapshot_name("capsules", failure->step, job.name);
     if (path != NULL && strlen(run->dir) + 1 + strlen(job.name) >= path_size)
         return snap_error_set(err, SNAP_INVALID, "capsule: %zu bytes are too few for its path",

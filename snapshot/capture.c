@@ -181,6 +181,16 @@ static void save(struct snap_run *run, bool staged, struct snap_save_job *job,
         return;
     }
     ticket->status = snap_save_job_write(run, job, &ticket->result, &ticket->error);
+    if (run->agent != NULL) {
+        snprintf(ticket->result.agent_trouble, sizeof ticket->result.agent_trouble,
+                 "agent %s: the state has no room in staging memory, which alone can be handed over",
+                 run->agent);
+        (void)snap_run_add_event(run, "agent_trouble",
+                                 json_pack("{s:s, s:o, s:s}", "file", job->name, "step",
+                                           snap_json_u64(job->manifest.step), "why",
+                                           ticket->result.agent_trouble),
+                                 NULL);
+    }
     take_result(run, job, ticket);
 }
 
@@ -190,6 +200,7 @@ enum snap_status snap_run_capture(struct snap_run *run, uint64_t step, void *str
     if (run == NULL)
         return snap_error_set(err, SNAP_INVALID, "capture: no run");
     run->device_stream = stream;
+    snap_group_go_on(run->group); /* a capture that failed before is over */
     enum snap_status status = check_capture(run, step, err);
     if (status == SNAP_OK) {
         snap_run_settle_saves(run, true);

@@ -67,12 +67,16 @@ void snap_stage_storage(struct snap_stager *stager, const struct snap_inventory_
     const unsigned char *from = storage->base;
     *piece = (struct snap_image_piece){ .data = place, .size = storage->size };
     for (size_t part = 0; part < storage->part_count; part++) {
+        struct snap_staging *staging = &stager->run->staging;
         size_t size = snap_storage_part_bytes(storage->size, part);
+        struct snap_staged_digest *digest = snap_staging_find(staging, place, size);
+        if (digest == NULL) /* nothing, or parts that lay otherwise */
+            snap_staging_forget(staging, place, size);
         stager->copies[stager->count++] =
             (struct snap_copy){ .to = place,
                                 .from = from,
                                 .size_bytes = size,
-                                .digest = snap_staging_find(&stager->run->staging, place, size) };
+                                .digest = digest };
         place += size;
         from = size > 0 ? from + size : from; /* a storage of no bytes has no memory */
     }

@@ -21,6 +21,7 @@ struct pull {
     struct snap_store *from;
     struct snap_store *to; /* the run folder */
     struct snap_pull_result result;
+    char run_id[17]; /* that all are of; "": of whatever the first is */
     /* The newest snapshot that is whole, for `latest`; "": none. */
     uint64_t newest_step;
     char newest_hash[SNAP_HASH_TEXT_BYTES];
@@ -67,6 +68,30 @@ static enum snap_status meet_local(struct pull *pull, const char *name,
     return status;
 }
 
+/* A name is the writer's word: the archive must be what it says, and of the run that is pulled. */
+static enum snap_status check_stored(struct pull *pull, const struct snap_stored *stored,
+                                     const struct snap_archive *archive, struct snap_error *err)
+{
+    bool capsule = strcmp(snap_archive_kind(archive), "capsule") == 0;
+    bool partial = snap_archive_absent_count(archive) > 0;
+    const char *run_id = snap_archive_run_id(archive);
+    if (snap_archive_step(archive) != stored->step || capsule != stored->capsule ||
+        partial != stored->partial)
+        return snap_error_set(err, SNAP_CORRUPT,
+                              "%s/%s: its name is that of another archive: this is %s of step "
+                              "%" PRIu64,
+                              snap_store_where(pull->from), stored->file,
+                              partial ? "a part" : capsule ? "a capsule" : "a snapshot",
+                              snap_archive_step(archive));
+    if (pull->run_id[0] == '\0')
+        snprintf(pull->run_id, sizeof pull->run_id, "%s", run_id);
+    if (strcmp(pull->run_id, run_id) != 0)
+        return snap_error_set(err, SNAP_DIFFERS,
+                              "%s/%s: is of run %s, and the others of run %s",
+                              snap_store_where(pull->from), stored->file, run_id, pull->run_id);
+    return SNAP_OK;
+}
+
 static void note_newest(struct pull *pull, const struct snap_stored *stored)
 {
     if (stored->capsule || stored->partial ||
@@ -95,6 +120,8 @@ static enum snap_status pull_one(struct pull *pull, const struct snap_stored *st
         return SNAP_OK;
     }
     status = open_stored(pull, stored, &archive, err);
+    if (status == SNAP_OK)
+        status = check_stored(pull, stored, archive, err);
     if (status == SNAP_OK)
         status = snap_archive_again(archive, NULL, NULL, &plan, err);
     if (status == SNAP_OK) {
@@ -143,14 +170,15 @@ static enum snap_status find_run(const struct pull *pull, char run_id[17], struc
     return status;
 }
 
-static enum snap_status check_run(const struct pull *pull, const char *run_id,
-                                  struct snap_error *err)
+static enum snap_status check_run(struct pull *pull, const char *run_id, struct snap_error *err)
 {
     char local[17];
     enum snap_status status = find_run(pull, local, err);
     if (status == SNAP_OK && local[0] != '\0' && run_id[0] != '\0' && strcmp(local, run_id) != 0)
         status = snap_error_set(err, SNAP_DIFFERS, "%s: is of run %s, and the store of run %s",
                                 snap_store_where(pull->to), local, run_id);
+    if (status == SNAP_OK)
+        snprintf(pull->run_id, sizeof pull->run_id, "%.16s", local[0] != '\0' ? local : run_id);
     return status;
 }
 

@@ -59,6 +59,9 @@ static enum snap_status decide(void *arg, const struct snap_buffer *old,
         if (status == SNAP_OK)
             status = other_run(move->store, &latest, move->next.run_id, err);
         *write = status == SNAP_OK && latest.step < move->next.step;
+        /* The answer to what was written may have been lost, and this is asked again. */
+        if (status == SNAP_OK && move->moved && strcmp(latest.file, move->next.file) == 0)
+            return SNAP_OK;
     }
     move->moved = *write;
     return *write ? snap_stored_latest_encode(&move->next, content, err) : status;
@@ -199,6 +202,35 @@ static enum snap_status copy_file(struct snap_store *from, struct snap_store *to
     return status;
 }
 
+/* The run of the store, when it has a `latest`, and that of the folder's ledger must be one. */
+static enum snap_status check_ledger_run(const char *dir, struct snap_store *to,
+                                         struct snap_error *err)
+{
+    struct snap_stored_latest latest;
+    struct snap_ledger *ledger = NULL;
+    struct snap_error cause = SNAP_ERROR_INIT;
+    char path[4096];
+    char run_id[17];
+    enum snap_status status = snap_stored_latest_read(to, &latest, &cause);
+    if (status == SNAP_NOT_FOUND)
+        return SNAP_OK;
+    if (status != SNAP_OK && err != NULL)
+        *err = cause;
+    if (status != SNAP_OK)
+        return status;
+    if ((size_t)snprintf(path, sizeof path, "%s/" SNAP_LEDGER_FILE, dir) >= sizeof path)
+        return snap_error_set(err, SNAP_INVALID, "%.200s...: its path is too long", dir);
+    status = snap_ledger_open(path, &ledger, NULL, err);
+    if (status == SNAP_NOT_FOUND)
+        return SNAP_OK; /* then nothing of a run is copied */
+    if (status == SNAP_OK && snap_ledger_line_count(ledger) > 0) {
+        snprintf(run_id, sizeof run_id, "%.16s", snap_ledger_chain(ledger, 0));
+        status = other_run(to, &latest, run_id, err);
+    }
+    snap_ledger_free(ledger);
+    return status;
+}
+
 enum snap_status snap_push_run_files(const char *dir, const char *uri, struct snap_error *err)
 {
     struct snap_store *from = NULL;
@@ -208,6 +240,8 @@ enum snap_status snap_push_run_files(const char *dir, const char *uri, struct sn
     enum snap_status status = snap_store_dir_open(dir, false, &from, err);
     if (status == SNAP_OK)
         status = snap_store_open(uri, true, &to, err);
+    if (status == SNAP_OK)
+        status = check_ledger_run(dir, to, err);
     if (status == SNAP_OK)
         status = copy_file(from, to, "config.json", err);
     if (status == SNAP_OK)

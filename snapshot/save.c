@@ -216,7 +216,9 @@ static void note_staged(const struct snap_save_place *at, const struct snap_save
                         const struct snap_archive_plan *plan, struct snap_save_result *result)
 {
     const struct snap_staging *staging = at->staging;
-    if (at->thin == 0 || staging == NULL || staging->base == NULL || job->capsule)
+    /* Of what other ranks wrote the digests are theirs. */
+    if (at->thin == 0 || staging == NULL || staging->base == NULL || job->capsule ||
+        at->lead != NULL)
         return;
     result->staged = calloc(job->member_count + 1, sizeof *result->staged);
     for (size_t i = 0; result->staged != NULL && i < job->member_count; i++) {

@@ -38,7 +38,7 @@ struct snapshot {
 
 struct trn_certifier {
     const struct trn_training *training;
-    struct snapshot waiting[TRN_CERTIFY_WAITING + 1]; /* by step; what is in the last place is one
+    struct snapshot waiting[TRN_CERTIFY_WAITING + 2]; /* by step; what is in the last place is one
                                                        * too many */
     size_t count;
     pid_t child; /* 0: none works, for waiting[0] */
@@ -244,7 +244,7 @@ static bool set_aside(struct trn_certifier *c, uint64_t steps_done, enum trn_cer
         why = "the run was stopped before it was done";
     if (why == NULL)
         return false;
-    take(c, one_too_many ? TRN_CERTIFY_WAITING : 0, TRN_NOT_CERTIFIED, certificate);
+    take(c, one_too_many ? c->count - 1 : 0, TRN_NOT_CERTIFIED, certificate);
     certificate->expected = !one_too_many;
     explain(certificate, why);
     return true;

@@ -242,6 +242,13 @@ out:
     return status;
 }
 
+/* Is the part that begins here "." or ".."? */
+static bool is_dots(const char *part)
+{
+    size_t length = strcspn(part, "/");
+    return length > 0 && length <= 2 && strspn(part, ".") >= length;
+}
+
 static enum snap_status parse_uri(struct snap_s3_config *config, const char *uri,
                                   struct snap_error *err)
 {
@@ -249,7 +256,8 @@ static enum snap_status parse_uri(struct snap_s3_config *config, const char *uri
     size_t length = strcspn(bucket, "/");
     const char *prefix = bucket[length] == '/' ? bucket + length + 1 : "";
     size_t prefix_length = strlen(prefix);
-    if (memchr(bucket, '@', length) != NULL) /* which is not repeated: it may hold a secret */
+    /* Such a one is not repeated: it may hold a secret, which may have slashes. */
+    if (memchr(bucket, '@', length) != NULL || memchr(bucket, ':', length) != NULL)
         return snap_error_set(err, SNAP_INVALID,
                               "s3://...@...: credentials have no place in a URI: set "
                               "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
@@ -261,10 +269,13 @@ static enum snap_status parse_uri(struct snap_s3_config *config, const char *uri
     for (size_t i = 0; i < prefix_length; i++)
         legal = legal && (unsigned char)prefix[i] >= ' ' && prefix[i] != 0x7f &&
                 !(prefix[i] == '/' && (i == 0 || prefix[i - 1] == '/'));
+    /* Parts that a path would fold: the object would be another one. */
+    for (size_t i = 0; i < prefix_length; i += strcspn(prefix + i, "/") + 1)
+        legal = legal && !is_dots(prefix + i);
     if (!legal)
         return snap_error_set(err, SNAP_INVALID,
                               "%.200s: is no s3://BUCKET/PREFIX: a bucket has letters, digits, "
-                              "'.', '-' and '_', a prefix no empty part",
+                              "'.', '-' and '_', a prefix no empty part, '.' or '..'",
                               uri);
     config->bucket = strndup(bucket, length);
     config->prefix = malloc(prefix_length + 2);

@@ -54,6 +54,16 @@ static enum snap_status copy_text(const struct page *page, const char *text, cha
 
 /* ---- uploads ---- */
 
+#define ARCHIVES "archives/"
+
+/* A name that a push writes: uploads of other programs, and of stores below, are theirs. */
+static bool is_stored(const char *name)
+{
+    size_t folder = strlen(ARCHIVES);
+    return (strncmp(name, ARCHIVES, folder) == 0 && strchr(name + folder, '/') == NULL) ||
+           strcmp(name, "config.json") == 0 || strcmp(name, "ledger.jsonl") == 0;
+}
+
 static enum snap_status add_upload(struct page *page, struct snap_error *err)
 {
     struct snap_s3_uploads *uploads = page->uploads;
@@ -61,7 +71,8 @@ static enum snap_status add_upload(struct page *page, struct snap_error *err)
     size_t prefix = strlen(page->s3->config.prefix);
     bool ours = upload->name != NULL && upload->id != NULL &&
                 strncmp(upload->name, page->s3->config.prefix, prefix) == 0 &&
-                (page->wanted == NULL || strcmp(upload->name + prefix, page->wanted) == 0);
+                (page->wanted == NULL ? is_stored(upload->name + prefix)
+                                      : strcmp(upload->name + prefix, page->wanted) == 0);
     enum snap_status status = SNAP_OK;
     if (ours) {
         struct snap_s3_upload *items =

@@ -65,6 +65,12 @@ fails 3 "where somebody trains" "holds its lock" "$SNAP" pull "$store" "$new" --
 kill "$holder"
 contents "$new" >"$work/after"
 try "the folder is as it was" diff "$work/before" "$work/after"
+cp -r "$store" "$work/renamed"
+renamed=$work/renamed/archives/$(basename "$stored" | sed 's/0000000012/0000000013/')
+mv "$work/renamed/archives/$(basename "$stored")" "$renamed"
+fails 5 "an archive under another's name" "its name is that of another archive" \
+    "$SNAP" pull "$work/renamed" "$work/taken-in" --all
+try "and it gets none" test ! -e "$work/taken-in/snapshots/step-0000000013.snap.tar"
 flip_byte "$stored" 40000
 fails 5 "what is damaged" "step-0000000012" "$SNAP" pull "$stored" "$work/damaged.snap.tar"
 try "gets no name" test ! -e "$work/damaged.snap.tar"

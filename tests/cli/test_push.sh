@@ -58,6 +58,12 @@ like "leaves them out" "left out +3 snapshots" "$(cat "$work/out")"
 
 fails 1 "another run" "is of run [0-9a-f]{16}, and the archive of run" \
     "$SNAP" push "$(snapshot "$thin" 18)" "$store"
+# Of this one the last snapshot alone would be sent, after the other files.
+cp -r "$thin" "$work/last"
+find "$work/last/snapshots" -name '*.snap.tar' ! -path "$(snapshot "$work/last" 24)" -delete
+fails 1 "another run of one snapshot" "is of run [0-9a-f]{16}, and the archive of run" \
+    "$SNAP" push "$work/last" "$store"
+same "its files are not replaced" "$(cat "$work/before")" "$(contents "$store")"
 flip_byte "$(snapshot "$thin" 18)" 40000
 mkdir "$work/empty"
 fails 5 "a damaged archive" "step-0000000018" "$SNAP" push "$(snapshot "$thin" 18)" "$work/empty"
