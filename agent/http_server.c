@@ -25,7 +25,7 @@
 
 /* Connections at a time, of each thread, which take them as they come: all may meet one. */
 #define CONNECTIONS_MOST 512u
-/* Descriptors that are wanted: for those of all threads and a file of each, and as many for saves. */
+/* Descriptors that are wanted: for those of all threads, a file of each, and as many for saves. */
 #define FILES_WANTED ((rlim_t)(4 * THREADS * CONNECTIONS_MOST))
 /* Threads that answer: a page of a long run takes one for a moment. */
 #define THREADS 4u

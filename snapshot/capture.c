@@ -183,7 +183,7 @@ static void save(struct snap_run *run, bool staged, struct snap_save_job *job,
     ticket->status = snap_save_job_write(run, job, &ticket->result, &ticket->error);
     if (run->agent != NULL) {
         snprintf(ticket->result.agent_trouble, sizeof ticket->result.agent_trouble,
-                 "agent %s: the state has no room in staging memory, which alone can be handed over",
+                 "agent %s: the state has no room in staging memory, and only that is handed over",
                  run->agent);
         (void)snap_run_add_event(run, "agent_trouble",
                                  json_pack("{s:s, s:o, s:s}", "file", job->name, "step",
