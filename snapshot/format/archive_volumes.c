@@ -39,8 +39,8 @@ static enum snap_status open_volume(const struct snap_archive *archive,
     struct stat info;
     if (archive->file.source.ranges != NULL)
         return snap_error_set(err, SNAP_UNSUPPORTED,
-                              "%s: is cut into volumes, which are read from a folder alone: pack it into "
-                              "one file, or push it, which does",
+                              "%s: is cut into volumes, which are read from a folder alone: "
+                              "pack it into one file, or push it, which does",
                               archive->label);
     volume->label = beside(archive, volume->name);
     if (volume->label == NULL)
