@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,7 @@
 #include <jansson.h>
 
 #include "run_files.h"
+#include "run_paths.h"
 
 /* `latest` is one line; whatever is longer was not written by this program. */
 #define MOST_LATEST_BYTES 4096
@@ -27,56 +26,39 @@ enum snap_status cmd_path_join(const char *dir, const char *name, char *path,
     return SNAP_OK;
 }
 
-/* The step of "step-0000000100.snap.tar"; false for another name. */
-static bool step_of(const char *name, uint64_t *step)
-{
-    char again[64];
-    uint64_t value;
+struct adding {
+    const char *folder;
+    bool capsule;
+    struct cmd_snapshot_file *files; /* owned */
+    size_t count;
+};
 
-    if (sscanf(name, "step-%" SCNu64, &value) != 1)
-        return false;
-    snprintf(again, sizeof again, "step-%010" PRIu64 ".snap.tar", value);
-    if (strcmp(name, again) != 0)
-        return false;
-    *step = value;
-    return true;
+static enum snap_status add_file(void *arg, const char *name, const char *path,
+                                 struct snap_error *err)
+{
+    struct adding *adding = arg;
+    struct cmd_snapshot_file file = { .capsule = adding->capsule }, *grown;
+
+    if (!trn_snapshot_step(name, &file.step))
+        return SNAP_OK;
+    snprintf(file.name, sizeof file.name, "%s/%.40s", adding->folder, name);
+    grown = realloc(adding->files, (adding->count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "%s: no memory for its list", path);
+    adding->files = grown;
+    grown[adding->count++] = file;
+    return SNAP_OK;
 }
 
 static enum snap_status add_folder(const char *dir, const char *folder, bool capsule,
-                                   struct cmd_snapshot_file **files, size_t *count,
-                                   struct snap_error *err)
+                                   struct adding *adding, struct snap_error *err)
 {
-    enum snap_status status = SNAP_OK;
     char path[PATH_MAX];
-    struct dirent *entry;
-    DIR *stream;
+    enum snap_status status = cmd_path_join(dir, folder, path, err);
 
-    status = cmd_path_join(dir, folder, path, err);
-    if (status != SNAP_OK)
-        return status;
-    stream = opendir(path);
-    if (stream == NULL)
-        return errno == ENOENT ? SNAP_OK
-                               : snap_error_set_os(err, SNAP_IO, errno, "%s: opening it", path);
-    for (errno = 0; (entry = readdir(stream)) != NULL; errno = 0) {
-        struct cmd_snapshot_file file = { .capsule = capsule }, *grown;
-        if (!step_of(entry->d_name, &file.step))
-            continue;
-        snprintf(file.name, sizeof file.name, "%s/step-%010" PRIu64 ".snap.tar", folder,
-                 file.step);
-        grown = realloc(*files, (*count + 1) * sizeof **files);
-        if (grown == NULL) {
-            status = snap_error_set(err, SNAP_NO_MEMORY, "%s: no memory for its list", path);
-            goto out;
-        }
-        *files = grown;
-        grown[(*count)++] = file;
-    }
-    if (errno)
-        status = snap_error_set_os(err, SNAP_IO, errno, "%s: reading the folder", path);
-out:
-    closedir(stream); /* it was only read */
-    return status;
+    adding->folder = folder;
+    adding->capsule = capsule;
+    return status == SNAP_OK ? trn_each_archive(path, add_file, adding, err) : status;
 }
 
 static int by_step(const void *left, const void *right)
@@ -91,20 +73,19 @@ static int by_step(const void *left, const void *right)
 enum snap_status cmd_run_files(const char *dir, struct cmd_snapshot_file **files, size_t *count,
                                struct snap_error *err)
 {
-    struct cmd_snapshot_file *found = NULL;
-    size_t found_count = 0;
-    enum snap_status status = add_folder(dir, "snapshots", false, &found, &found_count, err);
+    struct adding found = { .files = NULL };
+    enum snap_status status = add_folder(dir, "snapshots", false, &found, err);
 
     if (status == SNAP_OK)
-        status = add_folder(dir, "capsules", true, &found, &found_count, err);
+        status = add_folder(dir, "capsules", true, &found, err);
     if (status != SNAP_OK) {
-        free(found);
+        free(found.files);
         return status;
     }
-    if (found_count)
-        qsort(found, found_count, sizeof *found, by_step);
-    *files = found;
-    *count = found_count;
+    if (found.count)
+        qsort(found.files, found.count, sizeof *found.files, by_step);
+    *files = found.files;
+    *count = found.count;
     return SNAP_OK;
 }
 
@@ -139,7 +120,7 @@ static bool decode_latest(const char *text, size_t size_bytes, struct cmd_latest
 
     if (document && json_unpack_ex(document, NULL, JSON_STRICT, "{s:s, s:s}", "file", &file,
                                    "snapshot", &hash) == 0 &&
-        strncmp(file, "snapshots/", 10) == 0 && step_of(file + 10, &step) &&
+        strncmp(file, "snapshots/", 10) == 0 && trn_snapshot_step(file + 10, &step) &&
         strlen(hash) < sizeof latest->snapshot_hash) {
         snprintf(latest->file, sizeof latest->file, "%s", file);
         snprintf(latest->snapshot_hash, sizeof latest->snapshot_hash, "%s", hash);

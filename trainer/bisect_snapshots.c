@@ -2,8 +2,6 @@
 /* Where the snapshots of two runs part, by halving. */
 #include "config.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,17 +17,12 @@ static enum snap_status no_memory(struct snap_error *err)
     return snap_error_set(err, SNAP_NO_MEMORY, "bisect: no memory for the snapshots");
 }
 
-static void snapshot_name(uint64_t step, char name[64])
-{
-    snprintf(name, 64, "step-%010" PRIu64 ".snap.tar", step);
-}
-
 enum snap_status trn_bisect_snapshot_path(const struct trn_bisect_search *search, int side,
                                           uint64_t step, char path[TRN_PATH_SIZE],
                                           struct snap_error *err)
 {
-    char name[64], folder[TRN_PATH_SIZE];
-    snapshot_name(step, name);
+    char name[TRN_SNAPSHOT_NAME_SIZE], folder[TRN_PATH_SIZE];
+    trn_snapshot_name(step, name);
     enum snap_status status = trn_join_path(search->dirs[side], "snapshots", folder, err);
     return status == SNAP_OK ? trn_join_path(folder, name, path, err) : status;
 }
@@ -40,62 +33,59 @@ static int by_number(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* The steps of a run's snapshots, by their names alone. */
-static enum snap_status list_steps(const char *dir, uint64_t **steps, size_t *count,
-                                   struct snap_error *err)
+struct steps {
+    uint64_t *list; /* owned */
+    size_t count;
+};
+
+/* By its name alone; one of another form is somebody else's. */
+static enum snap_status add_step(void *arg, const char *name, const char *path,
+                                 struct snap_error *err)
+{
+    struct steps *steps = arg;
+    uint64_t step;
+    (void)path;
+    if (!trn_snapshot_step(name, &step))
+        return SNAP_OK;
+    uint64_t *grown = realloc(steps->list, (steps->count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return no_memory(err);
+    steps->list = grown;
+    grown[steps->count++] = step;
+    return SNAP_OK;
+}
+
+/* The steps of a run's snapshots, ascending. */
+static enum snap_status list_steps(const char *dir, struct steps *steps, struct snap_error *err)
 {
     char folder[TRN_PATH_SIZE];
-    const struct dirent *entry;
     enum snap_status status = trn_join_path(dir, "snapshots", folder, err);
-    if (status != SNAP_OK)
-        return status;
-    DIR *stream = opendir(folder);
-    if (stream == NULL && errno == ENOENT)
-        return SNAP_OK;
-    if (stream == NULL)
-        return snap_error_set_os(err, SNAP_IO, errno, "%s: opening it", folder);
-    while (status == SNAP_OK && (entry = readdir(stream)) != NULL) {
-        char name[64];
-        uint64_t step;
-        if (sscanf(entry->d_name, "step-%" SCNu64, &step) != 1)
-            continue;
-        snapshot_name(step, name);
-        if (strcmp(name, entry->d_name) != 0)
-            continue; /* somebody else's */
-        uint64_t *grown = realloc(*steps, (*count + 1) * sizeof(*grown));
-        if (grown == NULL) {
-            status = no_memory(err);
-            break;
-        }
-        *steps = grown;
-        grown[(*count)++] = step;
-    }
-    closedir(stream); /* only read from */
-    if (*count > 0)
-        qsort(*steps, *count, sizeof(**steps), by_number);
+    if (status == SNAP_OK)
+        status = trn_each_archive(folder, add_step, steps, err);
+    if (steps->count > 0)
+        qsort(steps->list, steps->count, sizeof(*steps->list), by_number);
     return status;
 }
 
 static enum snap_status list_common(struct trn_bisect_search *search, struct snap_error *err)
 {
-    uint64_t *steps[2] = { NULL, NULL };
-    size_t counts[2] = { 0, 0 };
+    struct steps left = { NULL, 0 };
+    struct steps right = { NULL, 0 };
     size_t k = 0;
-    enum snap_status status = list_steps(search->dirs[0], &steps[0], &counts[0], err);
+    enum snap_status status = list_steps(search->dirs[0], &left, err);
     if (status == SNAP_OK)
-        status = list_steps(search->dirs[1], &steps[1], &counts[1], err);
-    for (size_t i = 0; status == SNAP_OK && i < counts[0]; i++) {
-        while (k < counts[1] && steps[1][k] < steps[0][i])
+        status = list_steps(search->dirs[1], &right, err);
+    for (size_t i = 0; status == SNAP_OK && i < left.count; i++) {
+        while (k < right.count && right.list[k] < left.list[i])
             k++;
-        if (k < counts[1] && steps[1][k] == steps[0][i])
-            steps[0][search->result->common++] = steps[0][i];
+        if (k < right.count && right.list[k] == left.list[i])
+            left.list[search->result->common++] = left.list[i];
     }
-    if (status == SNAP_OK) {
-        search->common = steps[0];
-        steps[0] = NULL;
-    }
-    free(steps[0]);
-    free(steps[1]);
+    free(right.list);
+    if (status == SNAP_OK)
+        search->common = left.list;
+    else
+        free(left.list);
     return status;
 }
 

@@ -3,8 +3,6 @@
 
 #include "expectation.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +11,6 @@
 #include <jansson.h>
 
 #include "run_paths.h"
-
-static const char suffix[] = ".snap.tar";
 
 /* The ledger lines that an archive holds. */
 struct lines {
@@ -93,52 +89,44 @@ struct origin {
     uint64_t step;
 };
 
+/* What is looked for in a folder, and where it goes. */
+struct looking {
+    const struct origin *origin;
+    struct trn_expectation *expectation;
+    struct gathered *gathered;
+};
+
 /* Take one file of the folder, if it is an archive of the run. */
-static enum snap_status look_at(const char *path, const struct origin *origin,
-                                struct trn_expectation *expectation, struct gathered *gathered,
+static enum snap_status look_at(void *arg, const char *name, const char *path,
                                 struct snap_error *err)
 {
+    const struct looking *looking = arg;
+    const struct origin *origin = looking->origin;
     struct snap_archive *archive = NULL;
+    (void)name;
     /* A damaged one is told, not passed over: it may be the very one to compare with. */
     enum snap_status status = snap_archive_open(path, &archive, err);
     if (status != SNAP_OK)
         return status;
     if (strcmp(snap_archive_run_id(archive), origin->run_id) == 0 &&
         strcmp(snap_archive_kind(archive), "snapshot") == 0) {
-        status = gather(gathered, archive, err);
+        status = gather(looking->gathered, archive, err);
         if (status == SNAP_OK && snap_archive_step(archive) > origin->step)
-            status = add_archive(expectation, snap_archive_step(archive), path, err);
+            status = add_archive(looking->expectation, snap_archive_step(archive), path, err);
     }
     snap_archive_close(archive);
     return status;
 }
 
+/* A run may have no archives any more, and its ledger. */
 static enum snap_status look_around(const char *path, const struct origin *origin,
                                     struct trn_expectation *expectation, struct gathered *gathered,
                                     struct snap_error *err)
 {
-    enum snap_status status = SNAP_OK;
-    const struct dirent *entry;
+    struct looking looking = { origin, expectation, gathered };
     char copy[TRN_PATH_SIZE];
-    char file[TRN_PATH_SIZE];
     snprintf(copy, sizeof(copy), "%s", path);
-    const char *folder = dirname(copy);
-    DIR *dir = opendir(folder);
-    if (dir == NULL && errno == ENOENT)
-        return SNAP_OK; /* a run that has no archives any more, and its ledger */
-    if (dir == NULL)
-        return snap_error_set_os(err, SNAP_IO, errno, "replay: folder %s cannot be opened", folder);
-    while (status == SNAP_OK && (entry = readdir(dir)) != NULL) {
-        size_t length = strlen(entry->d_name);
-        if (length <= sizeof(suffix) - 1 ||
-            strcmp(entry->d_name + length - (sizeof(suffix) - 1), suffix) != 0)
-            continue;
-        status = trn_join_path(folder, entry->d_name, file, err);
-        if (status == SNAP_OK)
-            status = look_at(file, origin, expectation, gathered, err);
-    }
-    closedir(dir); /* only read from: nothing to lose */
-    return status;
+    return trn_each_archive(dirname(copy), look_at, &looking, err);
 }
 
 static int by_step(const void *a, const void *b)

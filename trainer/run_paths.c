@@ -3,7 +3,9 @@
 
 #include "run_paths.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,51 @@ enum snap_status trn_join_path(const char *dir, const char *name, char path[TRN_
     if (length < 0 || length >= TRN_PATH_SIZE)
         return snap_error_set(err, SNAP_INVALID, "%.80s.../%s: the path is too long", dir, name);
     return SNAP_OK;
+}
+
+void trn_snapshot_name(uint64_t step, char name[TRN_SNAPSHOT_NAME_SIZE])
+{
+    snprintf(name, TRN_SNAPSHOT_NAME_SIZE, "step-%010" PRIu64 ".snap.tar", step);
+}
+
+bool trn_snapshot_step(const char *name, uint64_t *step)
+{
+    char again[TRN_SNAPSHOT_NAME_SIZE];
+    uint64_t value;
+    if (sscanf(name, "step-%" SCNu64, &value) != 1)
+        return false;
+    trn_snapshot_name(value, again);
+    if (strcmp(name, again) != 0)
+        return false;
+    *step = value;
+    return true;
+}
+
+enum snap_status trn_each_archive(const char *folder, trn_visit_archive *visit, void *arg,
+                                  struct snap_error *err)
+{
+    static const char suffix[] = ".snap.tar";
+    char path[TRN_PATH_SIZE];
+    const struct dirent *entry;
+    enum snap_status status = SNAP_OK;
+    DIR *stream = opendir(folder);
+    if (stream == NULL && errno == ENOENT)
+        return SNAP_OK;
+    if (stream == NULL)
+        return snap_error_set_os(err, SNAP_IO, errno, "%s: opening it", folder);
+    while (status == SNAP_OK && (errno = 0, entry = readdir(stream)) != NULL) {
+        size_t length = strlen(entry->d_name);
+        if (length < sizeof(suffix) ||
+            strcmp(entry->d_name + length - (sizeof(suffix) - 1), suffix) != 0)
+            continue;
+        status = trn_join_path(folder, entry->d_name, path, err);
+        if (status == SNAP_OK)
+            status = visit(arg, entry->d_name, path, err);
+    }
+    if (status == SNAP_OK && errno != 0)
+        status = snap_error_set_os(err, SNAP_IO, errno, "%s: reading the folder", folder);
+    closedir(stream); /* only read from */
+    return status;
 }
 
 bool trn_run_of_archive(const char *archive, char dir[TRN_PATH_SIZE])

@@ -2,7 +2,6 @@
 /* Choosing stretches of a run by a challenge, and making them again. */
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -71,9 +70,13 @@ static bool is_whole(const struct snap_archive *archive)
     return true;
 }
 
-static enum snap_status add_place(struct places *places, const char *path, struct snap_error *err)
+static enum snap_status add_place(void *arg, const char *name, const char *path,
+                                  struct snap_error *err)
 {
+    struct places *places = arg;
     struct snap_archive *archive = NULL;
+    if (name[0] == '.')
+        return SNAP_OK;
     enum snap_status status = snap_archive_open(path, &archive, err);
     if (status != SNAP_OK)
         return status;
@@ -99,27 +102,10 @@ static int by_step(const void *a, const void *b)
 
 static enum snap_status find_places(const char *dir, struct places *places, struct snap_error *err)
 {
-    static const char suffix[] = ".snap.tar";
-    char folder[TRN_PATH_SIZE], path[TRN_PATH_SIZE];
-    const struct dirent *entry;
+    char folder[TRN_PATH_SIZE];
     enum snap_status status = trn_join_path(dir, "snapshots", folder, err);
-    if (status != SNAP_OK)
-        return status;
-    DIR *stream = opendir(folder);
-    if (stream == NULL && errno == ENOENT)
-        return SNAP_OK;
-    if (stream == NULL)
-        return snap_error_set_os(err, SNAP_IO, errno, "%s: opening it", folder);
-    while (status == SNAP_OK && (entry = readdir(stream)) != NULL) {
-        size_t length = strlen(entry->d_name);
-        if (entry->d_name[0] == '.' || length < sizeof(suffix) ||
-            strcmp(entry->d_name + length - (sizeof(suffix) - 1), suffix) != 0)
-            continue;
-        status = trn_join_path(folder, entry->d_name, path, err);
-        if (status == SNAP_OK)
-            status = add_place(places, path, err);
-    }
-    closedir(stream); /* only read from */
+    if (status == SNAP_OK)
+        status = trn_each_archive(folder, add_place, places, err);
     if (places->count > 0)
         qsort(places->list, places->count, sizeof(*places->list), by_step);
     return status;
