@@ -144,9 +144,7 @@ static enum snap_status pull_one(struct pull *pull, const struct snap_stored *st
 static enum snap_status find_run(const struct pull *pull, char run_id[17], struct snap_error *err)
 {
     struct snap_archive *archive = NULL;
-    struct snap_ledger *ledger = NULL;
     char name[SNAP_SNAPSHOT_NAME_BYTES];
-    char path[4096];
     uint64_t *steps = NULL;
     size_t count = 0;
     run_id[0] = '\0';
@@ -158,13 +156,7 @@ static enum snap_status find_run(const struct pull *pull, char run_id[17], struc
             snprintf(run_id, 17, "%s", snap_archive_run_id(archive));
         snap_archive_close(archive);
     } else if (status == SNAP_OK) {
-        snprintf(path, sizeof path, "%s/" SNAP_LEDGER_FILE, snap_store_path(pull->to));
-        status = snap_ledger_open(path, &ledger, NULL, err);
-        if (status == SNAP_OK && snap_ledger_line_count(ledger) > 0)
-            snprintf(run_id, 17, "%.16s", snap_ledger_chain(ledger, 0));
-        else if (status == SNAP_NOT_FOUND)
-            status = SNAP_OK;
-        snap_ledger_free(ledger);
+        status = snap_stored_ledger_run(snap_store_path(pull->to), run_id, err);
     }
     free(steps);
     return status;
@@ -185,27 +177,12 @@ static enum snap_status check_run(struct pull *pull, const char *run_id, struct 
 /* A file that the folder does not have, and the store may. */
 static enum snap_status pull_file(const struct pull *pull, const char *name, struct snap_error *err)
 {
-    const struct snap_put_options create = { .mode = SNAP_PUT_CREATE };
-    unsigned char sha256[SNAP_DIGEST_BYTES];
-    struct snap_ranges *ranges = NULL;
     bool there = false;
     enum snap_status status = snap_store_exists(pull->to, name, &there, err);
-    if (status == SNAP_OK && !there)
-        status = snap_store_open_ranges(pull->from, name, &ranges, err);
-    if (status == SNAP_NOT_FOUND)
-        return SNAP_OK;
     if (status != SNAP_OK || there)
         return status;
-    const struct snap_source source = { .fd = -1, .what = name, .ranges = ranges };
-    const struct snap_segment segment = { .size_bytes = (size_t)ranges->size_bytes,
-                                          .sha256 = sha256,
-                                          .source = &source };
-    const struct snap_content content = { .segments = &segment,
-                                          .count = 1,
-                                          .size_bytes = ranges->size_bytes };
-    status = snap_store_put(pull->to, name, &content, &create, err);
-    snap_ranges_close(ranges);
-    return status;
+    status = snap_stored_copy(pull->from, pull->to, name, SNAP_PUT_CREATE, err);
+    return status == SNAP_NOT_FOUND ? SNAP_OK : status;
 }
 
 /* Forward only, and last. */

@@ -178,28 +178,12 @@ enum snap_status snap_push(const char *path, const char *uri,
 
 /* ---- the run's other files ---- */
 
-/* As long as it is now: a ledger may be growing. */
+/* A run of a program of one's own has no config. A ledger may be growing. */
 static enum snap_status copy_file(struct snap_store *from, struct snap_store *to, const char *name,
                                   struct snap_error *err)
 {
-    const struct snap_put_options replace = { .mode = SNAP_PUT_REPLACE };
-    unsigned char sha256[SNAP_DIGEST_BYTES];
-    struct snap_ranges *ranges = NULL;
-    enum snap_status status = snap_store_open_ranges(from, name, &ranges, err);
-    if (status == SNAP_NOT_FOUND)
-        return SNAP_OK; /* a run of a program of one's own has no config */
-    if (status != SNAP_OK)
-        return status;
-    const struct snap_source source = { .fd = -1, .what = name, .ranges = ranges };
-    const struct snap_segment segment = { .size_bytes = (size_t)ranges->size_bytes,
-                                          .sha256 = sha256,
-                                          .source = &source };
-    const struct snap_content content = { .segments = &segment,
-                                          .count = 1,
-                                          .size_bytes = ranges->size_bytes };
-    status = snap_store_put(to, name, &content, &replace, err);
-    snap_ranges_close(ranges);
-    return status;
+    enum snap_status status = snap_stored_copy(from, to, name, SNAP_PUT_REPLACE, err);
+    return status == SNAP_NOT_FOUND ? SNAP_OK : status;
 }
 
 /* The run of the store, when it has a `latest`, and that of the folder's ledger must be one. */
@@ -207,28 +191,16 @@ static enum snap_status check_ledger_run(const char *dir, struct snap_store *to,
                                          struct snap_error *err)
 {
     struct snap_stored_latest latest;
-    struct snap_ledger *ledger = NULL;
     struct snap_error cause = SNAP_ERROR_INIT;
-    char path[4096];
     char run_id[17];
     enum snap_status status = snap_stored_latest_read(to, &latest, &cause);
     if (status == SNAP_NOT_FOUND)
         return SNAP_OK;
     if (status != SNAP_OK && err != NULL)
         *err = cause;
-    if (status != SNAP_OK)
-        return status;
-    if ((size_t)snprintf(path, sizeof path, "%s/" SNAP_LEDGER_FILE, dir) >= sizeof path)
-        return snap_error_set(err, SNAP_INVALID, "%.200s...: its path is too long", dir);
-    status = snap_ledger_open(path, &ledger, NULL, err);
-    if (status == SNAP_NOT_FOUND)
-        return SNAP_OK; /* then nothing of a run is copied */
-    if (status == SNAP_OK && snap_ledger_line_count(ledger) > 0) {
-        snprintf(run_id, sizeof run_id, "%.16s", snap_ledger_chain(ledger, 0));
-        status = other_run(to, &latest, run_id, err);
-    }
-    snap_ledger_free(ledger);
-    return status;
+    if (status == SNAP_OK)
+        status = snap_stored_ledger_run(dir, run_id, err);
+    return status == SNAP_OK && run_id[0] != '\0' ? other_run(to, &latest, run_id, err) : status;
 }
 
 enum snap_status snap_push_run_files(const char *dir, const char *uri, struct snap_error *err)
