@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "archive_put.h"
-#include "digest/member_digest.h"
 #include "digest/sha256.h"
 #include "format/archive_fill.h"
 #include "format/archive_write.h"
@@ -164,30 +163,6 @@ static struct snap_archive *open_base(const struct snap_save_place *place,
     return NULL;
 }
 
-/* The tensors' digests: those that are not known are taken now. */
-static enum snap_status take_tensor_digests(const struct snap_save_job *job, struct snap_error *err)
-{
-    struct snap_write_member *members = job->members;
-    size_t count = job->member_count;
-    size_t wanted = 0;
-    struct snap_digest_item *items = calloc(count + 1, sizeof *items);
-    if (items == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: save: out of memory", job->name);
-    for (size_t i = 0; i < count; i++)
-        if (is_tensor(&members[i]) && !members[i].digest_known)
-            items[wanted++] = (struct snap_digest_item){ .data = members[i].data,
-                                                         .size_bytes = members[i].size };
-    enum snap_status status = snap_member_digests(job->pool, items, wanted, err);
-    wanted = 0;
-    for (size_t i = 0; status == SNAP_OK && i < count; i++)
-        if (is_tensor(&members[i]) && !members[i].digest_known) {
-            memcpy(members[i].sha256, items[wanted++].sha256, SNAP_DIGEST_BYTES);
-            members[i].digest_known = true;
-        }
-    free(items);
-    return status;
-}
-
 /* Leave to the base what it has. */
 static enum snap_status leave_to_base(const struct snap_save_place *place,
                                       const struct snap_save_job *job, struct snap_error *err)
@@ -195,7 +170,8 @@ static enum snap_status leave_to_base(const struct snap_save_place *place,
     struct snap_archive *base = open_base(place, job);
     if (base == NULL)
         return SNAP_OK;
-    enum snap_status status = take_tensor_digests(job, err);
+    enum snap_status status =
+        snap_write_members_digest(job->members, job->member_count, true, job->pool, err);
     for (size_t i = 0; status == SNAP_OK && i < job->member_count; i++) {
         struct snap_write_member *member = &job->members[i];
         if (!is_tensor(member))

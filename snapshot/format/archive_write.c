@@ -67,22 +67,32 @@ static enum snap_status order_members(struct snap_write_member *members, size_t 
     return SNAP_OK;
 }
 
-/* Take the digests that are not known, of the members in STATE. */
-static enum snap_status digest_state(struct snap_write_member *members, size_t count,
-                                     struct snap_pool *pool, struct snap_error *err)
+static bool is_wanted(const struct snap_write_member *member, bool tensors_alone)
+{
+    enum snap_member_kind kind;
+    if (member->digest_known)
+        return false;
+    return tensors_alone
+               ? snap_member_kind_of(member->name, &kind) && kind == SNAP_MEMBER_TENSOR
+               : member->in_state;
+}
+
+enum snap_status snap_write_members_digest(struct snap_write_member *members, size_t count,
+                                           bool tensors_alone, struct snap_pool *pool,
+                                           struct snap_error *err)
 {
     size_t wanted = 0;
     struct snap_digest_item *items = calloc(count + 1, sizeof *items);
     if (items == NULL)
         return out_of_memory(err);
     for (size_t i = 0; i < count; i++)
-        if (!members[i].digest_known && members[i].in_state)
+        if (is_wanted(&members[i], tensors_alone))
             items[wanted++] = (struct snap_digest_item){ .data = members[i].data,
                                                          .size_bytes = members[i].size };
     enum snap_status status = snap_member_digests(pool, items, wanted, err);
     wanted = 0;
     for (size_t i = 0; i < count && status == SNAP_OK; i++)
-        if (!members[i].digest_known && members[i].in_state) {
+        if (is_wanted(&members[i], tensors_alone)) {
             memcpy(members[i].sha256, items[wanted++].sha256, SNAP_DIGEST_BYTES);
             members[i].digest_known = true;
         }
@@ -118,7 +128,7 @@ enum snap_status snap_archive_state_digest(struct snap_write_member *members, si
     struct snap_buffer listing = SNAP_BUFFER_INIT;
     enum snap_status status = order_members(members, count, err);
     if (status == SNAP_OK)
-        status = digest_state(members, count, pool, err);
+        status = snap_write_members_digest(members, count, false, pool, err);
     if (status == SNAP_OK)
         status = list_members(members, count, false, &listing, err);
     if (status == SNAP_OK)

@@ -102,6 +102,11 @@ enum snap_status snap_archive_plan_moving(const struct snap_archive_plan *plan,
 const char *snap_archive_plan_snapshot_hash(const struct snap_archive_plan *plan);
 const char *snap_archive_plan_state_hash(const struct snap_archive_plan *plan);
 
+/* Take the digests that are not known, of the members in STATE; or of tensors alone. */
+enum snap_status snap_write_members_digest(struct snap_write_member *members, size_t count,
+                                           bool tensors_alone, struct snap_pool *pool,
+                                           struct snap_error *err);
+
 /* Only the state hash: SHA-256 of the member STATE that these members give. Members outside STATE
  * (env.json, ledger.jsonl, extras) are left alone and may be missing. The array is sorted, digests
  * of the others are filled in. */
