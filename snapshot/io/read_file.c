@@ -183,9 +183,12 @@ static enum snap_status read_range(struct snap_io_job *job, struct snap_io_lane 
                             lane->end - lane->begin, lane->position, err);
 }
 
-static enum snap_status run_job(struct snap_io_job *job, size_t *failed, struct snap_error *err)
+/* A job that was prepared with `status`: of one that failed before nothing was read. */
+static enum snap_status run_job(struct snap_io_job *job, enum snap_status status, size_t *failed,
+                                struct snap_error *err)
 {
-    enum snap_status status = snap_io_job_run(job, err);
+    if (status == SNAP_OK)
+        status = snap_io_job_run(job, err);
     if (failed != NULL)
         *failed = status == SNAP_OK ? job->span_count : job->failed_span;
     return status;
@@ -204,11 +207,7 @@ enum snap_status snap_read_source(const struct snap_source *source, struct snap_
     if (source->ranges == NULL)
         return snap_read_spans(source->fd, spans, count, SNAP_READ_FASTEST, pool, source->what,
                                failed, err);
-    enum snap_status status = snap_io_job_init(&job, pool, err);
-    if (status == SNAP_OK)
-        status = run_job(&job, failed, err);
-    else if (failed != NULL)
-        *failed = 0;
+    enum snap_status status = run_job(&job, snap_io_job_init(&job, pool, err), failed, err);
     snap_io_job_release(&job);
     return status;
 }
@@ -227,10 +226,7 @@ enum snap_status snap_read_spans(int fd, struct snap_span *spans, size_t count,
     enum snap_status status = snap_io_job_init(&job, pool, err);
     if (status == SNAP_OK)
         status = prepare(&reader, spans, count, what, err);
-    if (status == SNAP_OK)
-        status = run_job(&job, failed, err);
-    else if (failed != NULL)
-        *failed = 0;
+    status = run_job(&job, status, failed, err);
     if (reader.map != NULL)
         munmap(reader.map, reader.map_bytes);
     if (reader.direct_fd >= 0)
