@@ -133,15 +133,12 @@ static enum snap_status take_answer(const json_t *answer, const struct snap_save
     return SNAP_OK;
 }
 
-/* The trainer saves by itself; where that can be written down it is. What an agent that was killed
- * left goes: it is not writing for this run any more. */
-static void note_trouble(const struct snap_run *run, const struct snap_save_job *job,
-                         const struct snap_error *trouble)
+void snap_agent_note_trouble(const struct snap_run *run, const struct snap_save_job *job,
+                             const char *why)
 {
-    (void)snap_run_sweep(run, NULL); /* the next process that opens the run does it else */
     (void)snap_event_add(run->store, "agent_trouble",
                          json_pack("{s:s, s:o, s:s}", "file", job->name, "step",
-                                   snap_json_u64(job->manifest.step), "why", trouble->text),
+                                   snap_json_u64(job->manifest.step), "why", why),
                          NULL);
 }
 
@@ -172,7 +169,10 @@ bool snap_agent_save(struct snap_run *run, const struct snap_save_job *job,
     if (p.fd >= 0)
         close(p.fd); /* the answer was had, or the agent is given up */
     free(dir);
-    if (status != SNAP_OK)
-        note_trouble(run, job, trouble);
+    if (status != SNAP_OK) {
+        /* What an agent that was killed left goes: it is not writing for this run any more. */
+        (void)snap_run_sweep(run, NULL); /* the next process that opens the run does it else */
+        snap_agent_note_trouble(run, job, trouble->text);
+    }
     return status == SNAP_OK;
 }

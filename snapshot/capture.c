@@ -185,11 +185,7 @@ static void save(struct snap_run *run, bool staged, struct snap_save_job *job,
         snprintf(ticket->result.agent_trouble, sizeof ticket->result.agent_trouble,
                  "agent %s: the state has no room in staging memory, and only that is handed over",
                  run->agent);
-        (void)snap_run_add_event(run, "agent_trouble",
-                                 json_pack("{s:s, s:o, s:s}", "file", job->name, "step",
-                                           snap_json_u64(job->manifest.step), "why",
-                                           ticket->result.agent_trouble),
-                                 NULL);
+        snap_agent_note_trouble(run, job, ticket->result.agent_trouble);
     }
     take_result(run, job, ticket);
 }

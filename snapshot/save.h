@@ -121,6 +121,10 @@ bool snap_agent_save(struct snap_run *run, const struct snap_save_job *job,
 void snap_prune_after_save(const struct snap_run *run, struct snap_pool *pool,
                            struct snap_prune_result *result);
 
+/* Write down, where that is possible, why the agent did not make this save. */
+void snap_agent_note_trouble(const struct snap_run *run, const struct snap_save_job *job,
+                             const char *why);
+
 /* When the save under way has ended, or `wait`: take over what became of it (capture.c). */
 void snap_run_settle_saves(struct snap_run *run, bool wait);
 
