@@ -110,6 +110,7 @@ enum snap_status snap_restore_together(struct snap_run *run, enum snap_tier requ
 {
     struct found found = { .fresh = false };
     bool follows = snap_run_follows(run);
+    snap_group_go_on(run->group); /* a restore that was refused before is over */
     enum snap_status status = snap_rank_streams_share(run, err);
     if (status != SNAP_OK)
         return status;

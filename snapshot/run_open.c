@@ -318,8 +318,10 @@ enum snap_status snap_run_open(const struct snap_run_options *options, struct sn
                               "run: open: must_exist needs a folder, and excludes "
                               "must_be_new");
     struct snap_run *made = calloc(1, sizeof *made);
+    snap_group_go_on(options->group); /* one that could not be opened before is over */
     if (made == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "run: open: out of memory");
+        return snap_group_agree(
+            options->group, snap_error_set(err, SNAP_NO_MEMORY, "run: open: out of memory"), err);
     made->dirfd = -1;
     made->staging = (struct snap_staging)SNAP_STAGING_INIT;
     made->deviation = (struct snap_float_deviation)SNAP_FLOAT_DEVIATION_INIT;

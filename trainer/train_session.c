@@ -179,11 +179,12 @@ static enum snap_status end_save(struct session *s, struct snap_error *err)
     return after_save(s, err);
 }
 
-/* A save that failed: does the training go on? */
+/* A save that failed: does the training go on? Where ranks agreed upon the failure, all do. */
 static bool goes_on(struct session *s, enum snap_status status, const struct snap_error *problem)
 {
     if (!survives(s, status))
         return false;
+    snap_group_go_on(s->training->group);
     warn(s, "NO SNAPSHOT after step %" PRIu64 ", and the training goes on without: %s",
          s->saving_step, problem->text);
     return true;

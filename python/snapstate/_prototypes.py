@@ -114,6 +114,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_group_world": (c_int, HANDLE),
     "snap_group_local_world": (c_int, HANDLE),
     "snap_group_agree": (STATUS, HANDLE, STATUS, ERROR),
+    "snap_group_go_on": (NOTHING, HANDLE),
     "snap_group_max": (STATUS, HANDLE, I64_OUT, c_size_t, ERROR),
     "snap_group_total": (STATUS, HANDLE, I64_OUT, c_size_t, ERROR),
     "snap_group_broadcast": (STATUS, HANDLE, DATA, c_size_t, c_int, ERROR),
