@@ -123,38 +123,68 @@ static bool replaces_volumes(const struct putting *putting)
     return has;
 }
 
-enum snap_status snap_archive_put(struct snap_store *store, const char *name,
-                                  struct snap_archive_plan *plan, uint64_t volume_size,
-                                  const struct snap_put_options *options, struct snap_error *err)
+/* Where it goes. False: volumes cannot have its name. */
+static bool find_place(struct putting *putting)
 {
-    struct putting putting = { .store = store, .name = name, .plan = plan, .options = options };
-    const char *slash = strrchr(name, '/');
-    const char *leaf = slash == NULL ? name : slash + 1;
-    size_t count = snap_archive_plan_volumes_needed(plan, volume_size);
-    bool can_have = snap_volume_stem(leaf, putting.stem);
-    snprintf(putting.folder, sizeof putting.folder, "%.*s", (int)(slash == NULL ? 0 : slash - name),
-             name);
-    if (count > 0 && !can_have)
+    const char *slash = strrchr(putting->name, '/');
+    const char *leaf = slash == NULL ? putting->name : slash + 1;
+    snprintf(putting->folder, sizeof putting->folder, "%.*s",
+             (int)(slash == NULL ? 0 : slash - putting->name), putting->name);
+    return snap_volume_stem(leaf, putting->stem);
+}
+
+/* The archive is there: volumes of it that it does not name go. */
+static void tidy(const struct putting *putting, struct snap_error *left_over)
+{
+    struct snap_error problem = SNAP_ERROR_INIT;
+    if (snap_volumes_sweep(putting->store, putting->folder, putting->stem, true, NULL, NULL,
+                           &problem) != SNAP_OK &&
+        left_over != NULL)
+        *left_over = problem;
+}
+
+enum snap_status snap_archive_put_whole(struct snap_store *store, const char *name,
+                                        const struct snap_content *content,
+                                        const struct snap_archive_put_options *options,
+                                        struct snap_error *err)
+{
+    struct putting putting = { .store = store, .name = name, .options = &options->put };
+    bool had_volumes = find_place(&putting) && replaces_volumes(&putting);
+    enum snap_status status = snap_store_put(store, name, content, &options->put, err);
+    if (status == SNAP_OK && had_volumes)
+        tidy(&putting, options->left_over);
+    return status;
+}
+
+enum snap_status snap_archive_put(struct snap_store *store, const char *name,
+                                  struct snap_archive_plan *plan,
+                                  const struct snap_archive_put_options *options,
+                                  struct snap_error *err)
+{
+    struct putting putting = {
+        .store = store, .name = name, .plan = plan, .options = &options->put
+    };
+    size_t count = snap_archive_plan_volumes_needed(plan, options->volume_size);
+    struct snap_content content;
+    if (count == 0) {
+        content = snap_archive_plan_content(plan);
+        return snap_archive_put_whole(store, name, &content, options, err);
+    }
+    if (!find_place(&putting))
         return snap_error_set(err, SNAP_INVALID,
                               "%s: write it in volumes: their names begin with its own, which must "
                               "be of [A-Za-z0-9._-] and at most %d bytes long",
                               name, SNAP_MAX_VOLUME_STEM_BYTES);
-    enum snap_status status = count > 0 ? cut(&putting, volume_size, count, err) : SNAP_OK;
+    enum snap_status status = cut(&putting, options->volume_size, count, err);
     if (status != SNAP_OK)
         return status; /* nothing was written */
-    bool tidy = can_have && (count > 0 || replaces_volumes(&putting));
     status = put_volumes(&putting, err);
     if (status == SNAP_OK) {
-        struct snap_content content = snap_archive_plan_content(plan);
-        status = snap_store_put(store, name, &content, options, err);
+        content = snap_archive_plan_content(plan);
+        status = snap_store_put(store, name, &content, &options->put, err);
     }
-    if (status != SNAP_OK && count > 0) {
-        /* The first failure is told; what cannot be removed is a leftover. */
-        snap_volumes_sweep(store, putting.folder, putting.stem, true, NULL, NULL, NULL);
-        return status;
-    }
-    if (status == SNAP_OK && tidy)
-        status = snap_volumes_sweep(store, putting.folder, putting.stem, true, NULL, NULL, err);
+    /* Of a failure the first is told; what cannot be removed is left over. */
+    tidy(&putting, status == SNAP_OK ? options->left_over : NULL);
     return status;
 }
 
@@ -183,17 +213,18 @@ static enum snap_status lock_run(const char *folder, struct snap_store **run,
 
 /* By a store, which takes words for names. */
 static enum snap_status put_in_store(const char *folder, const char *leaf,
-                                     struct snap_archive_plan *plan, uint64_t volume_size,
-                                     const struct snap_put_options *options, struct snap_error *err)
+                                     struct snap_archive_plan *plan,
+                                     const struct snap_archive_put_options *options,
+                                     struct snap_error *err)
 {
     struct snap_store *store = NULL;
     struct snap_store *run = NULL;
     struct snap_store_lock *lock = NULL;
     enum snap_status status = snap_store_dir_open(folder, false, &store, err);
-    if (status == SNAP_OK && snap_archive_plan_volumes_needed(plan, volume_size) > 0)
+    if (status == SNAP_OK && snap_archive_plan_volumes_needed(plan, options->volume_size) > 0)
         status = lock_run(folder, &run, &lock, err);
     if (status == SNAP_OK)
-        status = snap_archive_put(store, leaf, plan, volume_size, options, err);
+        status = snap_archive_put(store, leaf, plan, options, err);
     if (run != NULL)
         snap_store_unlock(run, lock);
     snap_store_close(run);
@@ -221,7 +252,7 @@ static enum snap_status put_plainly(const char *folder, const char *leaf,
 }
 
 enum snap_status snap_archive_put_at(const char *path, struct snap_archive_plan *plan,
-                                     uint64_t volume_size, const struct snap_put_options *options,
+                                     const struct snap_archive_put_options *options,
                                      struct snap_error *err)
 {
     char stem[SNAP_MAX_VOLUME_STEM_BYTES + 1];
@@ -233,10 +264,11 @@ enum snap_status snap_archive_put_at(const char *path, struct snap_archive_plan 
     enum snap_status status;
     if (folder == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", path);
-    if (snap_volume_stem(leaf, stem) || snap_archive_plan_volumes_needed(plan, volume_size) > 0)
-        status = put_in_store(folder, leaf, plan, volume_size, options, err);
+    if (snap_volume_stem(leaf, stem) ||
+        snap_archive_plan_volumes_needed(plan, options->volume_size) > 0)
+        status = put_in_store(folder, leaf, plan, options, err);
     else
-        status = put_plainly(folder, leaf, plan, options, err);
+        status = put_plainly(folder, leaf, plan, &options->put, err);
     if (status == SNAP_NOT_FOUND)
         status = snap_error_set(err, SNAP_IO, "%s: no such folder", folder);
     if (status == SNAP_DIFFERS) /* that status is for hashes */

@@ -9,6 +9,7 @@
 
 #include <snapstate/keep.h>
 
+#include "archive_put.h"
 #include "core/array.h"
 #include "core/hex.h"
 #include "format/archive_fill.h"
@@ -16,7 +17,6 @@
 #include "format/member_name.h"
 #include "ledger/ledger_line.h"
 #include "prune.h"
-#include "rewrite.h"
 #include "run_internal.h"
 #include "save.h"
 
@@ -196,6 +196,9 @@ static enum snap_status make_stub(const struct pruning *p, size_t i, bool dry_ru
     char path[4096];
     struct snap_archive *archive = NULL;
     struct snap_archive_plan *plan = NULL;
+    struct snap_error left_over = SNAP_ERROR_INIT;
+    const struct snap_archive_put_options put = {
+        .put = {.mode = SNAP_PUT_REPLACE, .pool = p->pool}, .left_over = &left_over};
     uint64_t bytes = 0;
     snap_snapshot_name("snapshots", p->steps[i], name);
     snprintf(path, sizeof path, "%s/%s", snap_store_path(p->store), name);
@@ -209,7 +212,8 @@ static enum snap_status make_stub(const struct pruning *p, size_t i, bool dry_ru
     if (status == SNAP_OK && !dry_run)
         status = snap_archive_again(archive, leave_out, NULL, &plan, err);
     if (status == SNAP_OK && !dry_run)
-        status = snap_rewrite(path, SNAP_PUT_REPLACE, 0, plan, p->pool, err);
+        status = snap_archive_put(p->store, name, plan, &put, err);
+    snap_left_over_note(p->store, name, &left_over);
     if (status == SNAP_OK && !dry_run)
         status =
             snap_event_add(p->store, "pruned",

@@ -37,12 +37,13 @@ enum snap_status snap_publication_copy(const struct snap_archive *archive, struc
                                        size_t *withheld, struct snap_archive_plan **plan,
                                        struct snap_error *err)
 {
-    const struct snap_put_options put = { .mode = SNAP_PUT_CREATE };
+    const struct snap_archive_put_options put = { .put = { .mode = SNAP_PUT_CREATE },
+                                                  .volume_size =
+                                                      snap_archive_largest_volume(archive) };
     struct snap_archive_plan *made = NULL;
     enum snap_status status = snap_archive_again(archive, withhold, options, &made, err);
     if (status == SNAP_OK)
-        status = snap_archive_put(store, name, made, snap_archive_largest_volume(archive), &put,
-                                  err);
+        status = snap_archive_put(store, name, made, &put, err);
     for (size_t i = 0; status == SNAP_OK && i < snap_archive_member_count(archive); i++)
         *withheld += withhold(options, snap_archive_member(archive, i));
     if (status == SNAP_OK)

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_put.h"
 #include "format/archive_fill.h"
 #include "ledger/ledger_line.h"
-#include "rewrite.h"
 #include "run_internal.h"
 #include "stored.h"
 
@@ -104,13 +104,15 @@ static void note_newest(struct pull *pull, const struct snap_stored *stored)
 static enum snap_status pull_one(struct pull *pull, const struct snap_stored *stored,
                                  struct snap_error *err)
 {
-    struct snap_put_options put = { .pool = pull->options->pool };
+    struct snap_error left_over = SNAP_ERROR_INIT;
+    struct snap_archive_put_options put = { .put = { .pool = pull->options->pool },
+                                            .left_over = &left_over };
     struct snap_archive *archive = NULL;
     struct snap_archive_plan *plan = NULL;
     char name[SNAP_SNAPSHOT_NAME_BYTES];
     bool there = false;
     snap_snapshot_name(stored->capsule ? "capsules" : "snapshots", stored->step, name);
-    enum snap_status status = meet_local(pull, name, stored, &put.mode, &there, err);
+    enum snap_status status = meet_local(pull, name, stored, &put.put.mode, &there, err);
     if (status != SNAP_OK)
         return status;
     pull->result.step = stored->step;
@@ -124,11 +126,10 @@ static enum snap_status pull_one(struct pull *pull, const struct snap_stored *st
         status = check_stored(pull, stored, archive, err);
     if (status == SNAP_OK)
         status = snap_archive_again(archive, NULL, NULL, &plan, err);
+    if (status == SNAP_OK)
+        status = snap_archive_put(pull->to, name, plan, &put, err);
     if (status == SNAP_OK) {
-        struct snap_content content = snap_archive_plan_content(plan);
-        status = snap_store_put(pull->to, name, &content, &put, err);
-    }
-    if (status == SNAP_OK) {
+        snap_left_over_note(pull->to, name, &left_over);
         pull->result.pulled++;
         pull->result.bytes += snap_archive_plan_file_size(plan);
         note_newest(pull, stored);
@@ -293,6 +294,8 @@ enum snap_status snap_pull(const char *uri, const char *dir,
 enum snap_status snap_pull_archive(const char *path, const char *output, struct snap_pool *pool,
                                    struct snap_error *err)
 {
+    const struct snap_archive_put_options put = { .put = { .mode = SNAP_PUT_CREATE,
+                                                           .pool = pool } };
     struct snap_archive *archive = NULL;
     struct snap_archive_plan *plan = NULL;
     if (path == NULL || output == NULL)
@@ -301,7 +304,7 @@ enum snap_status snap_pull_archive(const char *path, const char *output, struct 
     if (status == SNAP_OK)
         status = snap_archive_again(archive, NULL, NULL, &plan, err);
     if (status == SNAP_OK)
-        status = snap_rewrite(output, SNAP_PUT_CREATE, 0, plan, pool, err);
+        status = snap_archive_put_at(output, plan, &put, err);
     snap_archive_plan_free(plan);
     snap_archive_close(archive);
     return status;

@@ -252,6 +252,15 @@ enum snap_status snap_event_add(struct snap_store *store, const char *event, jso
     return status;
 }
 
+void snap_left_over_note(struct snap_store *store, const char *file,
+                         const struct snap_error *left_over)
+{
+    if (left_over->status != SNAP_OK)
+        (void)snap_event_add(
+            store, "left_over", json_pack("{s:s, s:s}", "file", file, "why", left_over->text),
+            NULL);
+}
+
 static enum snap_status sweep(const struct snap_run *run, const char *folder,
                               struct snap_error *err)
 {

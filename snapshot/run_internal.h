@@ -183,6 +183,11 @@ enum snap_status snap_run_add_event(struct snap_run *run, const char *event, jso
 enum snap_status snap_event_add(struct snap_store *store, const char *event, json_t *fields,
                                 struct snap_error *err);
 
+/* Write down, where that is possible, why volumes that `file` had before could not be removed; one
+ * whose status is SNAP_OK says nothing. They are found again when the run is opened. */
+void snap_left_over_note(struct snap_store *store, const char *file,
+                         const struct snap_error *left_over);
+
 /* ---- ledger: run_ledger.c, run_line.c, run_expect.c ---- */
 
 /* What of the ledger's file stays, and what goes. */

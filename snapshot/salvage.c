@@ -130,7 +130,8 @@ static enum snap_status write_archive(struct snap_salvage_job *job, const char *
                                       struct snap_pool *pool, struct snap_error *err)
 {
     struct snap_manifest manifest = job->manifest;
-    const struct snap_put_options options = {.mode = SNAP_PUT_CREATE, .pool = pool};
+    const struct snap_archive_put_options options = {
+        .put = {.mode = SNAP_PUT_CREATE, .pool = pool}};
     struct snap_archive_plan *plan = NULL;
     size_t count = 0;
     struct snap_write_member *members = calloc(job->piece_count + 1, sizeof *members);
@@ -160,7 +161,7 @@ static enum snap_status write_archive(struct snap_salvage_job *job, const char *
     enum snap_status status = snap_archive_plan_new(&manifest, members, count, &plan, err);
     if (status == SNAP_OK) {
         snap_archive_plan_expect(plan, job->hash);
-        status = snap_archive_put_at(output, plan, 0, &options, err);
+        status = snap_archive_put_at(output, plan, &options, err);
     }
     if (status == SNAP_INTERNAL) /* what follows from the others was another text there */
         status = snap_error_set(err, SNAP_CORRUPT,

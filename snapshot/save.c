@@ -15,9 +15,9 @@
 #include "format/json_fields.h"
 #include "group/group_ops.h"
 #include "memory_copy.h"
-#include "rewrite.h"
 #include "save.h"
 #include "save_ranks.h"
+#include "thin.h"
 
 uint64_t snap_save_clock_ms(void)
 {
@@ -255,8 +255,8 @@ uint64_t snap_run_stale_step(const struct snap_run *run)
 
 /* Write the archive, by way of memory where a copy is wanted and there is memory for it. */
 static enum snap_status put(const struct snap_save_place *place, const struct snap_save_job *job,
-                            struct snap_archive_plan *plan, struct snap_put_options *options,
-                            struct snap_error *err)
+                            struct snap_archive_plan *plan,
+                            struct snap_archive_put_options *options, struct snap_error *err)
 {
     if (place->lead != NULL)
         return snap_save_lead_put(place->lead, plan, options, err);
@@ -264,8 +264,9 @@ static enum snap_status put(const struct snap_save_place *place, const struct sn
     struct snap_content copied;
     if (place->copy == NULL || snap_archive_plan_volumes_needed(plan, place->volume_size) > 0 ||
         snap_memory_copy_make(place->copy, &content, job->pool, &copied, NULL) != SNAP_OK)
-        return snap_archive_put(place->store, job->name, plan, place->volume_size, options, err);
-    enum snap_status status = snap_store_put(place->store, job->name, &copied, options, err);
+        return snap_archive_put(place->store, job->name, plan, options, err);
+    enum snap_status status = snap_archive_put_whole(place->store, job->name, &copied, options,
+                                                     err);
     if (status != SNAP_OK)
         snap_memory_copy_release(place->copy);
     return status;
@@ -275,19 +276,23 @@ enum snap_status snap_save_job_put(const struct snap_save_place *place,
                                    const struct snap_save_job *job,
                                    struct snap_save_result *result, struct snap_error *err)
 {
-    struct snap_put_options options = { .no_read_back = place->no_read_back,
-                                        .pool = job->pool,
-                                        .written = place->written };
+    struct snap_error left_over = SNAP_ERROR_INIT;
+    struct snap_archive_put_options options = { .put = { .no_read_back = place->no_read_back,
+                                                         .pool = job->pool,
+                                                         .written = place->written },
+                                                .volume_size = place->volume_size,
+                                                .left_over = &left_over };
     struct snap_archive_plan *plan = NULL;
     result->after = job->before;
     enum snap_status status = leave_to_base(place, job, err);
     if (status == SNAP_OK)
         status = snap_archive_plan_new(&job->manifest, job->members, job->member_count, &plan, err);
     if (status == SNAP_OK)
-        status = meet_existing(place, job, &options.mode, &result->was_there,
+        status = meet_existing(place, job, &options.put.mode, &result->was_there,
                                result->snapshot_hash, err);
     if (status == SNAP_OK && !result->was_there) {
         status = put(place, job, plan, &options, err);
+        snap_left_over_note(place->store, job->name, &left_over);
         snprintf(result->snapshot_hash, sizeof result->snapshot_hash, "%s",
                  snap_archive_plan_snapshot_hash(plan));
         if (status == SNAP_OK && !job->capsule) {

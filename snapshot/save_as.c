@@ -51,14 +51,15 @@ static enum snap_status check_place(const char *path, struct snap_error *err)
 static enum snap_status put(const struct snap_run *run, const struct snap_save_job *job,
                             const char *path, char *hash, struct snap_error *err)
 {
-    const struct snap_put_options options = { .mode = SNAP_PUT_REPLACE,
-                                              .no_read_back = run->no_read_back,
-                                              .pool = run->pool };
+    const struct snap_archive_put_options options = { .put = { .mode = SNAP_PUT_REPLACE,
+                                                               .no_read_back = run->no_read_back,
+                                                               .pool = run->pool },
+                                                      .volume_size = run->volume_size };
     struct snap_archive_plan *plan = NULL;
     enum snap_status status = snap_archive_plan_new(&job->manifest, job->members,
                                                     job->member_count, &plan, err);
     if (status == SNAP_OK)
-        status = snap_archive_put_at(path, plan, run->volume_size, &options, err);
+        status = snap_archive_put_at(path, plan, &options, err);
     if (status == SNAP_OK && hash != NULL)
         snprintf(hash, SNAP_HASH_TEXT_BYTES, "%s", snap_archive_plan_snapshot_hash(plan));
     snap_archive_plan_free(plan);

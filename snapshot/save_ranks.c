@@ -114,7 +114,8 @@ out:
 }
 
 enum snap_status snap_save_lead_put(struct snap_save_lead *lead, struct snap_archive_plan *plan,
-                                    struct snap_put_options *put, struct snap_error *err)
+                                    struct snap_archive_put_options *options,
+                                    struct snap_error *err)
 {
     const struct snap_put_share share = { .begin = begin, .end = end, .arg = lead };
     struct snap_run *run = lead->run;
@@ -123,12 +124,12 @@ enum snap_status snap_save_lead_put(struct snap_save_lead *lead, struct snap_arc
         lead->plan = plan;
         status = snap_archive_plan_share(plan, (unsigned)snap_group_world(run->group),
                                          &lead->parts, &lead->part_count, err);
-        put->share = &share;
+        options->put.share = &share;
     }
     struct snap_content content = snap_archive_plan_content(plan);
     if (status == SNAP_OK)
-        status = snap_store_put(run->store, lead->job->name, &content, put, err);
-    put->share = NULL;
+        status = snap_archive_put_whole(run->store, lead->job->name, &content, options, err);
+    options->put.share = NULL;
     return status;
 }
 

@@ -5,7 +5,7 @@
 #ifndef SNAP_SAVE_RANKS_H
 #define SNAP_SAVE_RANKS_H
 
-#include "format/archive_write.h"
+#include "archive_put.h"
 #include "save.h"
 
 /* Of rank 0. */
@@ -21,7 +21,8 @@ struct snap_save_lead {
 
 /* Put the file, with the others if there are any. */
 enum snap_status snap_save_lead_put(struct snap_save_lead *lead, struct snap_archive_plan *plan,
-                                    struct snap_put_options *put, struct snap_error *err);
+                                    struct snap_archive_put_options *options,
+                                    struct snap_error *err);
 /* The others learn how it ended, and rank 0 whether they could: all have one status. */
 enum snap_status snap_save_lead_end(struct snap_save_lead *lead, enum snap_status status,
                                     struct snap_save_result *result, struct snap_error *err);

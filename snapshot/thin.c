@@ -15,7 +15,7 @@
 #include "archive_put.h"
 #include "format/archive_fill.h"
 #include "format/member_name.h"
-#include "rewrite.h"
+#include "thin.h"
 
 /* The folder of a path, in new memory, and its last part. */
 static char *split(const char *path, const char **leaf)
@@ -27,12 +27,17 @@ static char *split(const char *path, const char **leaf)
                            : strndup(path, (size_t)(slash - path));
 }
 
-enum snap_status snap_rewrite(const char *path, enum snap_put_mode mode, uint64_t volume_size,
-                              struct snap_archive_plan *plan, struct snap_pool *pool,
-                              struct snap_error *err)
+/* To `output`, which must not be there, or in place. */
+static enum snap_status rewrite(const char *path, const char *output,
+                                struct snap_archive_plan *plan, uint64_t volume_size,
+                                struct snap_pool *pool, struct snap_error *left_over,
+                                struct snap_error *err)
 {
-    const struct snap_put_options options = {.mode = mode, .pool = pool};
-    return snap_archive_put_at(path, plan, volume_size, &options, err);
+    const struct snap_archive_put_options options = {
+        .put = {.mode = output != NULL ? SNAP_PUT_CREATE : SNAP_PUT_REPLACE, .pool = pool},
+        .volume_size = volume_size,
+        .left_over = left_over};
+    return snap_archive_put_at(output != NULL ? output : path, plan, &options, err);
 }
 
 /* ---- what is withheld ---- */
@@ -153,9 +158,8 @@ static enum snap_status thin(const char *path, struct snap_archive *archive,
                               options->base != NULL ? "is in the base" : "is dropped by that name");
     enum snap_status status = snap_archive_again(archive, withhold, choice, &plan, err);
     if (status == SNAP_OK)
-        status = snap_rewrite(options->output != NULL ? options->output : path,
-                              options->output != NULL ? SNAP_PUT_CREATE : SNAP_PUT_REPLACE,
-                              snap_archive_largest_volume(archive), plan, options->pool, err);
+        status = rewrite(path, options->output, plan, snap_archive_largest_volume(archive),
+                         options->pool, options->left_over, err);
     snap_archive_plan_free(plan);
     if (status == SNAP_OK && withheld != NULL)
         *withheld = count;
@@ -238,9 +242,8 @@ enum snap_status snap_pack(const char *path, const struct snap_pack_options *opt
         needed = snap_archive_plan_volumes_needed(plan, options->volume_size);
     if (status == SNAP_OK && (withheld > 0 || options->output != NULL ||
                               !is_cut_so(archive, needed, options->volume_size)))
-        status = snap_rewrite(options->output != NULL ? options->output : path,
-                              options->output != NULL ? SNAP_PUT_CREATE : SNAP_PUT_REPLACE,
-                              options->volume_size, plan, options->pool, err);
+        status = rewrite(path, options->output, plan, options->volume_size, options->pool,
+                         options->left_over, err);
     if (status == SNAP_OK && volumes != NULL)
         *volumes = needed;
     if (status == SNAP_OK && taken != NULL)

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,20 @@ static void train(const char *dir, uint64_t steps, uint64_t volume_size, uint64_
     CHECK_OK(snap_run_close(run, &err));
     toy_digest(&toy, digest);
     toy_release(&toy);
+}
+
+/* Volumes cannot be removed while this is set. */
+static bool volumes_stick;
+
+int __real_unlinkat(int dirfd, const char *path, int flags);
+int __wrap_unlinkat(int dirfd, const char *path, int flags);
+int __wrap_unlinkat(int dirfd, const char *path, int flags)
+{
+    if (volumes_stick && strstr(path, ".vol-") != NULL) {
+        errno = EACCES;
+        return -1;
+    }
+    return __real_unlinkat(dirfd, path, flags);
 }
 
 /* "DIR/snapshots/step-0000000STEP.vol-000NUMBER.tar" */
@@ -447,6 +462,82 @@ static void test_leftovers(void **state)
     free(dir);
 }
 
+/* Train from the snapshot of step 2 to the end again. */
+static void train_again(const char *dir, uint64_t volume_size, const struct snap_keep *keep)
+{
+    struct toy toy;
+    struct snap_run *run = NULL;
+    toy_init(&toy);
+    toy.every = 2;
+    toy.volume_size = volume_size;
+    CHECK_OK(toy_open(&toy, dir, toy_snapshot(dir, 2), &run, &err));
+    CHECK_OK(snap_run_set_keep(run, keep, &err));
+    CHECK_OK(toy_restore(&toy, run, NULL, &err));
+    CHECK_OK(toy_train(&toy, run, STEPS, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    toy_release(&toy);
+}
+
+/* How often the events tell of volumes of that file that stay. */
+static size_t count_left_over(const char *dir, unsigned step)
+{
+    char file[64];
+    size_t count = 0;
+    char *events = toy_read(toy_path(dir, "events.jsonl"), NULL);
+    snprintf(file, sizeof file, "\"left_over\",\"file\":\"snapshots/step-%010u.snap", step);
+    for (const char *at = events; (at = strstr(at, file)) != NULL; at++)
+        count++;
+    free(events);
+    return count;
+}
+
+/* Old volumes that cannot be removed: what was written is there and reported, and they are told. */
+static void test_volumes_stick(void **state)
+{
+    struct snap_fsck_options repair = SNAP_FSCK_OPTIONS_INIT;
+    struct snap_pack_options pack = SNAP_PACK_OPTIONS_INIT;
+    struct snap_error left_over = SNAP_ERROR_INIT;
+    struct snap_keep keep = SNAP_KEEP_INIT;
+    unsigned char digest[SNAP_DIGEST_BYTES];
+    char *whole = toy_folder();
+    char *dir = toy_folder();
+    const char *snapshots = toy_path(dir, "snapshots");
+    (void)state;
+    repair.repair = true;
+    keep.last = 1;
+    pack.left_over = &left_over;
+    train(whole, STEPS, 0, 0, 0, digest);
+    train(dir, STEPS, 3000, 0, 0, digest);
+    size_t each = count_files(snapshots, "4.vol-");
+    assert_int_equal(remove(volume(dir, 4, 2)), 0); /* the first has what never moves */
+    volumes_stick = true;
+    train_again(dir, 0, &keep); /* in one file, where volumes were; and step 2 goes */
+    volumes_stick = false;
+    assert_true(toy_same_files(toy_snapshot(whole, 4), toy_snapshot(dir, 4)));
+    assert_int_equal(count_files(snapshots, "4.vol-"), each - 1);
+    assert_int_equal(count_files(snapshots, "2.vol-"), each);
+    assert_int_equal(count_left_over(dir, 4), 1);
+    assert_int_equal(count_left_over(dir, 2), 1);
+    CHECK_OK(snap_fsck_run(dir, &repair, NULL, &err));
+    assert_int_equal(count_files(snapshots, ".vol-"), 0);
+
+    pack.volume_size = 3000;
+    CHECK_OK(snap_pack(toy_snapshot(dir, 4), &pack, NULL, NULL, &err));
+    assert_int_equal(left_over.status, SNAP_OK);
+    pack.volume_size = 0;
+    volumes_stick = true;
+    CHECK_OK(snap_pack(toy_snapshot(dir, 4), &pack, NULL, NULL, &err));
+    volumes_stick = false;
+    assert_int_equal(left_over.status, SNAP_IO);
+    assert_non_null(strstr(left_over.text, "step-0000000004.vol-0001.tar"));
+    assert_true(toy_same_files(toy_snapshot(whole, 4), toy_snapshot(dir, 4)));
+    assert_int_equal(count_files(snapshots, "4.vol-"), each);
+    toy_remove(whole);
+    toy_remove(dir);
+    free(whole);
+    free(dir);
+}
+
 /* A snapshot that is damaged is replaced, volumes and all, by the run that comes to it again. */
 static void test_replace_damaged(void **state)
 {
@@ -460,17 +551,7 @@ static void test_replace_damaged(void **state)
     size_t before = count_files(toy_path(dir, "snapshots"), ".vol-");
     for (unsigned i = 2; i <= before / 2; i++)
         assert_int_equal(remove(volume(dir, 4, i)), 0);
-    /* From step 2 again. */
-    struct toy toy;
-    struct snap_run *run = NULL;
-    toy_init(&toy);
-    toy.every = 2;
-    toy.volume_size = 3000;
-    CHECK_OK(toy_open(&toy, dir, toy_snapshot(dir, 2), &run, &err));
-    CHECK_OK(toy_restore(&toy, run, NULL, &err));
-    CHECK_OK(toy_train(&toy, run, STEPS, &err));
-    CHECK_OK(snap_run_close(run, &err));
-    toy_release(&toy);
+    train_again(dir, 3000, NULL);
     assert_int_equal(count_files(toy_path(dir, "snapshots"), ".vol-"), before);
     assert_int_equal(size_of(volume(dir, 4, 1)), 0); /* it was named until the new one was there */
     assert_same_archives(toy_snapshot(whole, 4), toy_snapshot(dir, 4));
@@ -495,6 +576,7 @@ int main(void)
         cmocka_unit_test(test_save_as_again),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_leftovers),
+        cmocka_unit_test(test_volumes_stick),
         cmocka_unit_test(test_replace_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,9 @@ struct snap_thin_options {
     const char *drop;
     const char *output;     /* must not be there; NULL: in place */
     struct snap_pool *pool; /* borrowed; NULL: one thread */
+    /* (optional) Set when the archive was written, and volumes of the one before could not be
+     * removed: why. Nothing names them any more. */
+    struct snap_error *left_over;
 };
 #define SNAP_THIN_OPTIONS_INIT { .size_bytes = sizeof(struct snap_thin_options) }
 
@@ -44,6 +47,7 @@ struct snap_pack_options {
     struct snap_pool *pool; /* borrowed; NULL: one thread */
     /* Bytes of a file: a larger archive is cut into one and volumes beside it. 0: one file. */
     uint64_t volume_size;
+    struct snap_error *left_over; /* (optional) as of snap_thin_options */
 };
 #define SNAP_PACK_OPTIONS_INIT { .size_bytes = sizeof(struct snap_pack_options) }
 
