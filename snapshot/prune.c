@@ -26,6 +26,7 @@
 struct pruning {
     struct snap_store *store;
     const struct snap_keep *keep;
+    struct snap_held held; /* borrowed */
     struct snap_pool *pool;
     uint64_t *steps;
     size_t count;
@@ -115,6 +116,9 @@ static const char *by_rule(const struct pruning *p, size_t i)
         return "latest";
     if (step > p->latest)
         return "later"; /* its lines are expected again */
+    for (size_t h = 0; h < p->held.count; h++)
+        if (p->held.steps[h] == step)
+            return "held";
     if (keep->last > 0 && p->count - i <= keep->last)
         return "last";
     if (keep->every > 0 && step % keep->every == 0)
@@ -322,18 +326,55 @@ enum snap_status snap_prune_run(const char *dir, const struct snap_keep *keep, b
     return status;
 }
 
+/* Where the caller has the lock. */
+static enum snap_status prune_locked(struct pruning *p, uint64_t *freed, struct snap_error *err)
+{
+    uint64_t bytes = 0;
+    enum snap_status status = check_keep(p->keep, err);
+    if (status == SNAP_OK)
+        status = prune(p, false, err);
+    for (size_t i = 0; status == SNAP_OK && i < p->count; i++)
+        bytes += p->pruned[i].bytes;
+    if (status == SNAP_OK && freed != NULL)
+        *freed = bytes;
+    free(p->pruned);
+    free(p->steps);
+    return status;
+}
+
 enum snap_status snap_prune_locked(struct snap_store *store, const struct snap_keep *keep,
                                    struct snap_pool *pool, uint64_t *freed, struct snap_error *err)
 {
     struct pruning p = {.keep = keep, .pool = pool, .store = store};
-    enum snap_status status = check_keep(keep, err);
-    if (status == SNAP_OK)
-        status = prune(&p, false, err);
-    for (size_t i = 0; status == SNAP_OK && freed != NULL && i < p.count; i++)
-        *freed = (i == 0 ? 0 : *freed) + p.pruned[i].bytes;
-    free(p.pruned);
-    free(p.steps);
-    return status;
+    return prune_locked(&p, freed, err);
+}
+
+enum snap_status snap_held_copy(const struct snap_held *held, struct snap_held *copy,
+                                struct snap_error *err)
+{
+    uint64_t *steps = calloc(held->count + 1, sizeof *steps);
+    if (steps == NULL)
+        return no_memory(err);
+    if (held->count > 0)
+        memcpy(steps, held->steps, held->count * sizeof *steps);
+    *copy = (struct snap_held){steps, held->count};
+    return SNAP_OK;
+}
+
+enum snap_status snap_run_hold(struct snap_run *run, const uint64_t *steps, size_t count,
+                               struct snap_error *err)
+{
+    if (run == NULL || (steps == NULL && count > 0))
+        return snap_error_set(err, SNAP_INVALID, "prune: hold: no run, or no steps");
+    /* They are only read. */
+    const struct snap_held given = {(uint64_t *)(uintptr_t)steps, count};
+    struct snap_held copy;
+    enum snap_status status = snap_held_copy(&given, &copy, err);
+    if (status != SNAP_OK)
+        return status;
+    free(run->held.steps);
+    run->held = copy;
+    return SNAP_OK;
 }
 
 enum snap_status snap_run_set_keep(struct snap_run *run, const struct snap_keep *keep,
@@ -349,13 +390,24 @@ enum snap_status snap_run_set_keep(struct snap_run *run, const struct snap_keep 
     return SNAP_OK;
 }
 
-void snap_prune_after_save(const struct snap_run *run, struct snap_pool *pool,
+void snap_prune_after_save(const struct snap_run *run, const struct snap_save_job *job,
                            struct snap_prune_result *result)
 {
+    struct pruning p = {
+        .keep = run->keep, .held = job->held, .pool = job->pool, .store = run->store};
     result->error = (struct snap_error)SNAP_ERROR_INIT;
     result->freed = 0;
-    result->error.status =
-        snap_prune_locked(run->store, run->keep, pool, &result->freed, &result->error);
+    result->error.status = prune_locked(&p, &result->freed, &result->error);
+}
+
+enum snap_status snap_run_prune(struct snap_run *run, struct snap_error *err)
+{
+    if (run == NULL)
+        return snap_error_set(err, SNAP_INVALID, "prune: no run");
+    snap_run_settle_saves(run, true);
+    struct pruning p = {
+        .keep = run->keep, .held = run->held, .pool = run->pool, .store = run->store};
+    return run->keep == NULL ? SNAP_OK : prune_locked(&p, NULL, err);
 }
 
 enum snap_status snap_run_pruned(const struct snap_run *run, uint64_t *freed,

@@ -73,6 +73,12 @@ struct snap_prune_result {
     uint64_t freed;          /* bytes */
 };
 
+/* Steps whose snapshots stay whatever the rules say. */
+struct snap_held {
+    uint64_t *steps; /* owned */
+    size_t count;
+};
+
 struct snap_run {
     /* What it was opened with. */
     char *archive_path; /* NULL: by `latest` */
@@ -138,6 +144,7 @@ struct snap_run {
     uint64_t thin;
     struct snap_written written;
     const struct snap_keep *keep;    /* which snapshots stay, after each save; NULL: all */
+    struct snap_held held;           /* and these */
     struct snap_prune_result pruned; /* after the last save */
     struct snap_staging staging;
     struct snap_save_behind *saving;   /* the save under way; NULL: none is */

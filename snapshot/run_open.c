@@ -386,6 +386,7 @@ enum snap_status snap_run_close(struct snap_run *run, struct snap_error *err)
     json_decref(run->binding);
     json_decref(run->training);
     json_decref(run->genesis_parent);
+    free(run->held.steps);
     free(run->archive_path);
     free(run->profile);
     free(run->dir);

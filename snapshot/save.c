@@ -320,7 +320,7 @@ void snap_save_let_go(const struct snap_run *run, const struct snap_save_job *jo
                       struct snap_save_result *result)
 {
     if (run->keep != NULL)
-        snap_prune_after_save(run, job->pool, &result->pruned);
+        snap_prune_after_save(run, job, &result->pruned);
 }
 
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,

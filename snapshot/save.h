@@ -43,6 +43,7 @@ struct snap_save_job {
     enum snap_wanted request;   /* that it answers */
     struct snap_written before; /* as of the snapshot before */
     bool keep_latest;       /* `latest` names a later snapshot, and stays */
+    struct snap_held held;  /* as of the run when it was taken */
     struct snap_pool *pool; /* the threads that write */
     uint64_t began_ms;
     bool lines_are_older; /* a snapshot of this very step was there: `lines` are from before it */
@@ -117,9 +118,13 @@ void snap_parent_link_saved(struct snap_run *run, const struct snap_save_job *jo
  * saved: true, with the result. False: it is to be saved here; *trouble says why. */
 bool snap_agent_save(struct snap_run *run, const struct snap_save_job *job,
                      struct snap_save_result *result, struct snap_error *trouble);
-/* Let snapshots go by the run's rules, which it has; by the thread that saves (prune.c). */
-void snap_prune_after_save(const struct snap_run *run, struct snap_pool *pool,
+/* Let snapshots go by the run's rules, which it has, but for those that the job holds; by the
+ * thread that saves (prune.c). */
+void snap_prune_after_save(const struct snap_run *run, const struct snap_save_job *job,
                            struct snap_prune_result *result);
+/* Copy them into *copy, which is empty (prune.c). */
+enum snap_status snap_held_copy(const struct snap_held *held, struct snap_held *copy,
+                                struct snap_error *err);
 
 /* Write down, where that is possible, why the agent did not make this save. */
 void snap_agent_note_trouble(const struct snap_run *run, const struct snap_save_job *job,

@@ -122,6 +122,8 @@ enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags, struct
         status = snap_buffer_append(&job->lines, run->link.lines.data, run->link.lines.size, err);
     if (status == SNAP_OK)
         status = take_members(run, job, err);
+    if (status == SNAP_OK)
+        status = snap_held_copy(&run->held, &job->held, err);
     if (status == SNAP_OK && run->store != NULL) {
         job->keep_latest = latest_stays(run, run->steps_done);
         status = snap_ledger_file_cut(&run->ledger_file, err);
@@ -137,6 +139,8 @@ void snap_save_job_release(struct snap_save_job *job)
     snap_buffer_release(&job->lines);
     free(job->members);
     free(job->names);
+    free(job->held.steps);
     job->members = NULL;
     job->names = NULL;
+    job->held = (struct snap_held){ NULL, 0 };
 }

@@ -38,8 +38,7 @@ struct snapshot {
 
 struct trn_certifier {
     const struct trn_training *training;
-    struct snapshot waiting[TRN_CERTIFY_WAITING + 2]; /* by step; what is in the last place is one
-                                                       * too many */
+    struct snapshot waiting[TRN_CERTIFY_MOST_WAITING]; /* by step */
     size_t count;
     pid_t child; /* 0: none works, for waiting[0] */
     int report;  /* what it prints, as long as there is a child */
@@ -69,6 +68,13 @@ void trn_certifier_add(struct trn_certifier *c, uint64_t step, const char *hash)
     struct snapshot *added = &c->waiting[c->count++];
     added->step = step;
     snprintf(added->hash, sizeof(added->hash), "%s", hash);
+}
+
+size_t trn_certifier_waiting(const struct trn_certifier *c, uint64_t *steps)
+{
+    for (size_t i = 0; i < c->count; i++)
+        steps[i] = c->waiting[i].step;
+    return c->count;
 }
 
 /* ---- the process ---- */

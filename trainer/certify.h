@@ -16,6 +16,8 @@
 /* Snapshots that wait for their turn, at most: a training that saves faster than one step can be
  * made again leaves some out, and says so, instead of a queue that grows. */
 #define TRN_CERTIFY_WAITING 16
+/* With the one that is worked at, and one that is too many and is left out next. */
+#define TRN_CERTIFY_MOST_WAITING (TRN_CERTIFY_WAITING + 2)
 
 struct trn_certifier;
 
@@ -48,6 +50,10 @@ void trn_certifier_free(struct trn_certifier *certifier);
 
 /* A snapshot is durable. */
 void trn_certifier_add(struct trn_certifier *certifier, uint64_t step, const char *hash);
+
+/* The steps of those that wait for a certificate, in `steps`, which has room for
+ * TRN_CERTIFY_MOST_WAITING; how many. */
+size_t trn_certifier_waiting(const struct trn_certifier *certifier, uint64_t *steps);
 
 /* Start what can be started; `steps_done` lines are in the ledger. True: *certificate is the next
  * one that is known, and there may be more. LOOK returns at once; WAIT is cut short, and becomes

@@ -54,9 +54,10 @@ static void count_snapshots(const struct trn_training *t, uint64_t done, uint64_
     room->kept = room->snapshots;
     if (!t->config.has_keep)
         return;
-    /* The new one is there before an old one goes; and what a thin one leans on stays. */
+    /* The new one is there before an old one goes; what a thin one leans on stays, and what waits
+     * for its certificate: one, as a rule. */
     uint64_t kept = keep->last + 1 + (keep->best != NULL) + (t->config.thin > 0) +
-                    keep->step_count;
+                    t->config.certify + keep->step_count;
     if (keep->every > 0)
         kept += last / keep->every - done / keep->every;
     if (kept < room->kept)

@@ -21,7 +21,7 @@ static const char domain[] = "snap-challenge-1\n";
 /* A state that is here. */
 struct place {
     uint64_t step;
-    bool whole; /* nothing of the state is withheld: a replay can start from it */
+    bool whole; /* all of the state is here, or beside it: a replay can start from it */
     char path[TRN_PATH_SIZE];
 };
 
@@ -64,7 +64,7 @@ static bool is_whole(const struct snap_archive *archive)
 {
     for (size_t i = 0; i < snap_archive_member_count(archive); i++) {
         const struct snap_member *member = snap_archive_member(archive, i);
-        if (member->withheld && member->in_state)
+        if (member->withheld && !member->elsewhere && member->in_state)
             return false;
     }
     return true;

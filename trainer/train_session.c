@@ -100,6 +100,20 @@ static bool survives(const struct session *s, enum snap_status status)
     return s->training->config.go_on && trn_save_can_fail(status);
 }
 
+/* By the rules others were to be let go, and `status` is what came of it. */
+static enum snap_status take_pruned(struct session *s, enum snap_status status,
+                                    const struct snap_error *problem, struct snap_error *err)
+{
+    if (status != SNAP_OK && survives(s, status)) {
+        warn(s, "no snapshot was let go after step %" PRIu64 ", and the training goes on: %s",
+             s->saving_step, problem->text);
+        return SNAP_OK;
+    }
+    if (status != SNAP_OK && err != NULL)
+        *err = *problem;
+    return status;
+}
+
 /* A snapshot is there and durable, and others were let go: say what there is to say. */
 static enum snap_status after_save(struct session *s, struct snap_error *err)
 {
@@ -113,14 +127,7 @@ static enum snap_status after_save(struct session *s, struct snap_error *err)
              stale);
     s->stale_step = stale;
     enum snap_status status = snap_run_pruned(t->run, NULL, &problem);
-    if (status != SNAP_OK && survives(s, status)) {
-        warn(s, "no snapshot was let go after step %" PRIu64 ", and the training goes on: %s",
-             s->saving_step, problem.text);
-        return SNAP_OK;
-    }
-    if (status != SNAP_OK && err != NULL)
-        *err = problem;
-    return status;
+    return take_pruned(s, status, &problem, err);
 }
 
 /* The agent did not make the save that has ended: say so once, until it is well again. */
@@ -202,6 +209,30 @@ static enum snap_status settle_save(struct session *s, struct snap_error *err)
     return status;
 }
 
+/* What waits for a certificate stays, and so does the snapshot that is about to be made. */
+static enum snap_status hold_uncertified(struct session *s, struct snap_error *err)
+{
+    uint64_t steps[TRN_CERTIFY_MOST_WAITING + 1];
+    if (s->certifier == NULL)
+        return SNAP_OK;
+    size_t count = trn_certifier_waiting(s->certifier, steps);
+    steps[count++] = s->saving_step;
+    return snap_run_hold(s->training->run, steps, count, err);
+}
+
+/* All that could be certified is: now the rules alone say what stays. */
+static enum snap_status let_go_certified(struct session *s, struct snap_error *err)
+{
+    struct snap_run *run = s->training->run;
+    struct snap_error problem = SNAP_ERROR_INIT;
+    if (s->certifier == NULL || !s->training->config.has_keep)
+        return SNAP_OK;
+    enum snap_status status = snap_run_hold(run, NULL, 0, &problem);
+    if (status == SNAP_OK)
+        status = snap_run_prune(run, &problem);
+    return take_pruned(s, status, &problem, err);
+}
+
 /* Save the state after the last step, while the training goes on. */
 static enum snap_status begin_save(struct session *s, struct snap_error *err)
 {
@@ -213,8 +244,10 @@ static enum snap_status begin_save(struct session *s, struct snap_error *err)
     if (s->control != NULL)
         trn_control_saving(s->control);
     s->saving_step = snap_run_steps_done(run);
-    status = snap_run_capture(run, s->saving_step, s->training->backend->stream, &s->saving,
-                              &problem);
+    status = hold_uncertified(s, &problem);
+    if (status == SNAP_OK)
+        status = snap_run_capture(run, s->saving_step, s->training->backend->stream, &s->saving,
+                                  &problem);
     if (status != SNAP_OK && s->control != NULL)
         trn_control_failed(s->control, problem.text);
     if (status != SNAP_OK && err != NULL)
@@ -496,6 +529,8 @@ enum snap_status trn_session_train(struct trn_training *t, uint64_t last_step,
                                          status == SNAP_OK ? err : NULL);
     if (status == SNAP_OK)
         status = certified;
+    if (status == SNAP_OK && waits)
+        status = let_go_certified(&s, err);
     trn_certifier_free(s.certifier);
     trn_progress_end(&s.progress);
     trn_tensorboard_end(&s.board);

@@ -106,6 +106,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_pack": (STATUS, TEXT, HANDLE, SIZE_OUT, SIZE_OUT, ERROR),
     "snap_prune_run": (STATUS, TEXT, HANDLE, c_bool, HANDLE, OUT, SIZE_OUT, ERROR),
     "snap_run_set_keep": (STATUS, HANDLE, HANDLE, ERROR),
+    "snap_run_hold": (STATUS, HANDLE, U64_OUT, c_size_t, ERROR),
+    "snap_run_prune": (STATUS, HANDLE, ERROR),
     "snap_run_pruned": (STATUS, HANDLE, U64_OUT, ERROR),
     # import.h
     "snap_group_launched": (c_int, POINTER(c_char_p)),
