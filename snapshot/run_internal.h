@@ -190,6 +190,10 @@ enum snap_status snap_run_add_event(struct snap_run *run, const char *event, jso
 enum snap_status snap_event_add(struct snap_store *store, const char *event, json_t *fields,
                                 struct snap_error *err);
 
+/* Would a snapshot of the state, which is frozen, have more volumes than are allowed?
+ * SNAP_INVALID, with the sizes (run_volumes.c). */
+enum snap_status snap_volumes_check(const struct snap_run *run, struct snap_error *err);
+
 /* Write down, where that is possible, why volumes that `file` had before could not be removed; one
  * whose status is SNAP_OK says nothing. They are found again when the run is opened. */
 void snap_left_over_note(struct snap_store *store, const char *file,

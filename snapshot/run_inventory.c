@@ -383,5 +383,8 @@ enum snap_status snap_run_freeze(struct snap_run *run, struct snap_error *err)
         status = snap_inventory_freeze(&run->inventory, err);
     if (status == SNAP_OK)
         run->inventory.closed = true;
+    /* A run that saves: before it makes steps that it cannot save. */
+    if (status == SNAP_OK && run->store != NULL)
+        status = snap_volumes_check(run, err);
     return status;
 }

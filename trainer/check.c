@@ -238,6 +238,8 @@ static enum snap_status check_training(const struct trn_check_options *options,
     if (target->archive[0] != '\0')
         status = check_restore(training, target, check, err);
     if (status == SNAP_OK)
+        status = trn_training_check_volumes(training, err);
+    if (status == SNAP_OK)
         check_space(training, target, check);
     if (status == SNAP_OK)
         status = trn_training_free(training, err);

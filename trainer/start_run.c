@@ -74,6 +74,8 @@ static enum snap_status run(const struct trn_run_options *options, struct trn_re
         last = trn_session_last_step(training, options->has_steps, options->steps);
         status = check_room(training, options->dir, 0, last, options->listener, err);
     }
+    if (status == SNAP_OK)
+        status = trn_training_check_volumes(training, err);
     status = snap_group_agree(options->group, status, err);
     if (training == NULL)
         return status;

@@ -221,6 +221,22 @@ enum snap_status trn_training_open_run(struct trn_training *t,
     return trn_training_state_register(t, err);
 }
 
+enum snap_status trn_training_check_volumes(struct trn_training *t, struct snap_error *err)
+{
+    struct snap_run_options in_memory = SNAP_RUN_OPTIONS_INIT;
+    bool opened = t->run != NULL;
+    if (t->config.volume_size == 0)
+        return SNAP_OK;
+    if (!opened)
+        TRY(trn_training_open_run(t, &in_memory, err));
+    enum snap_status status = snap_run_check_volumes(t->run, err);
+    if (!opened) {
+        (void)snap_run_close(t->run, NULL); /* in memory: nothing can be lost */
+        t->run = NULL;
+    }
+    return status;
+}
+
 enum snap_status trn_training_restore(struct trn_training *t, enum snap_tier require,
                                       struct snap_receipt **receipt, struct snap_error *err)
 {

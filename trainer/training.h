@@ -78,6 +78,10 @@ enum snap_status trn_training_new(struct trn_config *config,
                                   const struct trn_training_options *options,
                                   struct trn_training **training, struct snap_error *err);
 
+/* Can the state be cut as running.volume_size says? SNAP_INVALID: not into as many volumes as are
+ * allowed; the text has the sizes. */
+enum snap_status trn_training_check_volumes(struct trn_training *training, struct snap_error *err);
+
 /* Open the run and register the training state in it. `dir`, `archive`, `must_be_new` and
  * `must_exist` of `options` are the caller's, the rest is filled in here. */
 enum snap_status trn_training_open_run(struct trn_training *training,

@@ -216,6 +216,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_event": (STATUS, HANDLE, TEXT, TEXT, ERROR),
     "snap_run_dir": (TEXT, HANDLE),
     "snap_run_after_fork": (NOTHING, HANDLE),
+    "snap_run_check_volumes": (STATUS, HANDLE, ERROR),
     "snap_run_close": (STATUS, HANDLE, ERROR),
     # signature.h
     "snap_signature_verify": (STATUS, DATA, c_size_t, TEXT, c_size_t, TEXT, c_size_t, HANDLE,

@@ -396,8 +396,8 @@ static void test_save_as_again(void **state)
     free(dir);
 }
 
-/* Nothing is written when they would be too many. */
-static void test_too_many(void **state)
+/* A run of 600 tensors of one number, in volumes of that size. `dir` NULL: in memory. */
+static struct snap_run *open_many(const char *dir, uint64_t volume_size)
 {
     enum { COUNT = 600 };
     struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
@@ -407,17 +407,54 @@ static void test_too_many(void **state)
     static uint64_t counts[COUNT];
     static char texts[COUNT][16];
     static const char *names[COUNT];
-    char *dir = toy_folder();
-    (void)state;
     for (unsigned i = 0; i < COUNT; i++) {
         snprintf(texts[i], sizeof texts[i], "w%u", i);
         names[i] = texts[i];
         counts[i] = 1;
     }
     CHECK_OK(snap_device_parse("cpu", &device, &err));
-    options.volume_size = 1;
+    options.dir = dir;
+    options.volume_size = volume_size;
     CHECK_OK(snap_run_open(&options, &run, &err));
     CHECK_OK(snap_run_add_slab(run, "model", memory, device, SNAP_F32, COUNT, names, counts, &err));
+    return run;
+}
+
+/* Before the first step, with the size that is large enough; and one that is smaller by a byte is
+ * not. */
+static void test_too_many_are_told_at_once(void **state)
+{
+    static const uint64_t enough = 2 * 1024 + 1024; /* two members, and the end */
+    struct snap_archive *archive = NULL;
+    char *dir = toy_folder();
+    (void)state;
+    struct snap_run *run = open_many(toy_path(dir, "run"), 1);
+    CHECK_FAILS(SNAP_INVALID,
+                "volume_size: 1: the tensors of this state have 2400 bytes, and volumes of that "
+                "size would be 600, and at most 512 are allowed: from 3072 on they fit",
+                snap_run_begin_step(run, &err));
+    assert_int_equal(count_files(toy_path(dir, "run"), "ledger"), 0);
+    CHECK_OK(snap_run_close(run, &err));
+    run = open_many(NULL, enough - 1);
+    CHECK_FAILS(SNAP_INVALID, "volume_size: 3071: ", snap_run_check_volumes(run, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    run = open_many(NULL, enough);
+    CHECK_OK(snap_run_check_volumes(run, &err));
+    CHECK_OK(snap_run_save_as(run, toy_path(dir, "many.snap.tar"), NULL, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    CHECK_OK(snap_archive_open(toy_path(dir, "many.snap.tar"), &archive, &err));
+    assert_int_equal(snap_archive_volume_count(archive), 300);
+    snap_archive_close(archive);
+    toy_remove(dir);
+    free(dir);
+}
+
+/* Nothing is written when they would be too many. */
+static void test_too_many(void **state)
+{
+    char *dir = toy_folder();
+    (void)state;
+    struct snap_run *run = open_many(NULL, 1);
     CHECK_FAILS(SNAP_INVALID, "would be 600, and at most 512 are allowed",
                 snap_run_save_as(run, toy_path(dir, "many.snap.tar"), NULL, &err));
     assert_int_equal(count_files(dir, "many"), 0);
@@ -575,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_save_as_again),
         cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_too_many_are_told_at_once),
         cmocka_unit_test(test_leftovers),
         cmocka_unit_test(test_volumes_stick),
         cmocka_unit_test(test_replace_damaged),
