@@ -69,8 +69,11 @@
 #define SNAP_MAX_VOLUME_NUMBER 9999u
 /* Bytes of the stem of their names, ".vol-0001.tar" left out: a store takes names of 200 bytes. */
 #define SNAP_MAX_VOLUME_STEM_BYTES 180
-/* Bytes of volumes.json: names that manifest.json has too. */
+/* Bytes of volumes.json: names that manifest.json has too. An archive with few tensors may have
+ * fewer still (archive_walk.c): what a reader takes of memory follows from the manifest. */
 #define SNAP_MAX_VOLUMES_JSON_BYTES SNAP_MAX_MANIFEST_BYTES
+/* Keys of an object of volumes.json: two are in use; a later version may have more. */
+#define SNAP_MAX_VOLUMES_KEYS 16u
 
 /* Arrays and objects inside each other: what a state, nine maps deep, needs; far below what
  * recursion can take. */
