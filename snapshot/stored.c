@@ -10,7 +10,6 @@
 #include "core/hex.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
-#include "ledger/ledger_line.h"
 #include "stored.h"
 
 bool snap_is_uri(const char *text)
@@ -302,41 +301,4 @@ enum snap_status snap_stored_give_up(const char *uri, uint64_t *count, uint64_t 
     if (status == SNAP_OK && bytes != NULL)
         *bytes = given_up.bytes;
     return status;
-}
-
-/* ---- the files of a run ---- */
-
-enum snap_status snap_stored_copy(struct snap_store *from, struct snap_store *to, const char *name,
-                                  enum snap_put_mode mode, struct snap_error *err)
-{
-    const struct snap_put_options options = { .mode = mode };
-    unsigned char sha256[SNAP_DIGEST_BYTES];
-    struct snap_ranges *ranges = NULL;
-    enum snap_status status = snap_store_open_ranges(from, name, &ranges, err);
-    if (status != SNAP_OK)
-        return status;
-    const struct snap_source source = { .fd = -1, .what = name, .ranges = ranges };
-    const struct snap_segment segment = { .size_bytes = (size_t)ranges->size_bytes,
-                                          .sha256 = sha256,
-                                          .source = &source };
-    const struct snap_content content = { .segments = &segment,
-                                          .count = 1,
-                                          .size_bytes = ranges->size_bytes };
-    status = snap_store_put(to, name, &content, &options, err);
-    snap_ranges_close(ranges);
-    return status;
-}
-
-enum snap_status snap_stored_ledger_run(const char *dir, char run_id[17], struct snap_error *err)
-{
-    struct snap_ledger *ledger = NULL;
-    char path[4096];
-    run_id[0] = '\0';
-    if ((size_t)snprintf(path, sizeof path, "%s/" SNAP_LEDGER_FILE, dir) >= sizeof path)
-        return snap_error_set(err, SNAP_INVALID, "%.200s...: its path is too long", dir);
-    enum snap_status status = snap_ledger_open(path, &ledger, NULL, err);
-    if (status == SNAP_OK && snap_ledger_line_count(ledger) > 0)
-        snprintf(run_id, 17, "%.16s", snap_ledger_chain(ledger, 0));
-    snap_ledger_free(ledger);
-    return status == SNAP_NOT_FOUND ? SNAP_OK : status;
 }
