@@ -333,7 +333,7 @@ enum snap_status snap_pull(const char *uri, const char *dir,
                               "all");
     enum snap_status status = snap_store_open(uri, false, &pull.from, err);
     if (status == SNAP_OK)
-        status = snap_stored_list_read(uri, &list, err);
+        status = snap_stored_list_archives(pull.from, &list, err);
     if (status == SNAP_OK && list.count == 0)
         status = snap_error_set(err, SNAP_NOT_FOUND, "%s: the store is empty", uri);
     if (status == SNAP_OK)

@@ -158,21 +158,18 @@ static int by_step(const void *left, const void *right)
     return strcmp(a->file, b->file);
 }
 
-enum snap_status snap_stored_archives(struct snap_store *store, struct snap_stored **archives,
-                                      size_t *count, struct snap_error *err)
+/* Those that the store lists; what was found is in `list` on failure too. */
+static enum snap_status gather(struct snap_store *store, struct snap_stored_list *list,
+                               struct snap_error *err)
 {
     struct gathering gathering = { NULL, 0 };
     enum snap_status status =
         snap_store_list(store, SNAP_STORED_FOLDER, add_archive, &gathering, err);
-    if (status != SNAP_OK) {
-        free(gathering.archives);
-        return status;
-    }
     if (gathering.count > 0)
         qsort(gathering.archives, gathering.count, sizeof *gathering.archives, by_step);
-    *archives = gathering.archives;
-    *count = gathering.count;
-    return SNAP_OK;
+    list->archives = gathering.archives;
+    list->count = gathering.count;
+    return status;
 }
 
 static enum snap_status add_upload(void *arg, const char *name, uint64_t size,
@@ -237,22 +234,38 @@ static enum snap_status mark_latest(struct snap_store *store, struct snap_stored
     return add_unlisted(store, &latest, list, err);
 }
 
+enum snap_status snap_stored_list_archives(struct snap_store *store, struct snap_stored_list *list,
+                                           struct snap_error *err)
+{
+    struct snap_stored_list made = SNAP_STORED_LIST_INIT;
+    enum snap_status status = gather(store, &made, err);
+    if (status == SNAP_OK)
+        status = mark_latest(store, &made, err);
+    if (status == SNAP_OK)
+        *list = made;
+    else
+        snap_stored_list_release(&made);
+    return status;
+}
+
 enum snap_status snap_stored_list_read(const char *uri, struct snap_stored_list *list,
                                        struct snap_error *err)
 {
     struct snap_stored_list made = SNAP_STORED_LIST_INIT;
     struct snap_store *store = NULL;
+    bool told = true;
     if (uri == NULL || list == NULL || list->size_bytes != sizeof *list)
         return snap_error_set(err, SNAP_INVALID,
                               "store: no name of one, or no SNAP_STORED_LIST_INIT");
     enum snap_status status = snap_store_open(uri, false, &store, err);
     if (status != SNAP_OK)
         return status;
-    status = snap_stored_archives(store, &made.archives, &made.count, err);
+    status = snap_stored_list_archives(store, &made, err);
     if (status == SNAP_OK)
-        status = snap_store_uploads(store, false, add_upload, &made, err);
-    if (status == SNAP_OK)
-        status = mark_latest(store, &made, err);
+        status = snap_store_uploads(store, false, add_upload, &made, &told, err);
+    made.uploads_unknown = !told;
+    if (!told)
+        made.upload_count = 0; /* what is known of some is not all */
     snap_store_close(store);
     if (status == SNAP_OK)
         *list = made;
@@ -294,7 +307,7 @@ enum snap_status snap_stored_give_up(const char *uri, uint64_t *count, uint64_t 
     enum snap_status status = snap_store_open(uri, false, &store, err);
     if (status != SNAP_OK)
         return status;
-    status = snap_store_uploads(store, true, count_upload, &given_up, err);
+    status = snap_store_uploads(store, true, count_upload, &given_up, NULL, err);
     snap_store_close(store);
     if (status == SNAP_OK && count != NULL)
         *count = given_up.count;

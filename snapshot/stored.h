@@ -27,8 +27,9 @@ enum snap_status snap_stored_latest_read(struct snap_store *store,
                                          struct snap_stored_latest *latest,
                                          struct snap_error *err);
 
-/* The archives of an open store, by step. The array is freed with free(). */
-enum snap_status snap_stored_archives(struct snap_store *store, struct snap_stored **archives,
-                                      size_t *count, struct snap_error *err);
+/* snap_stored_list_read of an open store, without its uploads: for readers, who need not be allowed
+ * to list them. */
+enum snap_status snap_stored_list_archives(struct snap_store *store, struct snap_stored_list *list,
+                                           struct snap_error *err);
 
 #endif

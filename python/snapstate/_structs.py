@@ -220,7 +220,7 @@ class snap_stored_upload(ctypes.Structure):
 class snap_stored_list(Sized):
     _fields_ = [("size_bytes", c_size_t), ("archives", POINTER(snap_stored)), ("count", c_size_t),
                 ("uploads", POINTER(snap_stored_upload)), ("upload_count", c_size_t),
-                ("run_id", c_char * 17)]
+                ("run_id", c_char * 17), ("uploads_unknown", c_bool)]
 
 
 class snap_import_file(Sized):

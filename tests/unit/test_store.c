@@ -448,6 +448,30 @@ static void test_update(void **state)
     }
 }
 
+/* A whole file goes behind what was read before, or nothing does. */
+static void test_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < store_count; i++) {
+        struct subject subject;
+        struct snap_buffer bytes = SNAP_BUFFER_INIT;
+        begin(&subject, i);
+        struct snap_store *store = subject.store;
+        CHECK_OK(snap_store_put_bytes(store, "latest", "one", 3, &create, &err));
+        CHECK_OK(snap_store_put_bytes(store, "empty", "", 0, &create, &err));
+        CHECK_OK(snap_store_read(store, "latest", 3, &bytes, &err));
+        CHECK_FAILS(SNAP_CORRUPT, "latest: has ",
+                    snap_store_read(store, "latest", 2, &bytes, &err));
+        CHECK_FAILS(SNAP_NOT_FOUND, "nothing", snap_store_read(store, "nothing", 3, &bytes, &err));
+        CHECK_OK(snap_store_read(store, "empty", 0, &bytes, &err));
+        CHECK_OK(snap_store_read(store, "latest", 3, &bytes, &err));
+        assert_string_equal((const char *)bytes.data, "oneone");
+        assert_int_equal(bytes.size, 6);
+        snap_buffer_release(&bytes);
+        end(&subject);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -461,6 +485,7 @@ static void test_names(void **state)
         begin(&subject, i);
         for (size_t n = 0; n < sizeof wrong / sizeof wrong[0]; n++) {
             struct snap_store_lock *lock = NULL;
+            struct snap_buffer bytes = SNAP_BUFFER_INIT;
             bool there;
             int fd;
             struct snap_store *store = subject.store;
@@ -470,6 +495,7 @@ static void test_names(void **state)
                         snap_store_append(store, wrong[n], "x", 1, &err));
             CHECK_FAILS(SNAP_INVALID, "no name",
                         snap_store_open_file(store, wrong[n], &fd, &err));
+            CHECK_FAILS(SNAP_INVALID, "no name", snap_store_read(store, wrong[n], 9, &bytes, &err));
             CHECK_FAILS(SNAP_INVALID, "no name", snap_store_exists(store, wrong[n], &there, &err));
             CHECK_FAILS(SNAP_INVALID, "no name", snap_store_remove(store, wrong[n], &err));
             CHECK_FAILS(SNAP_INVALID, "no name", snap_store_lock(store, wrong[n], &lock, &err));
@@ -557,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_lock),    cmocka_unit_test(test_list_and_remove),
         cmocka_unit_test(test_names),   cmocka_unit_test(test_dir),
         cmocka_unit_test(test_memory_has_no_path), cmocka_unit_test(test_update),
+        cmocka_unit_test(test_read),
     };
     if (getenv("SNAP_TEST_S3_URI") != NULL) {
         stores = remote_stores;

@@ -142,6 +142,7 @@ struct snap_stored_list {
     struct snap_stored_upload *uploads;
     size_t upload_count;
     char run_id[17]; /* of the store, as `latest` has it; "": there is none */
+    bool uploads_unknown; /* the server does not list them, or not to whoever asks: none is here */
 };
 #define SNAP_STORED_LIST_INIT { .size_bytes = sizeof(struct snap_stored_list) }
 
