@@ -95,7 +95,9 @@ static enum snap_status open_row(const char *dir, struct row *row)
         for (size_t i = 0; snap_archive_file(row->archive, i, &size, NULL); i++)
             row->size_bytes += size;
     }
-    if (status == SNAP_OK && snap_archive_step(row->archive) != row->file->step) {
+    /* A capsule is named by the step that failed after its own. */
+    if (status == SNAP_OK &&
+        snap_archive_step(row->archive) + row->file->capsule != row->file->step) {
         status = snap_error_set(&row->problem, SNAP_CORRUPT, "%s: it holds step %" PRIu64, path,
                                 snap_archive_step(row->archive));
         snap_archive_close(row->archive);

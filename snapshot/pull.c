@@ -87,7 +87,8 @@ static enum snap_status check_stored(struct pull *pull, const struct snap_stored
                                      const struct snap_archive *archive, struct snap_error *err)
 {
     bool capsule = strcmp(snap_archive_kind(archive), "capsule") == 0;
-    bool partial = snap_archive_absent_count(archive) > 0;
+    /* What it withholds nobody had; that it can be read from another beside it is luck. */
+    bool partial = snap_archive_withheld_count(archive) > 0;
     const char *run_id = snap_archive_run_id(archive);
     if (snap_archive_step(archive) != stored->step || capsule != stored->capsule ||
         partial != stored->partial ||

@@ -136,17 +136,21 @@ exits 0 "a run that ended in a capsule" "$SNAP" push "$work/nan" "$work/nan-stor
 exits 0 "all of it" "$SNAP" pull "$work/nan-store" "$work/nan-new" --all
 same "the capsule has its name" "$(ls "$work/nan/capsules")" "$(ls "$work/nan-new/capsules")"
 exits 0 "the pulled run is intact" "$SNAP" verify "$work/nan-new"
+exits 0 "it is listed" "$SNAP" list "$work/nan-new"
 
 # ---- a snapshot in part ----
 
+# Each in a folder of its own: those beside an archive give it what it lacks.
 for kind in optimizer rng; do
-    "$SNAP" thin "$(snapshot "$run" 24)" --drop $kind -o "$work/$kind.snap.tar" >/dev/null
-    exits 0 "one without $kind" "$SNAP" push "$work/$kind.snap.tar" "$work/$kind-store"
+    mkdir "$work/$kind"
+    "$SNAP" thin "$(snapshot "$run" 24)" --drop $kind -o "$work/$kind/part.snap.tar" >/dev/null
+    exits 0 "one without $kind" "$SNAP" push "$work/$kind/part.snap.tar" "$work/$kind-store"
+    like "its name says so" "-without-" "$(ls "$work/$kind-store/archives")"
     cp "$store/config.json" "$store/ledger.jsonl" "$work/$kind-store/"
 done
 mkdir -p "$work/parts/snapshots"
 cp "$store/config.json" "$store/ledger.jsonl" "$work/parts/"
-cp "$work/optimizer.snap.tar" "$(snapshot "$work/parts" 24)"
+cp "$work/optimizer/part.snap.tar" "$(snapshot "$work/parts" 24)"
 contents "$work/parts/snapshots" >"$work/before"
 exits 0 "over one that lacks the same" "$SNAP" pull "$work/optimizer-store" "$work/parts" --all
 like "nothing is pulled" "there +1 already" "$(cat "$work/out")"
@@ -154,10 +158,14 @@ same "it is as it was" "$(cat "$work/before")" "$(contents "$work/parts/snapshot
 exits 0 "over one that lacks others" "$SNAP" pull "$work/rng-store" "$work/parts" --all
 try "each gives what the other lacks" cmp "$(snapshot "$run" 24)" "$(snapshot "$work/parts" 24)"
 try "it can be gone on from" cmp "$run/latest" "$work/parts/latest"
+cp "$work/optimizer-store/archives"/* "$work/changed/archives/"
+rm -rf "$work/new"
+exits 0 "of a store that has it whole too" "$SNAP" pull "$work/changed" "$work/new" --all
+try "the whole one is pulled" cmp "$(snapshot "$run" 24)" "$(snapshot "$work/new" 24)"
 cp -r "$run" "$work/pruned"
 "$SNAP" prune "$work/pruned" --last 1 >/dev/null
 "$SNAP" push "$(snapshot "$work/pruned" 12)" "$work/stub-store" >/dev/null
-cp "$work/optimizer.snap.tar" "$(snapshot "$work/parts" 24)"
+cp "$work/optimizer/part.snap.tar" "$(snapshot "$work/parts" 24)"
 "$SNAP" thin "$(snapshot "$run" 12)" --drop optimizer -o "$(snapshot "$work/parts" 12)" >/dev/null
 contents "$work/parts/snapshots" >"$work/before"
 exits 0 "a stub over one that lacks less" "$SNAP" pull "$work/stub-store" "$work/parts" --all
