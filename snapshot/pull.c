@@ -12,6 +12,7 @@
 #include "ledger/ledger_line.h"
 #include "run_internal.h"
 #include "stored.h"
+#include "stored_run.h"
 
 #define EVENTS "events.jsonl"
 
@@ -21,6 +22,8 @@ struct pull {
     struct snap_store *from;
     struct snap_store *to; /* the run folder */
     struct snap_pull_result result;
+    struct snap_stored_run local;   /* what the folder has of the run's files */
+    struct snap_stored_run missing; /* and the store, where the folder has none */
     char run_id[17]; /* that all are of; "": of whatever the first is */
     /* The newest snapshot that is whole, for `latest`; "": none. */
     uint64_t newest_step;
@@ -40,16 +43,25 @@ static enum snap_status open_stored(const struct pull *pull, const struct snap_s
     return status;
 }
 
-/* The folder may have it: as it is, or with less in it, which is then replaced. */
-static enum snap_status meet_local(struct pull *pull, const char *name,
-                                   const struct snap_stored *stored, enum snap_put_mode *mode,
-                                   bool *there, struct snap_error *err)
+/* The run's files must lead to every archive that comes to be in the folder. */
+static enum snap_status check_run_files(const struct pull *pull, const struct snap_archive *archive,
+                                        struct snap_error *err)
 {
-    struct snap_archive *archive = NULL;
+    enum snap_status status =
+        snap_stored_run_check(&pull->local, snap_store_where(pull->to), archive, err);
+    return status == SNAP_OK ? snap_stored_run_check(&pull->missing, snap_store_where(pull->from),
+                                                     archive, err)
+                             : status;
+}
+
+/* The folder may have it: as it is, or with less in it. *archive stays NULL where it has none. */
+static enum snap_status meet_local(struct pull *pull, const char *name,
+                                   const struct snap_stored *stored, struct snap_archive **archive,
+                                   struct snap_error *err)
+{
+    struct snap_archive *found = NULL;
     struct snap_error cause = SNAP_ERROR_INIT;
-    enum snap_status status = snap_run_open_archive(pull->to, name, &archive, &cause);
-    *mode = SNAP_PUT_CREATE;
-    *there = false;
+    enum snap_status status = snap_run_open_archive(pull->to, name, &found, &cause);
     if (status == SNAP_NOT_FOUND)
         return SNAP_OK;
     if (status != SNAP_OK) {
@@ -57,14 +69,17 @@ static enum snap_status meet_local(struct pull *pull, const char *name,
             *err = cause;
         return status;
     }
-    *mode = SNAP_PUT_REPLACE;
-    *there = snap_archive_absent_count(archive) == 0;
-    if (strcmp(snap_archive_snapshot_hash(archive), stored->snapshot_hash) != 0)
+    if (strcmp(snap_archive_snapshot_hash(found), stored->snapshot_hash) != 0)
         status = snap_error_set(err, SNAP_DIFFERS,
                                 "%s/%s: is there already, and is %s; the store has %s",
                                 snap_store_where(pull->to), name,
-                                snap_archive_snapshot_hash(archive), stored->snapshot_hash);
-    snap_archive_close(archive);
+                                snap_archive_snapshot_hash(found), stored->snapshot_hash);
+    if (status == SNAP_OK)
+        status = check_run_files(pull, found, err);
+    if (status == SNAP_OK)
+        *archive = found;
+    else
+        snap_archive_close(found);
     return status;
 }
 
@@ -73,16 +88,18 @@ static enum snap_status check_stored(struct pull *pull, const struct snap_stored
                                      const struct snap_archive *archive, struct snap_error *err)
 {
     bool capsule = strcmp(snap_archive_kind(archive), "capsule") == 0;
-    bool partial = snap_archive_absent_count(archive) > 0;
+    /* What it withholds nobody had; that it can be read from another beside it is luck. */
+    bool partial = snap_archive_withheld_count(archive) > 0;
     const char *run_id = snap_archive_run_id(archive);
     if (snap_archive_step(archive) != stored->step || capsule != stored->capsule ||
-        partial != stored->partial)
+        partial != stored->partial ||
+        strcmp(snap_archive_snapshot_hash(archive), stored->snapshot_hash) != 0)
         return snap_error_set(err, SNAP_CORRUPT,
                               "%s/%s: its name is that of another archive: this is %s of step "
-                              "%" PRIu64,
+                              "%" PRIu64 ", %s",
                               snap_store_where(pull->from), stored->file,
                               partial ? "a part" : capsule ? "a capsule" : "a snapshot",
-                              snap_archive_step(archive));
+                              snap_archive_step(archive), snap_archive_snapshot_hash(archive));
     if (pull->run_id[0] == '\0')
         snprintf(pull->run_id, sizeof pull->run_id, "%s", run_id);
     if (strcmp(pull->run_id, run_id) != 0)
@@ -92,50 +109,91 @@ static enum snap_status check_stored(struct pull *pull, const struct snap_stored
     return SNAP_OK;
 }
 
-static void note_newest(struct pull *pull, const struct snap_stored *stored)
+static void note_newest(struct pull *pull, const struct snap_archive *archive)
 {
-    if (stored->capsule || stored->partial ||
-        (pull->newest_hash[0] != '\0' && stored->step < pull->newest_step))
+    uint64_t step = snap_archive_step(archive);
+    if (strcmp(snap_archive_kind(archive), "snapshot") != 0 ||
+        snap_archive_absent_count(archive) > 0 ||
+        (pull->newest_hash[0] != '\0' && step < pull->newest_step))
         return;
-    pull->newest_step = stored->step;
-    snprintf(pull->newest_hash, sizeof pull->newest_hash, "%s", stored->snapshot_hash);
+    pull->newest_step = step;
+    snprintf(pull->newest_hash, sizeof pull->newest_hash, "%s",
+             snap_archive_snapshot_hash(archive));
 }
 
-static enum snap_status pull_one(struct pull *pull, const struct snap_stored *stored,
-                                 struct snap_error *err)
+/* What the local file has, and the stored one has not, is read from there. */
+static enum snap_status merge(struct snap_archive *archive, struct snap_archive *local,
+                              struct snap_error *err)
+{
+    snap_archive_fill_from(archive, local);
+    for (size_t i = 0; i < snap_archive_member_count(local); i++)
+        if (!snap_archive_member(local, i)->withheld &&
+            snap_member_is_absent(snap_archive_member(archive, i)))
+            return snap_error_set(err, SNAP_NO_MEMORY, "pull: %s: out of memory",
+                                  snap_archive_member(local, i)->name);
+    return SNAP_OK;
+}
+
+/* Write the stored archive, with what else the local one (NULL: none) has in its file. *there: that
+ * brings nothing that the local one lacks. */
+static enum snap_status put_archive(struct pull *pull, const char *name,
+                                    struct snap_archive *archive, struct snap_archive *local,
+                                    bool *there, struct snap_error *err)
 {
     struct snap_error left_over = SNAP_ERROR_INIT;
-    struct snap_archive_put_options put = { .put = { .pool = pull->options->pool },
-                                            .left_over = &left_over };
-    struct snap_archive *archive = NULL;
+    const struct snap_archive_put_options put = {
+        .put = { .mode = local != NULL ? SNAP_PUT_REPLACE : SNAP_PUT_CREATE,
+                 .pool = pull->options->pool },
+        .left_over = &left_over
+    };
     struct snap_archive_plan *plan = NULL;
-    char name[SNAP_SNAPSHOT_NAME_BYTES];
-    bool there = false;
-    snap_snapshot_name(stored->capsule ? "capsules" : "snapshots", stored->step, name);
-    enum snap_status status = meet_local(pull, name, stored, &put.put.mode, &there, err);
-    if (status != SNAP_OK)
-        return status;
-    pull->result.step = stored->step;
-    pull->result.there += there;
-    if (there) {
-        note_newest(pull, stored);
+    /* One snapshot hash: their members are in one order. */
+    for (size_t i = 0; local != NULL && *there && i < snap_archive_member_count(local); i++)
+        *there = !snap_member_is_absent(snap_archive_member(local, i)) ||
+                 snap_member_is_absent(snap_archive_member(archive, i));
+    if (*there)
         return SNAP_OK;
-    }
-    status = open_stored(pull, stored, &archive, err);
-    if (status == SNAP_OK)
-        status = check_stored(pull, stored, archive, err);
+    enum snap_status status = local != NULL ? merge(archive, local, err) : SNAP_OK;
     if (status == SNAP_OK)
         status = snap_archive_again(archive, NULL, NULL, &plan, err);
     if (status == SNAP_OK)
         status = snap_archive_put(pull->to, name, plan, &put, err);
     if (status == SNAP_OK) {
         snap_left_over_note(pull->to, name, &left_over);
-        pull->result.pulled++;
         pull->result.bytes += snap_archive_plan_file_size(plan);
-        note_newest(pull, stored);
     }
     snap_archive_plan_free(plan);
+    return status;
+}
+
+static enum snap_status pull_one(struct pull *pull, const struct snap_stored *stored,
+                                 struct snap_error *err)
+{
+    struct snap_archive *archive = NULL;
+    struct snap_archive *local = NULL;
+    char name[SNAP_SNAPSHOT_NAME_BYTES];
+    /* In a run folder a capsule has the number of the step that failed after it. */
+    snap_snapshot_name(stored->capsule ? "capsules" : "snapshots", stored->step + stored->capsule,
+                       name);
+    enum snap_status status = meet_local(pull, name, stored, &local, err);
+    bool there = local != NULL;
+    if (status == SNAP_OK && !(there && snap_archive_absent_count(local) == 0)) {
+        status = open_stored(pull, stored, &archive, err);
+        if (status == SNAP_OK)
+            status = check_stored(pull, stored, archive, err);
+        if (status == SNAP_OK)
+            status = check_run_files(pull, archive, err);
+        if (status == SNAP_OK)
+            status = put_archive(pull, name, archive, local, &there, err);
+    }
+    if (status == SNAP_OK) {
+        pull->result.step = stored->step;
+        pull->result.there += there;
+        pull->result.pulled += !there;
+        note_newest(pull, there ? local : archive);
+    }
     snap_archive_close(archive);
+    snap_archive_close(local);
     return status;
 }
 
@@ -148,7 +206,7 @@ static enum snap_status find_run(const struct pull *pull, char run_id[17], struc
     char name[SNAP_SNAPSHOT_NAME_BYTES];
     uint64_t *steps = NULL;
     size_t count = 0;
-    run_id[0] = '\0';
+    snap_stored_run_id(&pull->local, run_id);
     enum snap_status status = snap_snapshots_list(pull->to, &steps, &count, err);
     if (status == SNAP_OK && count > 0) {
         snap_snapshot_name("snapshots", steps[count - 1], name);
@@ -156,8 +214,6 @@ static enum snap_status find_run(const struct pull *pull, char run_id[17], struc
         if (status == SNAP_OK)
             snprintf(run_id, 17, "%s", snap_archive_run_id(archive));
         snap_archive_close(archive);
-    } else if (status == SNAP_OK) {
-        status = snap_stored_ledger_run(snap_store_path(pull->to), run_id, err);
     }
     free(steps);
     return status;
@@ -175,15 +231,19 @@ static enum snap_status check_run(struct pull *pull, const char *run_id, struct 
     return status;
 }
 
-/* A file that the folder does not have, and the store may. */
-static enum snap_status pull_file(const struct pull *pull, const char *name, struct snap_error *err)
+/* What the folder does not have, and the store does. */
+static enum snap_status put_run_files(const struct pull *pull, struct snap_error *err)
 {
-    bool there = false;
-    enum snap_status status = snap_store_exists(pull->to, name, &there, err);
-    if (status != SNAP_OK || there)
-        return status;
-    status = snap_stored_copy(pull->from, pull->to, name, SNAP_PUT_CREATE, err);
-    return status == SNAP_NOT_FOUND ? SNAP_OK : status;
+    const struct snap_put_options options = { .mode = SNAP_PUT_CREATE };
+    const struct snap_stored_run *run = &pull->missing;
+    enum snap_status status = SNAP_OK;
+    if (run->config != NULL)
+        status = snap_store_put_bytes(pull->to, SNAP_CONFIG_FILE, run->config_text.data,
+                                      run->config_text.size, &options, err);
+    if (status == SNAP_OK && run->ledger != NULL)
+        status = snap_store_put_bytes(pull->to, SNAP_LEDGER_FILE, run->ledger_text.data,
+                                      run->ledger_text.size, &options, err);
+    return status;
 }
 
 /* Forward only, and last. */
@@ -245,13 +305,15 @@ static enum snap_status pull_into(struct pull *pull, const struct snap_stored_li
     enum snap_status status = snap_store_lock(pull->to, EVENTS, &lock, err);
     if (status != SNAP_OK)
         return status;
-    status = check_run(pull, list->run_id, err);
+    status = snap_stored_run_read(pull->to, NULL, &pull->local, err);
+    if (status == SNAP_OK)
+        status = check_run(pull, list->run_id, err);
+    if (status == SNAP_OK)
+        status = snap_stored_run_read(pull->from, &pull->local, &pull->missing, err);
     if (status == SNAP_OK)
         status = pull_wanted(pull, list, err);
     if (status == SNAP_OK)
-        status = pull_file(pull, "config.json", err);
-    if (status == SNAP_OK)
-        status = pull_file(pull, SNAP_LEDGER_FILE, err);
+        status = put_run_files(pull, err);
     if (status == SNAP_OK)
         status = move_latest(pull, err);
     snap_store_unlock(pull->to, lock);
@@ -276,7 +338,7 @@ enum snap_status snap_pull(const char *uri, const char *dir,
                               "all");
     enum snap_status status = snap_store_open(uri, false, &pull.from, err);
     if (status == SNAP_OK)
-        status = snap_stored_list_read(uri, &list, err);
+        status = snap_stored_list_archives(pull.from, &list, err);
     if (status == SNAP_OK && list.count == 0)
         status = snap_error_set(err, SNAP_NOT_FOUND, "%s: the store is empty", uri);
     if (status == SNAP_OK)
@@ -285,6 +347,8 @@ enum snap_status snap_pull(const char *uri, const char *dir,
         status = pull_into(&pull, &list, err);
     if (status == SNAP_OK && result != NULL)
         *result = pull.result;
+    snap_stored_run_release(&pull.local);
+    snap_stored_run_release(&pull.missing);
     snap_store_close(pull.to);
     snap_store_close(pull.from);
     snap_stored_list_release(&list);

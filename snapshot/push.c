@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "format/archive_fill.h"
-#include "ledger/ledger_line.h"
 #include "stored.h"
+#include "stored_run.h"
 
 /* ---- latest ---- */
 
@@ -178,46 +178,65 @@ enum snap_status snap_push(const char *path, const char *uri,
 
 /* ---- the run's other files ---- */
 
-/* A run of a program of one's own has no config. A ledger may be growing. */
-static enum snap_status copy_file(struct snap_store *from, struct snap_store *to, const char *name,
-                                  struct snap_error *err)
-{
-    enum snap_status status = snap_stored_copy(from, to, name, SNAP_PUT_REPLACE, err);
-    return status == SNAP_NOT_FOUND ? SNAP_OK : status;
-}
-
 /* The run of the store, when it has a `latest`, and that of the folder's ledger must be one. */
-static enum snap_status check_ledger_run(const char *dir, struct snap_store *to,
+static enum snap_status check_ledger_run(struct snap_store *to, const struct snap_stored_run *run,
                                          struct snap_error *err)
 {
     struct snap_stored_latest latest;
     struct snap_error cause = SNAP_ERROR_INIT;
-    char run_id[17];
+    char run_id[SNAP_RUN_ID_DIGITS + 1];
     enum snap_status status = snap_stored_latest_read(to, &latest, &cause);
     if (status == SNAP_NOT_FOUND)
         return SNAP_OK;
     if (status != SNAP_OK && err != NULL)
         *err = cause;
-    if (status == SNAP_OK)
-        status = snap_stored_ledger_run(dir, run_id, err);
-    return status == SNAP_OK && run_id[0] != '\0' ? other_run(to, &latest, run_id, err) : status;
+    if (status != SNAP_OK)
+        return status;
+    snap_stored_run_id(run, run_id);
+    return run_id[0] != '\0' ? other_run(to, &latest, run_id, err) : SNAP_OK;
 }
 
-enum snap_status snap_push_run_files(const char *dir, const char *uri, struct snap_error *err)
+/* A run of a program of one's own has no config. Without a ledger nothing says whose config it is:
+ * another one stays, and is told. */
+static enum snap_status put_config(struct snap_store *to, const struct snap_stored_run *run,
+                                   struct snap_error *err)
 {
+    const struct snap_put_options options = {
+        .mode = run->ledger != NULL ? SNAP_PUT_REPLACE : SNAP_PUT_CREATE
+    };
+    if (run->config == NULL)
+        return SNAP_OK;
+    return snap_store_put_bytes(to, SNAP_CONFIG_FILE, run->config_text.data, run->config_text.size,
+                                &options, err);
+}
+
+enum snap_status snap_push_run_files(const char *dir, const char *uri,
+                                     struct snap_push_run_result *result, struct snap_error *err)
+{
+    struct snap_push_run_result made = SNAP_PUSH_RUN_RESULT_INIT;
+    struct snap_stored_run run = SNAP_STORED_RUN_INIT;
     struct snap_store *from = NULL;
     struct snap_store *to = NULL;
-    if (dir == NULL || uri == NULL)
-        return snap_error_set(err, SNAP_INVALID, "push: no folder or no store");
+    bool exclusive = true;
+    if (dir == NULL || uri == NULL || (result != NULL && result->size_bytes != sizeof *result))
+        return snap_error_set(err, SNAP_INVALID,
+                              "push: no folder or no store, or a result that is not "
+                              "SNAP_PUSH_RUN_RESULT_INIT");
     enum snap_status status = snap_store_dir_open(dir, false, &from, err);
+    if (status == SNAP_OK)
+        status = snap_stored_run_read(from, NULL, &run, err);
     if (status == SNAP_OK)
         status = snap_store_open(uri, true, &to, err);
     if (status == SNAP_OK)
-        status = check_ledger_run(dir, to, err);
-    if (status == SNAP_OK)
-        status = copy_file(from, to, "config.json", err);
-    if (status == SNAP_OK)
-        status = copy_file(from, to, SNAP_LEDGER_FILE, err);
+        status = check_ledger_run(to, &run, err);
+    if (status == SNAP_OK && run.ledger != NULL)
+        status = snap_stored_ledger_put(to, &run, &made.newer_there, &exclusive, err);
+    if (status == SNAP_OK && !made.newer_there)
+        status = put_config(to, &run, err);
+    made.not_exclusive = !exclusive;
+    if (status == SNAP_OK && result != NULL)
+        *result = made;
+    snap_stored_run_release(&run);
     snap_store_close(to);
     snap_store_close(from);
     return status;

@@ -10,7 +10,6 @@
 #include "core/hex.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
-#include "ledger/ledger_line.h"
 #include "stored.h"
 
 bool snap_is_uri(const char *text)
@@ -159,21 +158,18 @@ static int by_step(const void *left, const void *right)
     return strcmp(a->file, b->file);
 }
 
-enum snap_status snap_stored_archives(struct snap_store *store, struct snap_stored **archives,
-                                      size_t *count, struct snap_error *err)
+/* Those that the store lists; what was found is in `list` on failure too. */
+static enum snap_status gather(struct snap_store *store, struct snap_stored_list *list,
+                               struct snap_error *err)
 {
     struct gathering gathering = { NULL, 0 };
     enum snap_status status =
         snap_store_list(store, SNAP_STORED_FOLDER, add_archive, &gathering, err);
-    if (status != SNAP_OK) {
-        free(gathering.archives);
-        return status;
-    }
     if (gathering.count > 0)
         qsort(gathering.archives, gathering.count, sizeof *gathering.archives, by_step);
-    *archives = gathering.archives;
-    *count = gathering.count;
-    return SNAP_OK;
+    list->archives = gathering.archives;
+    list->count = gathering.count;
+    return status;
 }
 
 static enum snap_status add_upload(void *arg, const char *name, uint64_t size,
@@ -238,22 +234,38 @@ static enum snap_status mark_latest(struct snap_store *store, struct snap_stored
     return add_unlisted(store, &latest, list, err);
 }
 
+enum snap_status snap_stored_list_archives(struct snap_store *store, struct snap_stored_list *list,
+                                           struct snap_error *err)
+{
+    struct snap_stored_list made = SNAP_STORED_LIST_INIT;
+    enum snap_status status = gather(store, &made, err);
+    if (status == SNAP_OK)
+        status = mark_latest(store, &made, err);
+    if (status == SNAP_OK)
+        *list = made;
+    else
+        snap_stored_list_release(&made);
+    return status;
+}
+
 enum snap_status snap_stored_list_read(const char *uri, struct snap_stored_list *list,
                                        struct snap_error *err)
 {
     struct snap_stored_list made = SNAP_STORED_LIST_INIT;
     struct snap_store *store = NULL;
+    bool told = true;
     if (uri == NULL || list == NULL || list->size_bytes != sizeof *list)
         return snap_error_set(err, SNAP_INVALID,
                               "store: no name of one, or no SNAP_STORED_LIST_INIT");
     enum snap_status status = snap_store_open(uri, false, &store, err);
     if (status != SNAP_OK)
         return status;
-    status = snap_stored_archives(store, &made.archives, &made.count, err);
+    status = snap_stored_list_archives(store, &made, err);
     if (status == SNAP_OK)
-        status = snap_store_uploads(store, false, add_upload, &made, err);
-    if (status == SNAP_OK)
-        status = mark_latest(store, &made, err);
+        status = snap_store_uploads(store, false, add_upload, &made, &told, err);
+    made.uploads_unknown = !told;
+    if (!told)
+        made.upload_count = 0; /* what is known of some is not all */
     snap_store_close(store);
     if (status == SNAP_OK)
         *list = made;
@@ -295,48 +307,11 @@ enum snap_status snap_stored_give_up(const char *uri, uint64_t *count, uint64_t 
     enum snap_status status = snap_store_open(uri, false, &store, err);
     if (status != SNAP_OK)
         return status;
-    status = snap_store_uploads(store, true, count_upload, &given_up, err);
+    status = snap_store_uploads(store, true, count_upload, &given_up, NULL, err);
     snap_store_close(store);
     if (status == SNAP_OK && count != NULL)
         *count = given_up.count;
     if (status == SNAP_OK && bytes != NULL)
         *bytes = given_up.bytes;
     return status;
-}
-
-/* ---- the files of a run ---- */
-
-enum snap_status snap_stored_copy(struct snap_store *from, struct snap_store *to, const char *name,
-                                  enum snap_put_mode mode, struct snap_error *err)
-{
-    const struct snap_put_options options = { .mode = mode };
-    unsigned char sha256[SNAP_DIGEST_BYTES];
-    struct snap_ranges *ranges = NULL;
-    enum snap_status status = snap_store_open_ranges(from, name, &ranges, err);
-    if (status != SNAP_OK)
-        return status;
-    const struct snap_source source = { .fd = -1, .what = name, .ranges = ranges };
-    const struct snap_segment segment = { .size_bytes = (size_t)ranges->size_bytes,
-                                          .sha256 = sha256,
-                                          .source = &source };
-    const struct snap_content content = { .segments = &segment,
-                                          .count = 1,
-                                          .size_bytes = ranges->size_bytes };
-    status = snap_store_put(to, name, &content, &options, err);
-    snap_ranges_close(ranges);
-    return status;
-}
-
-enum snap_status snap_stored_ledger_run(const char *dir, char run_id[17], struct snap_error *err)
-{
-    struct snap_ledger *ledger = NULL;
-    char path[4096];
-    run_id[0] = '\0';
-    if ((size_t)snprintf(path, sizeof path, "%s/" SNAP_LEDGER_FILE, dir) >= sizeof path)
-        return snap_error_set(err, SNAP_INVALID, "%.200s...: its path is too long", dir);
-    enum snap_status status = snap_ledger_open(path, &ledger, NULL, err);
-    if (status == SNAP_OK && snap_ledger_line_count(ledger) > 0)
-        snprintf(run_id, 17, "%.16s", snap_ledger_chain(ledger, 0));
-    snap_ledger_free(ledger);
-    return status == SNAP_NOT_FOUND ? SNAP_OK : status;
 }

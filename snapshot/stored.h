@@ -27,15 +27,9 @@ enum snap_status snap_stored_latest_read(struct snap_store *store,
                                          struct snap_stored_latest *latest,
                                          struct snap_error *err);
 
-/* The archives of an open store, by step. The array is freed with free(). */
-enum snap_status snap_stored_archives(struct snap_store *store, struct snap_stored **archives,
-                                      size_t *count, struct snap_error *err);
-
-/* Copy a file of `from`, as long as it is when it is opened, into `to` under the same name.
- * SNAP_NOT_FOUND: it is not there. */
-enum snap_status snap_stored_copy(struct snap_store *from, struct snap_store *to, const char *name,
-                                  enum snap_put_mode mode, struct snap_error *err);
-/* The run whose ledger is in the folder; "": there is none. */
-enum snap_status snap_stored_ledger_run(const char *dir, char run_id[17], struct snap_error *err);
+/* snap_stored_list_read of an open store, without its uploads: for readers, who need not be allowed
+ * to list them. */
+enum snap_status snap_stored_list_archives(struct snap_store *store, struct snap_stored_list *list,
+                                           struct snap_error *err);
 
 #endif

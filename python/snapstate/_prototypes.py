@@ -17,7 +17,7 @@ from ._structs import snap_diff_entry, snap_export_options, snap_failure, snap_f
 from ._structs import snap_import_file
 from ._structs import snap_ledger_difference, snap_member, snap_mt19937_state, snap_position
 from ._structs import snap_pull_options, snap_pull_result, snap_push_options, snap_push_result
-from ._structs import snap_run_options, snap_stored_list
+from ._structs import snap_push_run_result, snap_run_options, snap_stored_list
 from ._structs import snap_run_tensor, snap_scalar, snap_step_record, snap_stream_ops
 from ._structs import snap_tensor_view, snap_tree_memory, snap_verify_options
 
@@ -329,7 +329,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     # store.h
     "snap_is_uri": (c_bool, TEXT),
     "snap_push": (STATUS, TEXT, TEXT, _p(snap_push_options), _p(snap_push_result), ERROR),
-    "snap_push_run_files": (STATUS, TEXT, TEXT, ERROR),
+    "snap_push_run_files": (STATUS, TEXT, TEXT, _p(snap_push_run_result), ERROR),
     "snap_pull": (STATUS, TEXT, TEXT, _p(snap_pull_options), _p(snap_pull_result), ERROR),
     "snap_pull_archive": (STATUS, TEXT, TEXT, HANDLE, ERROR),
     "snap_stored_list_read": (STATUS, TEXT, _p(snap_stored_list), ERROR),

@@ -193,6 +193,10 @@ class snap_push_result(Sized):
                 ("latest_moved", c_bool), ("not_exclusive", c_bool)]
 
 
+class snap_push_run_result(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("newer_there", c_bool), ("not_exclusive", c_bool)]
+
+
 class snap_pull_options(Sized):
     _fields_ = [("size_bytes", c_size_t), ("has_step", c_bool), ("step", c_uint64),
                 ("all", c_bool), ("pool", c_void_p)]
@@ -216,7 +220,7 @@ class snap_stored_upload(ctypes.Structure):
 class snap_stored_list(Sized):
     _fields_ = [("size_bytes", c_size_t), ("archives", POINTER(snap_stored)), ("count", c_size_t),
                 ("uploads", POINTER(snap_stored_upload)), ("upload_count", c_size_t),
-                ("run_id", c_char * 17)]
+                ("run_id", c_char * 17), ("uploads_unknown", c_bool)]
 
 
 class snap_import_file(Sized):
@@ -317,4 +321,5 @@ STRUCTS = [snap_error, snap_device, snap_tensor_view, snap_member, snap_diff_ent
            snap_position, snap_scalar,
            snap_tensor_digest, snap_step_record, snap_attachment, snap_failure, snap_stream_ops,
            snap_mt19937_state, snap_curand_host, snap_push_options, snap_push_result,
-           snap_pull_options, snap_pull_result, snap_stored, snap_stored_upload, snap_stored_list]
+           snap_push_run_result, snap_pull_options, snap_pull_result, snap_stored,
+           snap_stored_upload, snap_stored_list]

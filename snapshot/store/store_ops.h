@@ -88,6 +88,10 @@ struct snap_store_ops {
                                size_t size_bytes, struct snap_error *err);
     /* Make a file that is there durable, its bytes and its name. SNAP_NOT_FOUND. */
     enum snap_status (*sync)(struct snap_store *store, const char *name, struct snap_error *err);
+    /* (optional) Append a whole file of at most `limit` bytes to `out`: all of it as it was at one
+     * moment. SNAP_NOT_FOUND; SNAP_CORRUPT past the limit. By default over `open`. */
+    enum snap_status (*read)(struct snap_store *store, const char *name, uint64_t limit,
+                             struct snap_buffer *out, struct snap_error *err);
     /* Replace a small file (at most `limit` bytes) by what `decide` says, so that no other update
      * is lost: under a lock, or by a condition that the server checks. Where it has none
      * (*exclusive is false) two updates at one time may lose one. */
@@ -99,11 +103,12 @@ struct snap_store_ops {
     enum snap_status (*open_ranges)(struct snap_store *store, const char *name,
                                     struct snap_ranges **ranges, struct snap_error *err);
     /* (optional) Call `visit` for each upload that was broken off, with the bytes that the server
-     * holds of it; `give_up`: and have the server forget it. By default there is none. */
+     * holds of it; `give_up`: and have the server forget it. *told is false when the server does
+     * not tell them, or not to whoever asks; NULL: that is a failure. By default there is none. */
     enum snap_status (*uploads)(struct snap_store *store, bool give_up,
                                 enum snap_status (*visit)(void *arg, const char *name,
                                                           uint64_t size, struct snap_error *err),
-                                void *arg, struct snap_error *err);
+                                void *arg, bool *told, struct snap_error *err);
     /* A descriptor to read the file from, owned by the caller. SNAP_NOT_FOUND. */
     enum snap_status (*open)(struct snap_store *store, const char *name, int *fd,
                              struct snap_error *err);
@@ -183,7 +188,7 @@ enum snap_status snap_store_uploads(struct snap_store *store, bool give_up,
                                     enum snap_status (*visit)(void *arg, const char *name,
                                                               uint64_t size,
                                                               struct snap_error *err),
-                                    void *arg, struct snap_error *err);
+                                    void *arg, bool *told, struct snap_error *err);
 enum snap_status snap_store_exists(struct snap_store *store, const char *name, bool *exists,
                                    struct snap_error *err);
 enum snap_status snap_store_remove(struct snap_store *store, const char *name,

@@ -324,11 +324,63 @@ def test_races(files):
         exits(0, "412: another has moved latest on", stub, "push", files[0], STORE)
         tap.ok(stub.objects[PREFIX + "latest"] == newest, "it does not go back")
     with Stub() as stub:
+        run(stub, "push", files[0].parents[1], STORE)
+        stub.objects[PREFIX + "latest"] = stub.objects[PREFIX + "latest"].replace(b"24", b"25")
+        meddle(stub, "GET", "/latest", lambda key: other_latest(stub))
+        exits(0, "latest moves on when it is read", stub, "list", STORE)
+    with Stub() as stub:
         run(stub, "push", files[0], STORE)
         uri = f"{STORE}/{min(archives(stub))[len(PREFIX):]}"
         meddle(stub, "GET", "/archives/", lambda key: stub.objects.update({key: b"x" * 80000}))
         done = exits(3, "replaced while it is read", stub, "verify", uri)
         tap.ok("replaced" in done.stderr, "and says so", outcome(done))
+
+
+def test_readers(files, folder):
+    """What only reads needs no right to list uploads, and no ETags; and it comes to an end."""
+    folder.mkdir()
+    forbidden = ("GET", r"[?&]upload(s|Id)=", Answer(403, "AccessDenied"), 10000)
+    with Stub() as stub:
+        run(stub, "push", files[0].parents[1], STORE)
+        run(stub, "push", files[0].parents[1], STORE + "-two")
+        stub.uploads["x"] = {"key": PREFIX + "archives/" + files[0].name, "parts": {1: b"x"}}
+        for pattern in (forbidden[1], "[?&]uploadId="):
+            stub.faults.clear()
+            stub.fault("GET", pattern, *forbidden[2:])
+            done = exits(0, f"list, {pattern} forbidden", stub, "list", STORE)
+            tap.ok("unfinished: not known" in done.stdout, "it says what it does not know",
+                   outcome(done))
+            listed = json.loads(run(stub, "list", STORE, "--json").stdout)["result"]
+            tap.ok(listed["uploads"] is None and len(listed["archives"]) == 4,
+                   "so does its document")
+            exits(0, "verify", stub, "verify", STORE)
+        stub.faults.clear()
+        stub.fault(*forbidden[:3], times=10000)
+        exits(0, "pull", stub, "pull", STORE, folder / "pulled")
+        tap.ok(stub.faults[0][3] == 10000, "it does not even ask")
+        exits(3, "give up", stub, "push", "--give-up", STORE)
+        stub.faults.clear()
+        stub.fault("GET", "[?&]uploads=", Answer(405, "MethodNotAllowed"), times=10000)
+        exits(0, "list, where there are no uploads", stub, "list", STORE)
+    for name, tag in (("no", lambda data: None),
+                      ("weak", lambda data: 'W/"' + stub_server.sha256(data) + '"')):
+        with Stub() as stub:
+            stub.etag = tag
+            run(stub, "push", files[0], STORE)
+            stub.requests.clear()
+            done = exits(0, f"a newer one, {name} ETags", stub, "push", files[1], STORE)
+            tap.ok(b'"step":12' in stub.objects[PREFIX + "latest"]
+                   and count(stub, "PUT", "/latest") == 1, "latest is written once")
+            tap.ok("create-only" in done.stdout, "and it says what the server lacks", outcome(done))
+            exits(0, f"verify, {name} ETags", stub, "verify", STORE)
+    for pages in (1, 2, 7):
+        with Stub() as stub:
+            run(stub, "push", files[0], STORE)
+            stub.circle = pages
+            stub.requests.clear()
+            done = exits(5, f"a listing of {pages} pages without end", stub, "list", STORE)
+            tap.ok("given this page before" in done.stderr and len(stub.requests) < 3 * pages + 3,
+                   f"it asked {len(stub.requests)} times", outcome(done))
 
 
 def test_ranges(large):
@@ -373,6 +425,7 @@ def main():
         test_faults(files)
         test_damage(files, Path(top) / "damage")
         test_races(files)
+        test_readers(files, Path(top) / "readers")
         test_ranges(large)
     secrets = [stub_server.SECRET, stub_server.TOKEN, "another/secret"]
     tap.empty((line for line in said if any(secret in line for secret in secrets)),

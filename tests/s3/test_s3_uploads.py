@@ -113,6 +113,22 @@ def test_resume(file, content):
         done_well("and the next push gets through", stub, push(stub, file), content)
 
 
+def test_lost_answers(file, content):
+    """The upload is gone, and an object of that size is there: it need not be this one."""
+    for name, there, expected in (("these", content, 0), ("other", bytes(len(content)), 1)):
+        with Stub() as stub:
+            def end(method, path):
+                if method == "POST" and "uploadId" in path:
+                    stub.hook = None
+                    stub.uploads.clear()
+                    stub.objects[path.partition("?")[0].partition("/bucket/")[2]] = there
+            stub.hook = end
+            done = push(stub, file)
+            tap.ok(done.returncode == expected and archive(stub) == there
+                   and (PREFIX + "latest" in stub.objects) == (expected == 0),
+                   f"ended by another, with {name} bytes: exit {expected}", outcome(done))
+
+
 def test_give_up(file, folder):
     with Stub() as stub:
         stub.fault("PUT", "partNumber=3", Answer(503, "SlowDown"), times=10000)
@@ -230,6 +246,7 @@ def main():
         file, content = files[-1], files[-1].read_bytes()
         tap.ok(10 * MIB < len(content) < 15 * MIB, f"an archive of three parts: {len(content)}")
         test_faults(file, content)
+        test_lost_answers(file, content)
         test_resume(file, content)
         test_give_up(file, top)
         test_together(file, content)
