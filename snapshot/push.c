@@ -24,13 +24,15 @@ static enum snap_status other_run(const struct snap_store *store,
                           snap_store_where(store), latest->run_id, run_id);
 }
 
-/* A store of another run is left alone before anything is sent. */
+/* A store of another run is left alone before anything is sent. *is_behind: its `latest` is none, or
+ * an earlier one. */
 static enum snap_status check_run(struct snap_store *store, const struct snap_archive *archive,
-                                  struct snap_error *err)
+                                  bool *is_behind, struct snap_error *err)
 {
     struct snap_stored_latest latest;
     struct snap_error cause = SNAP_ERROR_INIT;
     enum snap_status status = snap_stored_latest_read(store, &latest, &cause);
+    *is_behind = status != SNAP_OK || latest.step < snap_archive_step(archive);
     if (status == SNAP_OK)
         return other_run(store, &latest, snap_archive_run_id(archive), err);
     if (status == SNAP_NOT_FOUND)
@@ -137,6 +139,34 @@ static enum snap_status put(struct snap_store *store, const struct snap_archive 
     return status;
 }
 
+/* ---- the run's other files ---- */
+
+/* A run of a program of one's own has no config. A ledger may be growing. */
+static enum snap_status copy_file(struct snap_store *from, struct snap_store *to, const char *name,
+                                  struct snap_error *err)
+{
+    enum snap_status status = snap_stored_copy(from, to, name, SNAP_PUT_REPLACE, err);
+    return status == SNAP_NOT_FOUND ? SNAP_OK : status;
+}
+
+static enum snap_status copy_run_files(struct snap_store *from, struct snap_store *to,
+                                       struct snap_error *err)
+{
+    enum snap_status status = copy_file(from, to, "config.json", err);
+    return status == SNAP_OK ? copy_file(from, to, SNAP_LEDGER_FILE, err) : status;
+}
+
+static enum snap_status put_run_files(const char *dir, struct snap_store *to,
+                                      struct snap_error *err)
+{
+    struct snap_store *from = NULL;
+    enum snap_status status = snap_store_dir_open(dir, false, &from, err);
+    if (status == SNAP_OK)
+        status = copy_run_files(from, to, err);
+    snap_store_close(from);
+    return status;
+}
+
 enum snap_status snap_push(const char *path, const char *uri,
                            const struct snap_push_options *options,
                            struct snap_push_result *result, struct snap_error *err)
@@ -145,19 +175,24 @@ enum snap_status snap_push(const char *path, const char *uri,
     struct snap_push_result made = SNAP_PUSH_RESULT_INIT;
     struct snap_archive *archive = NULL;
     struct snap_store *store = NULL;
+    bool is_behind = false;
     char name[SNAP_STORED_NAME_BYTES];
     if (options == NULL)
         options = &none;
+    struct snap_stop stop = { .asked = NULL };
     if (path == NULL || uri == NULL || options->size_bytes != sizeof *options ||
         (result != NULL && result->size_bytes != sizeof *result))
         return snap_error_set(err, SNAP_INVALID,
                               "push: no archive or store, or options or a result that are not "
                               "SNAP_PUSH_OPTIONS_INIT and SNAP_PUSH_RESULT_INIT");
+    stop = (struct snap_stop){ .asked = options->stopped, .arg = options->arg };
     enum snap_status status = snap_archive_open(path, &archive, err);
     if (status == SNAP_OK)
         status = snap_store_open(uri, true, &store, err);
     if (status == SNAP_OK)
-        status = check_run(store, archive, err);
+        snap_store_heed(store, &stop);
+    if (status == SNAP_OK)
+        status = check_run(store, archive, &is_behind, err);
     if (status == SNAP_OK)
         status = snap_stored_name_make(archive, name, err);
     if (status == SNAP_OK) {
@@ -166,6 +201,8 @@ enum snap_status snap_push(const char *path, const char *uri,
                  snap_archive_snapshot_hash(archive));
         status = put(store, archive, options, &made, err);
     }
+    if (status == SNAP_OK && options->run_dir != NULL && (is_behind || !made.was_there))
+        status = put_run_files(options->run_dir, store, err);
     if (status == SNAP_OK && !options->keep_latest && snap_archive_absent_count(archive) == 0 &&
         strcmp(snap_archive_kind(archive), "snapshot") == 0)
         status = move_latest(store, archive, &made, err);
@@ -176,15 +213,7 @@ enum snap_status snap_push(const char *path, const char *uri,
     return status;
 }
 
-/* ---- the run's other files ---- */
-
-/* A run of a program of one's own has no config. A ledger may be growing. */
-static enum snap_status copy_file(struct snap_store *from, struct snap_store *to, const char *name,
-                                  struct snap_error *err)
-{
-    enum snap_status status = snap_stored_copy(from, to, name, SNAP_PUT_REPLACE, err);
-    return status == SNAP_NOT_FOUND ? SNAP_OK : status;
-}
+/* ---- a run without an archive ---- */
 
 /* The run of the store, when it has a `latest`, and that of the folder's ledger must be one. */
 static enum snap_status check_ledger_run(const char *dir, struct snap_store *to,
@@ -215,9 +244,7 @@ enum snap_status snap_push_run_files(const char *dir, const char *uri, struct sn
     if (status == SNAP_OK)
         status = check_ledger_run(dir, to, err);
     if (status == SNAP_OK)
-        status = copy_file(from, to, "config.json", err);
-    if (status == SNAP_OK)
-        status = copy_file(from, to, SNAP_LEDGER_FILE, err);
+        status = copy_run_files(from, to, err);
     snap_store_close(to);
     snap_store_close(from);
     return status;

@@ -101,7 +101,7 @@ static int watch(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t u
         attempt->moved = down + up;
         attempt->moved_ms = now;
     }
-    return now - attempt->moved_ms > attempt->still_ms;
+    return now - attempt->moved_ms > attempt->still_ms || snap_stop_is_asked(attempt->s3->stop);
 }
 
 static const char *header(const struct attempt *attempt, const char *name)
@@ -375,6 +375,14 @@ static enum snap_status no_answer(const struct snap_s3 *s3, const struct snap_s3
                           attempts == 1 ? "" : "s", why);
 }
 
+static enum snap_status stopped(const struct snap_s3 *s3, const struct snap_s3_request *request,
+                                struct snap_error *err)
+{
+    return snap_error_set(err, SNAP_IO, "%s%s%s: %s: stopped, as was asked", s3->where,
+                          request->name != NULL ? "/" : "",
+                          request->name != NULL ? request->name : "", request->what);
+}
+
 static enum snap_status attempts(struct attempt *attempt, const char *url,
                                  struct curl_slist *headers, struct snap_error *err)
 {
@@ -386,6 +394,8 @@ static enum snap_status attempts(struct attempt *attempt, const char *url,
         char broken[200];
         uint64_t now = snap_s3_clock_ms();
         *response = (struct snap_s3_response)SNAP_S3_RESPONSE_INIT;
+        if (snap_stop_is_asked(s3->stop))
+            return stopped(s3, attempt->request, err);
         enum snap_status status =
             try_once(attempt, url, headers, now < end ? end - now : 1, broken, err);
         bool damaged = status == SNAP_OK && broken[0] == '\0' && says_damaged(response);
@@ -407,7 +417,7 @@ static enum snap_status attempts(struct attempt *attempt, const char *url,
         snap_s3_response_release(response);
         if (status != SNAP_OK)
             return status;
-        snap_s3_pause(count, end - now);
+        snap_s3_pause(s3, count, end - now);
     }
 }
 

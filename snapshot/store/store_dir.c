@@ -28,6 +28,7 @@ struct dir_store {
     struct snap_store store;
     char *path;
     int dirfd;
+    const struct snap_stop *stop; /* NULL: nobody can ask */
 };
 
 struct snap_store_lock {
@@ -96,7 +97,8 @@ static enum snap_status dir_put(struct snap_store *store, const char *name,
     struct snap_publish_options publish = { .mode = options->mode,
                                             .no_read_back = options->no_read_back,
                                             .write = { .pool = options->pool,
-                                                       .written = options->written },
+                                                       .written = options->written,
+                                                       .stop = as_dir(store)->stop },
                                             .share = options->share };
     struct snap_error cause = SNAP_ERROR_INIT;
     const char *leaf;
@@ -426,6 +428,11 @@ static int dir_lock_file(const struct snap_store_lock *lock)
     return lock->fd;
 }
 
+static void dir_heed(struct snap_store *store, const struct snap_stop *stop)
+{
+    as_dir(store)->stop = stop;
+}
+
 static const char *dir_path(const struct snap_store *store)
 {
     return ((const struct dir_store *)store)->path;
@@ -452,6 +459,7 @@ static const struct snap_store_ops dir_ops = {
     .lock = dir_lock,
     .unlock = dir_unlock,
     .lock_file = dir_lock_file,
+    .heed = dir_heed,
     .path = dir_path,
     .close = dir_close,
 };
