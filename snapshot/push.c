@@ -24,8 +24,8 @@ static enum snap_status other_run(const struct snap_store *store,
                           snap_store_where(store), latest->run_id, run_id);
 }
 
-/* A store of another run is left alone before anything is sent. *is_behind: its `latest` is none, or
- * an earlier one. */
+/* A store of another run is left alone before anything is sent. *is_behind: its `latest` is none,
+ * or an earlier one. */
 static enum snap_status check_run(struct snap_store *store, const struct snap_archive *archive,
                                   bool *is_behind, struct snap_error *err)
 {

@@ -128,9 +128,9 @@ struct snap_store_ops {
     /* (optional) A descriptor that holds the lock as long as it, or a copy of it in any process, is
      * open; borrowed until unlock. NULL: locks of this store cannot be shared. */
     int (*lock_file)(const struct snap_store_lock *lock);
-    /* (optional) Give up what takes long when `stop` says so, with SNAP_IO; what can be gone on with
-     * is left. Before the store is used by another thread; borrowed until close. By default nothing
-     * is given up. */
+    /* (optional) Give up what takes long when `stop` says so, with SNAP_IO; what can be gone on
+     * with is left. Before the store is used by another thread; borrowed until close. By default
+     * nothing is given up. */
     void (*heed)(struct snap_store *store, const struct snap_stop *stop);
     /* The file-system path of the store, NULL when it has none; borrowed until close. */
     const char *(*path)(const struct snap_store *store);
