@@ -73,8 +73,11 @@ struct agn_connection {
     uid_t uid;
 };
 
+struct agn_uploads;
+
 struct agn_agent {
     const struct agn_options *options;
+    struct agn_uploads *uploads; /* NULL: there is no store; it has a lock of its own */
     char root[PATH_MAX]; /* absolute, without links */
     int64_t began_ms;
     pthread_mutex_t lock; /* of all that follows */

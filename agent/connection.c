@@ -12,6 +12,7 @@
 
 #include "agent_internal.h"
 #include "request.h"
+#include "uploads.h"
 
 /* Who asks nothing for so long makes room for others; who waits for room hears of it so often. */
 #define IDLE_MS 30000
@@ -61,15 +62,26 @@ static enum snap_status save(struct agn_connection *connection, struct agn_job *
 {
     struct agn_agent *agent = connection->agent;
     struct snap_handover_saving saving = SNAP_HANDOVER_SAVING_INIT;
-    saving.keep = agent->options->keep;
+    uint64_t waiting[AGN_UPLOADS_WAIT_MOST];
+    struct snap_keep keep = SNAP_KEEP_INIT;
+    if (agent->options->keep != NULL) {
+        keep = *agent->options->keep;
+        keep.steps = waiting; /* what is to be uploaded stays as long */
+        keep.step_count = agn_uploads_waiting(agent->uploads, job->dir, waiting);
+        saving.keep = &keep;
+    }
     saving.pool = agn_job_start(agent, job, handover, &saving.keep_copy);
     int64_t began = agn_clock_ms();
     uint64_t step = snap_handover_step(handover);
+    char file[64];
+    snprintf(file, sizeof file, "%s", snap_handover_file(handover));
     enum snap_status status = snap_handover_save(handover, &saving, saved, err);
     uint64_t duration = (uint64_t)(agn_clock_ms() - began);
     agn_job_saved(agent, job);
+    agn_uploads_note(agent->uploads, job->dir, handover);
     snap_handover_close(handover);
     if (status == SNAP_OK) {
+        agn_uploads_add(agent->uploads, job->dir, file, step);
         agn_runs_note_save(agent, job, step, saved->snapshot_hash, duration);
         if (saved->copy >= 0)
             agn_copies_add(agent, job, step, saved->snapshot_hash, saved->copy,

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent_internal.h"
+#include "uploads.h"
 
 int64_t agn_clock_ms(void)
 {
@@ -154,4 +155,5 @@ void agn_jobs_settle(struct agn_agent *agent, const char *dir)
     while (is_under_way(agent, dir))
         pthread_cond_wait(&agent->changed, &agent->lock);
     pthread_mutex_unlock(&agent->lock);
+    agn_uploads_settle(agent->uploads, dir);
 }

@@ -19,6 +19,7 @@
 
 #include "agent_internal.h"
 #include "http.h"
+#include "uploads.h"
 
 #define LOCK_NAME ".snap-agent.lock"
 /* Saves at a time where nothing else is asked for: one reads back from the disk while another is
@@ -264,12 +265,14 @@ enum snap_status agn_serve(const struct agn_options *options, struct snap_error 
         status = listen_there(&house, err);
     if (status == SNAP_OK) {
         agn_say(&agent, "serving %s", agent.root);
-        if (options->listen != NULL)
+        status = agn_uploads_start(&agent, &agent.uploads, err);
+        if (status == SNAP_OK && options->listen != NULL)
             status = agn_http_start(&agent, &house.http, err);
         if (status == SNAP_OK)
             serve(&house);
         agn_http_stop(house.http);
         stop(&house);
+        agn_uploads_stop(agent.uploads);
     }
     release(&house);
     return status;

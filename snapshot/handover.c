@@ -17,6 +17,7 @@
 #include "handover.h"
 #include "memory_copy.h"
 #include "prune.h"
+#include "upload_note.h"
 
 #define EVENTS "events.jsonl"
 
@@ -186,4 +187,11 @@ enum snap_status snap_handover_save(struct snap_handover *handover,
     memcpy(made.snapshot_hash, result.snapshot_hash, sizeof made.snapshot_hash);
     *saved = made;
     return SNAP_OK;
+}
+
+enum snap_status snap_handover_note_upload(struct snap_handover *handover,
+                                           const struct snap_upload_trouble *trouble,
+                                           struct snap_error *err)
+{
+    return snap_upload_event_add(handover->store, trouble, err);
 }

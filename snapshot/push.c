@@ -24,13 +24,15 @@ static enum snap_status other_run(const struct snap_store *store,
                           snap_store_where(store), latest->run_id, run_id);
 }
 
-/* A store of another run is left alone before anything is sent. */
+/* A store of another run is left alone before anything is sent. *is_behind: its `latest` is none,
+ * or an earlier one. */
 static enum snap_status check_run(struct snap_store *store, const struct snap_archive *archive,
-                                  struct snap_error *err)
+                                  bool *is_behind, struct snap_error *err)
 {
     struct snap_stored_latest latest;
     struct snap_error cause = SNAP_ERROR_INIT;
     enum snap_status status = snap_stored_latest_read(store, &latest, &cause);
+    *is_behind = status != SNAP_OK || latest.step < snap_archive_step(archive);
     if (status == SNAP_OK)
         return other_run(store, &latest, snap_archive_run_id(archive), err);
     if (status == SNAP_NOT_FOUND)
@@ -137,45 +139,6 @@ static enum snap_status put(struct snap_store *store, const struct snap_archive 
     return status;
 }
 
-enum snap_status snap_push(const char *path, const char *uri,
-                           const struct snap_push_options *options,
-                           struct snap_push_result *result, struct snap_error *err)
-{
-    struct snap_push_options none = SNAP_PUSH_OPTIONS_INIT;
-    struct snap_push_result made = SNAP_PUSH_RESULT_INIT;
-    struct snap_archive *archive = NULL;
-    struct snap_store *store = NULL;
-    char name[SNAP_STORED_NAME_BYTES];
-    if (options == NULL)
-        options = &none;
-    if (path == NULL || uri == NULL || options->size_bytes != sizeof *options ||
-        (result != NULL && result->size_bytes != sizeof *result))
-        return snap_error_set(err, SNAP_INVALID,
-                              "push: no archive or store, or options or a result that are not "
-                              "SNAP_PUSH_OPTIONS_INIT and SNAP_PUSH_RESULT_INIT");
-    enum snap_status status = snap_archive_open(path, &archive, err);
-    if (status == SNAP_OK)
-        status = snap_store_open(uri, true, &store, err);
-    if (status == SNAP_OK)
-        status = check_run(store, archive, err);
-    if (status == SNAP_OK)
-        status = snap_stored_name_make(archive, name, err);
-    if (status == SNAP_OK) {
-        snprintf(made.file, sizeof made.file, SNAP_STORED_FOLDER "/%.140s", name);
-        snprintf(made.snapshot_hash, sizeof made.snapshot_hash, "%s",
-                 snap_archive_snapshot_hash(archive));
-        status = put(store, archive, options, &made, err);
-    }
-    if (status == SNAP_OK && !options->keep_latest && snap_archive_absent_count(archive) == 0 &&
-        strcmp(snap_archive_kind(archive), "snapshot") == 0)
-        status = move_latest(store, archive, &made, err);
-    if (status == SNAP_OK && result != NULL)
-        *result = made;
-    snap_store_close(store);
-    snap_archive_close(archive);
-    return status;
-}
-
 /* ---- the run's other files ---- */
 
 /* The run of the store, when it has a `latest`, and that of the folder's ledger must be one. */
@@ -210,34 +173,89 @@ static enum snap_status put_config(struct snap_store *to, const struct snap_stor
                                 &options, err);
 }
 
-enum snap_status snap_push_run_files(const char *dir, const char *uri,
-                                     struct snap_push_run_result *result, struct snap_error *err)
+/* A ledger may be growing meanwhile. */
+static enum snap_status put_run_files(const char *dir, struct snap_store *to,
+                                      struct snap_push_run_result *result, struct snap_error *err)
 {
-    struct snap_push_run_result made = SNAP_PUSH_RUN_RESULT_INIT;
     struct snap_stored_run run = SNAP_STORED_RUN_INIT;
     struct snap_store *from = NULL;
-    struct snap_store *to = NULL;
     bool exclusive = true;
-    if (dir == NULL || uri == NULL || (result != NULL && result->size_bytes != sizeof *result))
-        return snap_error_set(err, SNAP_INVALID,
-                              "push: no folder or no store, or a result that is not "
-                              "SNAP_PUSH_RUN_RESULT_INIT");
     enum snap_status status = snap_store_dir_open(dir, false, &from, err);
     if (status == SNAP_OK)
         status = snap_stored_run_read(from, NULL, &run, err);
     if (status == SNAP_OK)
-        status = snap_store_open(uri, true, &to, err);
-    if (status == SNAP_OK)
         status = check_ledger_run(to, &run, err);
     if (status == SNAP_OK && run.ledger != NULL)
-        status = snap_stored_ledger_put(to, &run, &made.newer_there, &exclusive, err);
-    if (status == SNAP_OK && !made.newer_there)
+        status = snap_stored_ledger_put(to, &run, &result->newer_there, &exclusive, err);
+    if (status == SNAP_OK && !result->newer_there)
         status = put_config(to, &run, err);
-    made.not_exclusive = !exclusive;
+    result->not_exclusive = !exclusive;
+    snap_stored_run_release(&run);
+    snap_store_close(from);
+    return status;
+}
+
+enum snap_status snap_push(const char *path, const char *uri,
+                           const struct snap_push_options *options,
+                           struct snap_push_result *result, struct snap_error *err)
+{
+    struct snap_push_options none = SNAP_PUSH_OPTIONS_INIT;
+    struct snap_push_result made = SNAP_PUSH_RESULT_INIT;
+    struct snap_push_run_result beside = SNAP_PUSH_RUN_RESULT_INIT;
+    struct snap_archive *archive = NULL;
+    struct snap_store *store = NULL;
+    bool is_behind = false;
+    char name[SNAP_STORED_NAME_BYTES];
+    if (options == NULL)
+        options = &none;
+    struct snap_stop stop = { .asked = NULL };
+    if (path == NULL || uri == NULL || options->size_bytes != sizeof *options ||
+        (result != NULL && result->size_bytes != sizeof *result))
+        return snap_error_set(err, SNAP_INVALID,
+                              "push: no archive or store, or options or a result that are not "
+                              "SNAP_PUSH_OPTIONS_INIT and SNAP_PUSH_RESULT_INIT");
+    stop = (struct snap_stop){ .asked = options->stopped, .arg = options->arg };
+    enum snap_status status = snap_archive_open(path, &archive, err);
+    if (status == SNAP_OK)
+        status = snap_store_open(uri, true, &store, err);
+    if (status == SNAP_OK)
+        snap_store_heed(store, &stop);
+    if (status == SNAP_OK)
+        status = check_run(store, archive, &is_behind, err);
+    if (status == SNAP_OK)
+        status = snap_stored_name_make(archive, name, err);
+    if (status == SNAP_OK) {
+        snprintf(made.file, sizeof made.file, SNAP_STORED_FOLDER "/%.140s", name);
+        snprintf(made.snapshot_hash, sizeof made.snapshot_hash, "%s",
+                 snap_archive_snapshot_hash(archive));
+        status = put(store, archive, options, &made, err);
+    }
+    if (status == SNAP_OK && options->run_dir != NULL && (is_behind || !made.was_there))
+        status = put_run_files(options->run_dir, store, &beside, err);
+    if (status == SNAP_OK && !options->keep_latest && snap_archive_absent_count(archive) == 0 &&
+        strcmp(snap_archive_kind(archive), "snapshot") == 0)
+        status = move_latest(store, archive, &made, err);
     if (status == SNAP_OK && result != NULL)
         *result = made;
-    snap_stored_run_release(&run);
+    snap_store_close(store);
+    snap_archive_close(archive);
+    return status;
+}
+
+enum snap_status snap_push_run_files(const char *dir, const char *uri,
+                                     struct snap_push_run_result *result, struct snap_error *err)
+{
+    struct snap_push_run_result made = SNAP_PUSH_RUN_RESULT_INIT;
+    struct snap_store *to = NULL;
+    if (dir == NULL || uri == NULL || (result != NULL && result->size_bytes != sizeof *result))
+        return snap_error_set(err, SNAP_INVALID,
+                              "push: no folder or no store, or a result that is not "
+                              "SNAP_PUSH_RUN_RESULT_INIT");
+    enum snap_status status = snap_store_open(uri, true, &to, err);
+    if (status == SNAP_OK)
+        status = put_run_files(dir, to, &made, err);
+    if (status == SNAP_OK && result != NULL)
+        *result = made;
     snap_store_close(to);
-    snap_store_close(from);
     return status;
 }

@@ -17,6 +17,16 @@ bool snap_is_uri(const char *text)
     return text != NULL && snap_store_is_uri(text);
 }
 
+enum snap_status snap_store_check(const char *uri, struct snap_error *err)
+{
+    struct snap_store *store = NULL;
+    if (uri == NULL || uri[0] == '\0')
+        return snap_error_set(err, SNAP_INVALID, "store: no name of one");
+    enum snap_status status = snap_store_open(uri, true, &store, err);
+    snap_store_close(store);
+    return status;
+}
+
 /* ---- latest ---- */
 
 enum snap_status snap_stored_latest_encode(const struct snap_stored_latest *latest,

@@ -183,7 +183,7 @@ class snap_verify_options(Sized):
 class snap_push_options(Sized):
     _fields_ = [("size_bytes", c_size_t), ("connections", c_uint), ("part_bytes", c_uint64),
                 ("keep_latest", c_bool), ("pool", c_void_p), ("progress", c_void_p),
-                ("arg", c_void_p)]
+                ("stopped", c_void_p), ("arg", c_void_p), ("run_dir", c_char_p)]
 
 
 class snap_push_result(Sized):

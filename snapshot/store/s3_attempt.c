@@ -94,7 +94,7 @@ static int watch(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t u
         attempt->moved = down + up;
         attempt->moved_ms = now;
     }
-    return now - attempt->moved_ms > attempt->still_ms;
+    return now - attempt->moved_ms > attempt->still_ms || snap_stop_is_asked(attempt->s3->stop);
 }
 
 static const char *header(const struct attempt *attempt, const char *name)

@@ -127,6 +127,14 @@ static enum snap_status no_answer(const struct snap_s3 *s3, const struct snap_s3
                           attempts == 1 ? "" : "s", why);
 }
 
+static enum snap_status stopped(const struct snap_s3 *s3, const struct snap_s3_request *request,
+                                struct snap_error *err)
+{
+    return snap_error_set(err, SNAP_IO, "%s%s%s: %s: stopped, as was asked", s3->where,
+                          request->name != NULL ? "/" : "",
+                          request->name != NULL ? request->name : "", request->what);
+}
+
 static enum snap_status attempts(struct snap_s3 *s3, const struct snap_s3_request *request,
                                  const char *url, struct curl_slist *headers,
                                  struct snap_s3_response *response, struct snap_error *err)
@@ -137,6 +145,8 @@ static enum snap_status attempts(struct snap_s3 *s3, const struct snap_s3_reques
         char broken[SNAP_S3_BROKEN_BYTES];
         uint64_t now = snap_s3_clock_ms();
         *response = (struct snap_s3_response)SNAP_S3_RESPONSE_INIT;
+        if (snap_stop_is_asked(s3->stop))
+            return stopped(s3, request, err);
         enum snap_status status =
             snap_s3_attempt(s3, request, url, headers, now < end ? end - now : 1, response, broken,
                             err);
@@ -159,7 +169,7 @@ static enum snap_status attempts(struct snap_s3 *s3, const struct snap_s3_reques
         snap_s3_response_release(response);
         if (status != SNAP_OK)
             return status;
-        snap_s3_pause(count, end - now);
+        snap_s3_pause(s3, count, end - now);
     }
 }
 

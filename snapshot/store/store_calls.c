@@ -228,6 +228,12 @@ int snap_store_lock_file(struct snap_store *store, const struct snap_store_lock 
     return lock == NULL || store->ops->lock_file == NULL ? -1 : store->ops->lock_file(lock);
 }
 
+void snap_store_heed(struct snap_store *store, const struct snap_stop *stop)
+{
+    if (store->ops->heed != NULL)
+        store->ops->heed(store, stop);
+}
+
 const char *snap_store_path(const struct snap_store *store)
 {
     return store->ops->path(store);

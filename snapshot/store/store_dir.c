@@ -78,7 +78,8 @@ static enum snap_status dir_put(struct snap_store *store, const char *name,
     struct snap_publish_options publish = { .mode = options->mode,
                                             .no_read_back = options->no_read_back,
                                             .write = { .pool = options->pool,
-                                                       .written = options->written },
+                                                       .written = options->written,
+                                                       .stop = as_dir(store)->stop },
                                             .share = options->share };
     struct snap_error cause = SNAP_ERROR_INIT;
     const char *leaf;
@@ -290,6 +291,11 @@ static enum snap_status dir_list(struct snap_store *store, const char *folder,
     return status;
 }
 
+static void dir_heed(struct snap_store *store, const struct snap_stop *stop)
+{
+    as_dir(store)->stop = stop;
+}
+
 static const char *dir_path(const struct snap_store *store)
 {
     return ((const struct snap_dir_store *)store)->path;
@@ -316,6 +322,7 @@ static const struct snap_store_ops dir_ops = {
     .lock = snap_dir_lock,
     .unlock = snap_dir_unlock,
     .lock_file = snap_dir_lock_file,
+    .heed = dir_heed,
     .path = dir_path,
     .close = dir_close,
 };

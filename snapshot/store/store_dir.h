@@ -10,6 +10,7 @@ struct snap_dir_store {
     struct snap_store store;
     char *path;
     int dirfd;
+    const struct snap_stop *stop; /* NULL: nobody can ask */
 };
 
 /* "PATH/NAME", for messages; cut when it is too long to show. */

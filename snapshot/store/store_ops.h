@@ -15,6 +15,7 @@
 #include "core/buffer.h"
 #include "core/ranges.h"
 #include "core/segment.h"
+#include "core/stop.h"
 
 enum snap_put_mode {
     /* The name must be free. A file that is there already with the same bytes is success; with
@@ -132,6 +133,10 @@ struct snap_store_ops {
     /* (optional) A descriptor that holds the lock as long as it, or a copy of it in any process, is
      * open; borrowed until unlock. NULL: locks of this store cannot be shared. */
     int (*lock_file)(const struct snap_store_lock *lock);
+    /* (optional) Give up what takes long when `stop` says so, with SNAP_IO; what can be gone on
+     * with is left. Before the store is used by another thread; borrowed until close. By default
+     * nothing is given up. */
+    void (*heed)(struct snap_store *store, const struct snap_stop *stop);
     /* The file-system path of the store, NULL when it has none; borrowed until close. */
     const char *(*path)(const struct snap_store *store);
     /* Names the store in messages; borrowed until close. NULL: by its path, or kind. */
@@ -204,6 +209,7 @@ enum snap_status snap_store_lock(struct snap_store *store, const char *name,
 void snap_store_unlock(struct snap_store *store, struct snap_store_lock *lock);
 /* -1: there is none to share. */
 int snap_store_lock_file(struct snap_store *store, const struct snap_store_lock *lock);
+void snap_store_heed(struct snap_store *store, const struct snap_stop *stop);
 const char *snap_store_path(const struct snap_store *store);
 const char *snap_store_where(const struct snap_store *store);
 /* NULL is fine. */

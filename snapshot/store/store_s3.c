@@ -162,7 +162,7 @@ static enum snap_status s3_update(struct snap_store *store, const char *name, ui
         if (count == UPDATE_ATTEMPTS)
             return snap_error_set(err, SNAP_BUSY, "%s/%s: others change it all the time", s3->where,
                                   name);
-        snap_s3_pause(count, UINT64_MAX);
+        snap_s3_pause(s3, count, UINT64_MAX);
     }
 }
 
@@ -200,6 +200,11 @@ static enum snap_status s3_uploads(struct snap_store *store, bool give_up,
     return status;
 }
 
+static void s3_heed(struct snap_store *store, const struct snap_stop *stop)
+{
+    client(store)->stop = stop;
+}
+
 static const char *s3_path(const struct snap_store *store)
 {
     (void)store;
@@ -228,6 +233,7 @@ static const struct snap_store_ops s3_ops = {
     .exists = s3_exists,
     .remove = s3_remove,
     .list = s3_list,
+    .heed = s3_heed,
     .path = s3_path,
     .where = s3_where,
     .close = s3_close,

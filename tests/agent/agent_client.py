@@ -35,10 +35,10 @@ def memory(data, seals=SEAL_ALL):
 class Agent:
     """`snap serve` on a folder; stop() it."""
 
-    def __init__(self, snap, root, *options):
+    def __init__(self, snap, root, *options, env=None):
         self.root = Path(root)
         self.process = subprocess.Popen([snap, "serve", "--dir", str(root), *options], text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
         atexit.register(self.process.kill)  # of a test that dies; else it has ended
         self.said = [self.process.stdout.readline()]
         if not self.said[0].startswith("serving"):

@@ -218,6 +218,48 @@ static void test_large(void **state)
     free(data);
 }
 
+/* Asked so often it says no, and then yes. */
+static bool is_stopped(void *arg)
+{
+    return atomic_fetch_sub((atomic_int *)arg, 1) <= 0;
+}
+
+/* Whenever it is asked to stop: nothing is there, and the next put goes on. */
+static void test_stop(void **state)
+{
+    (void)state;
+    size_t size = (size_t)PART_BYTES + 1234;
+    unsigned char *data = calloc(1, size);
+    assert_non_null(data);
+    for (size_t i = 0; i < store_count; i++) {
+        struct subject subject;
+        atomic_int left;
+        const struct snap_stop stop = { is_stopped, &left };
+        bool there;
+        int tried = 0;
+        enum snap_status status = SNAP_IO;
+        begin(&subject, i);
+        snap_store_heed(subject.store, &stop);
+        for (; status != SNAP_OK; tried++) {
+            atomic_init(&left, tried);
+            status = snap_store_put_bytes(subject.store, "large", data, size, &create, &err);
+            if (status == SNAP_OK)
+                continue;
+            assert_int_equal(status, SNAP_IO);
+            assert_non_null(strstr(err.text, "stopped, as was asked"));
+            snap_store_heed(subject.store, NULL);
+            CHECK_OK(snap_store_exists(subject.store, "large", &there, &err));
+            assert_false(there);
+            snap_store_heed(subject.store, &stop);
+        }
+        assert_true(tried > 1 || subject.store->ops->heed == NULL);
+        snap_store_heed(subject.store, NULL);
+        check_content(subject.store, "large", data, size);
+        end(&subject);
+    }
+    free(data);
+}
+
 /* What follows depends on digests of what was written: here the digest itself. */
 struct digested {
     unsigned char digests[2][SNAP_DIGEST_BYTES];
@@ -506,6 +548,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_put),     cmocka_unit_test(test_large),
+        cmocka_unit_test(test_stop),
         cmocka_unit_test(test_digests), cmocka_unit_test(test_append),
         cmocka_unit_test(test_lock),    cmocka_unit_test(test_list_and_remove),
         cmocka_unit_test(test_names),   cmocka_unit_test(test_memory_has_no_path),

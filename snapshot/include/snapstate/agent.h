@@ -116,6 +116,25 @@ enum snap_status snap_handover_save(struct snap_handover *handover,
                                     const struct snap_handover_saving *saving,
                                     struct snap_handover_saved *saved, struct snap_error *err);
 
+/* ---- an upload by the agent ---- */
+
+/* A snapshot that was to be put into a store (snap_push) and was not, or not yet. */
+struct snap_upload_trouble {
+    size_t size_bytes; /* sizeof(struct snap_upload_trouble) */
+    const char *file;  /* "snapshots/step-...", in the run folder; all texts are borrowed */
+    uint64_t step;
+    const char *store; /* what names it; without credentials */
+    const char *why;
+};
+/* Write it down in the events of the run in `dir`, as "upload_trouble". SNAP_BUSY: somebody holds
+ * the run's lock, and nothing was written. */
+enum snap_status snap_upload_note(const char *dir, const struct snap_upload_trouble *trouble,
+                                  struct snap_error *err);
+/* The same under the lock that was handed over. */
+enum snap_status snap_handover_note_upload(struct snap_handover *handover,
+                                           const struct snap_upload_trouble *trouble,
+                                           struct snap_error *err);
+
 #ifdef __cplusplus
 }
 #endif

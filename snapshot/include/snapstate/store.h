@@ -41,7 +41,13 @@ struct snap_push_options {
     /* (optional) Called when another part has arrived, from any thread, one at a time: bytes of the
      * archive that the server has, of how many. */
     void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
-    void *arg;
+    /* (optional) Asked often, from any thread: true gives the push up, with SNAP_IO; the next one
+     * goes on with what was sent. */
+    bool (*stopped)(void *arg);
+    void *arg; /* of both */
+    /* (optional) The folder of the archive's run: its config.json and ledger.jsonl are put beside
+     * the archives before `latest` moves, as by snap_push_run_files. Not when all was there. */
+    const char *run_dir;
 };
 #define SNAP_PUSH_OPTIONS_INIT { .size_bytes = sizeof(struct snap_push_options) }
 
@@ -145,6 +151,10 @@ struct snap_stored_list {
     bool uploads_unknown; /* the server does not list them, or not to whoever asks: none is here */
 };
 #define SNAP_STORED_LIST_INIT { .size_bytes = sizeof(struct snap_stored_list) }
+
+/* Can it be a store? What names it is looked at, and credentials are looked for; a folder is made
+ * when it is not there (its parent must be). No server is asked. */
+enum snap_status snap_store_check(const char *store, struct snap_error *err);
 
 /* What is in a store; objects of other names are passed over. To be released. SNAP_CORRUPT:
  * `latest` is broken, or names what is not there. A folder that is not there is SNAP_NOT_FOUND. */
