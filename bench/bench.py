@@ -10,6 +10,7 @@ docs/benchmarks.md says what the figures mean.
 
 import argparse
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,12 @@ from pathlib import Path
 from figure import HEADER, Differs, NotMeasured, Result
 from surroundings import TOP, Bench, machine
 from table import FIGURES
+
+
+def cuda_index(name):
+    if not re.fullmatch("cuda:[0-9]{1,3}", name):
+        raise argparse.ArgumentTypeError(f'"{name}": expected cuda:N')
+    return int(name[5:])
 
 
 def arguments():
@@ -30,6 +37,8 @@ def arguments():
     parser.add_argument("--tensors", type=int, default=200, help="tensors of a state (200)")
     parser.add_argument("--folder", metavar="DIR",
                         help="measure on the file system of this folder (TMPDIR, /tmp)")
+    parser.add_argument("--device", metavar="cuda:N", type=cuda_index, default=0, dest="cuda",
+                        help="the GPU of area gpu (cuda:0)")
     parser.add_argument("--build", metavar="DIR", default=str(TOP), help="the build tree")
     parser.add_argument("--peers", metavar="DIR",
                         help="what bench/install_peers.sh made; else peers of this system")

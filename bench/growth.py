@@ -98,7 +98,7 @@ def main():
     parser.add_argument("--build", metavar="DIR", default=str(TOP), help="the build tree")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="an SVG of the rates")
     options = parser.parse_args()
-    options.bytes, options.tensors, options.peers = GIB, 200, None
+    options.bytes, options.tensors, options.peers, options.cuda = GIB, 200, None, 0
     here = machine()
     print(f"{here['cpu']}, {here['cores']} cores, {here['memory_bytes'] >> 30} GiB, Linux "
           f"{here['kernel']}; GB/s, medians of {options.runs} runs\n")

@@ -5,6 +5,7 @@
 
 #include "core/array.h"
 #include "device/device_ops.h"
+#include "device_mirror.h"
 #include "format/member_name.h"
 #include "image_stage.h"
 
@@ -82,6 +83,20 @@ void snap_stage_storage(struct snap_stager *stager, const struct snap_inventory_
     }
 }
 
+/* All that snap_stage_device is called for on that device. */
+static struct snap_device_room room_for(const struct snap_run *run, struct snap_device device)
+{
+    struct snap_device_room room = { .first = run->device_first };
+    for (size_t i = 0; i < run->inventory.storage_count; i++) {
+        const struct snap_inventory_storage *storage = &run->inventory.storages[i];
+        if (snap_storage_is_whole_on_device(storage) &&
+            storage->mirror.device.index == device.index)
+            room.size_bytes += (size_t)(storage->size + SNAP_DEVICE_ALIGN - 1) /
+                               SNAP_DEVICE_ALIGN * SNAP_DEVICE_ALIGN;
+    }
+    return room;
+}
+
 /* The copies from that device, begun when there are none. */
 static enum snap_status device_copies(struct snap_stager *stager, struct snap_device device,
                                       struct snap_image_copies **copies, struct snap_error *err)
@@ -98,9 +113,10 @@ static enum snap_status device_copies(struct snap_stager *stager, struct snap_de
     image->copies = grown;
     struct snap_image_copies made = { .device = device };
     enum snap_status status = snap_device_find(device, &made.ops, err);
+    const struct snap_device_room room = room_for(stager->run, device);
     if (status == SNAP_OK)
-        status =
-            made.ops->copies_new(device.index, stager->run->device_stream, &made.copies, err);
+        status = made.ops->copies_new(device.index, &room, stager->run->device_stream, &made.copies,
+                                      err);
     if (status != SNAP_OK)
         return status;
     *copies = &image->copies[image->copies_count];
@@ -119,11 +135,8 @@ enum snap_status snap_stage_device(struct snap_stager *stager,
         return status;
     void *place = snap_stage_room(stager, storage->size);
     *piece = (struct snap_image_piece){ .data = place, .size = storage->size };
-    if (mirror->changes_in_forward)
-        return copies->ops->to_host(mirror->device.index, place, mirror->memory,
-                                    (size_t)storage->size, stager->run->device_stream, err);
     return copies->ops->copies_add(copies->copies, place, mirror->memory, (size_t)storage->size,
-                                   err);
+                                   mirror->changes_in_forward, err);
 }
 
 static enum snap_status close_copies(struct snap_state_image *image, struct snap_error *err)

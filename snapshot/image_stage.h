@@ -26,8 +26,8 @@ void snap_stage_value(struct snap_stager *stager, struct snap_image_piece *piece
                       uint64_t size);
 void snap_stage_storage(struct snap_stager *stager, const struct snap_inventory_storage *storage,
                         struct snap_image_piece *piece);
-/* A copy of a storage of a device. It goes on by itself until snap_state_image_wait; when the next
- * forward pass, which is not held for it, changes the storage, it is made now. */
+/* A copy of a storage of a device. It goes on by itself until snap_state_image_wait; of a storage
+ * that the next forward pass changes, which is not held for it, the copy comes before that. */
 enum snap_status snap_stage_device(struct snap_stager *stager,
                                    const struct snap_inventory_storage *storage,
                                    struct snap_image_piece *piece, struct snap_error *err);

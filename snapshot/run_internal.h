@@ -14,6 +14,7 @@
 #include <snapstate/run.h>
 
 #include "core/buffer.h"
+#include "device/device_ops.h"
 #include "format/archive_read.h"
 #include "format/data_json.h"
 #include "format/manifest.h"
@@ -88,6 +89,7 @@ struct snap_run {
     uint64_t state_every;
     uint64_t every;
     uint64_t staging_bytes;
+    enum snap_device_first device_first;
     bool no_read_back;
     uint64_t volume_size;
     uint64_t first_step;

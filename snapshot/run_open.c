@@ -47,6 +47,24 @@ static enum snap_status parse_object(const char *text, const char *what, json_t 
     return status;
 }
 
+static enum snap_status take_device_copy(struct snap_run *run, const char *option,
+                                         struct snap_error *err)
+{
+    const char *given = option != NULL ? option : getenv("SNAP_DEVICE_COPY");
+    if (given == NULL || strcmp(given, "plenty") == 0)
+        run->device_first = SNAP_DEVICE_FIRST_PLENTY;
+    else if (strcmp(given, "always") == 0)
+        run->device_first = SNAP_DEVICE_FIRST_ALWAYS;
+    else if (strcmp(given, "never") == 0)
+        run->device_first = SNAP_DEVICE_FIRST_NEVER;
+    else
+        return snap_error_set(err, SNAP_INVALID,
+                              "run: open: %s \"%.64s\": expected \"plenty\", \"always\" or "
+                              "\"never\"",
+                              option != NULL ? "device_copy" : "SNAP_DEVICE_COPY", given);
+    return SNAP_OK;
+}
+
 static enum snap_status take_options(struct snap_run *run, const struct snap_run_options *options,
                                      struct snap_error *err)
 {
@@ -80,7 +98,9 @@ static enum snap_status take_options(struct snap_run *run, const struct snap_run
                               (unsigned long long)options->volume_size,
                               snap_group_world(options->group));
     run->steps_done = options->first_step;
-    enum snap_status status = parse_object(options->binding, "binding", &run->binding, err);
+    enum snap_status status = take_device_copy(run, options->device_copy, err);
+    if (status == SNAP_OK)
+        status = parse_object(options->binding, "binding", &run->binding, err);
     if (status == SNAP_OK)
         status = parse_object(options->training, "training", &run->training, err);
     if (status == SNAP_OK && run->binding == NULL && (run->binding = json_object()) == NULL)

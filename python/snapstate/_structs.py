@@ -240,7 +240,8 @@ class snap_run_options(Sized):
                 ("state_every", c_uint64), ("every", c_uint64), ("pool", c_void_p),
                 ("staging_bytes", c_uint64), ("no_read_back", c_bool),
                 ("first_step", c_uint64), ("group", c_void_p), ("thin", c_uint64),
-                ("volume_size", c_uint64), ("agent", c_char_p)]
+                ("volume_size", c_uint64), ("agent", c_char_p),
+                ("device_copy", c_char_p)]
 
 
 class snap_run_tensor(Sized):

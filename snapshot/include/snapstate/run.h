@@ -100,6 +100,14 @@ struct snap_run_options {
      * snap_run_agent_trouble. Several ranks of a group save by themselves: for them NULL is "", and
      * a name is SNAP_UNSUPPORTED. */
     const char *agent;
+    /* Are tensors in the memory of a device, when they are captured, first copied within it, so
+     * that before_update waits for that alone and they leave it during the steps that follow?
+     * "plenty": while the device has so much free memory that four times as much as the copy takes
+     * stays free; "always": whenever it gives the memory; "never". Where they are not, and where
+     * the memory is not to be had, they are copied to the host at once. The memory is given back
+     * when the copy has left it. NULL: what the environment's SNAP_DEVICE_COPY names, or else
+     * "plenty". Of another word: SNAP_INVALID. */
+    const char *device_copy;
 };
 #define SNAP_RUN_OPTIONS_INIT { .size_bytes = sizeof(struct snap_run_options) }
 
@@ -310,7 +318,7 @@ enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *e
 
 /* The fence: weights, moments and other tensors may change after it returns; those of a device by
  * what comes later in `stream` (a cudaStream_t; NULL: the default one), which waits until a save
- * that was captured has copied them. */
+ * that was captured has copied them, within the device where options.device_copy has it so. */
 enum snap_status snap_run_before_update(struct snap_run *run, void *stream,
                                         struct snap_error *err);
 
