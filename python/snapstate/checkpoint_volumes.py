@@ -207,6 +207,13 @@ class Checkpoint:
             stream.set(archived[name].bytes())
         return list(archived)
 
+    def close_volume(self, rank: int) -> None:
+        """It is opened again when it is asked for: so that a folder of more volumes than files that
+        a process may have open can be read."""
+        volume = self._volumes.pop(rank, None)
+        if volume is not None:
+            volume.close()
+
     def close(self) -> None:
         volumes, self._volumes = self._volumes, {}
         for volume in volumes.values():
