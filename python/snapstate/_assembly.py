@@ -4,7 +4,7 @@ and what is known not to be captured."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from . import errors, tree
 from ._run_handle import Node, RunHandle, json_text, tensor_digest
@@ -42,9 +42,9 @@ class Assembly:
         """As the run is to have them."""
         return list(self.streams.values())
 
-    def gather(self, value: Any) -> List[Any]:
+    def gather(self, give: Callable[[], Any]) -> List[Any]:
         """What each process of the run gives, before its line or a step: here it is one."""
-        return [value]
+        return [give()]
 
     def insist_distinct(self) -> None:
         """DiffersError when processes draw the same numbers and should not: here it is one."""
@@ -60,9 +60,15 @@ class Assembly:
 
     def register(self, handle: RunHandle) -> None:
         """Once, before anything of the run has begun: streams, trees, what is not captured."""
+        self.add_streams(handle)
+        self.set_trees(handle)
+        self.add_gaps(handle)
+
+    def add_streams(self, handle: RunHandle) -> None:
         for stream in self.registered_streams():
             handle.add_stream(stream)
-        self.set_trees(handle)
+
+    def add_gaps(self, handle: RunHandle) -> None:
         gaps = dict(self.gaps)
         for component in self.components:
             gaps.update((path, reason) for path, reason in component.not_captured)

@@ -330,12 +330,13 @@ class RunHandle:
         self._tell_agent_trouble()
 
     def _tell_agent_trouble(self) -> None:
-        """One warning when the agent begins to fail: the run saves by itself."""
-        trouble = text(library().snap_run_agent_trouble(self.pointer))
-        if trouble and not self._agent_trouble:
+        """One warning when the agent begins to fail: the run saves by itself. It may be an error
+        to the user, and is told once all the same."""
+        before, self._agent_trouble = self._agent_trouble, text(
+            library().snap_run_agent_trouble(self.pointer))
+        if self._agent_trouble and not before:
             warnings.warn(f"{self.dir}: the agent did not save, and the training saves by itself: "
-                          f"{trouble}", RuntimeWarning, stacklevel=4)
-        self._agent_trouble = trouble
+                          f"{self._agent_trouble}", RuntimeWarning, stacklevel=4)
 
     def _capture(self, step: int, ticket: Any) -> None:
         status, error = attempt("snap_run_capture", self.pointer, step, None, ticket)

@@ -151,8 +151,8 @@ class SnapReader(StorageReader):
             if here != self.checkpoint.world:
                 raise errors.InvalidError(
                     f"{self.checkpoint.path}: {self.checkpoint.world} processes made it, and "
-                    f"{here} are here: seed the streams anew, and say so where you print results, or "
-                    f"name the rank whose streams these are to be: restore_streams(0)")
+                    f"{here} are here: seed the streams anew, and say so where you print "
+                    f"results, or name the rank whose streams these are to be: restore_streams(0)")
             rank = own
         return self.checkpoint.restore_streams(rank, streams())
 
