@@ -17,6 +17,9 @@ from .tensors import TensorMemory, stage
 
 TIERS = {"exact": Tier.EXACT, "streams": Tier.STREAMS, "weights": Tier.WEIGHTS}
 
+# The roots that are arguments of Run and restore().
+GIVEN = ("model", "optimizer", "scheduler", "scaler", "ema", "values", "loader")
+
 
 def required_tier(require: str, profile: str) -> Tier:
     """The library's tier for what a caller requires. Under profile none nothing is promised of the
@@ -97,6 +100,7 @@ class Assembly:
         problems = [problem for plan in plans for problem in plan.problems]
         if tier == Tier.EXACT:
             problems += [note for plan in plans for note in plan.notes]
+        problems += _not_given(nodes, self.components)
         if problems and tier > Tier.WEIGHTS:
             more = f", and {len(problems) - 1} more problems" if len(problems) > 1 else ""
             raise errors.AbsentError(
@@ -136,6 +140,16 @@ class Assembly:
                 receipt.lower(note)
 
 
+def _not_given(nodes: Mapping[str, Node], components: Sequence[Component]) -> Iterator[str]:
+    """What the archive has and no component stands for, in the words of who calls Run or
+    restore()."""
+    known = {component.root for component in components}
+    for root in [root for root in nodes if root not in known]:
+        yield (f"{root}: is in the archive, and was not given: give it as {root}=, pass over it "
+               f"(ignore= of restore()), or ask for the model alone (require=\"weights\")"
+               if root in GIVEN else f"{root}: is in the archive, and nothing here stands for it")
+
+
 class Placed:
     """Trees as they were given to the library."""
 
@@ -154,7 +168,6 @@ class Placed:
         for root, memories in self.memories.items():
             yield root, self.staging.memories[start:start + len(memories)]
             start += len(memories)
-
 
     def give(self, handle: RunHandle) -> None:
         """Set each as the content of its root."""

@@ -139,6 +139,14 @@ def path_bytes(path: Union[str, "os.PathLike[str]"]) -> bytes:
     return encoded
 
 
+def archive_bytes(path: Union[str, "os.PathLike[str]"]) -> bytes:
+    """The name of an archive for the library. InvalidError for a folder, such as a run's."""
+    if os.path.isdir(path):
+        raise errors.InvalidError(f"{os.fspath(path)}: is a folder, and no archive: name the file, "
+                                  f"such as one in the folder snapshots of a run")
+    return path_bytes(path)
+
+
 _libc = ctypes.CDLL(None)
 _libc_malloc = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)(("malloc", _libc))
 _libc_free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("free", _libc))

@@ -13,7 +13,8 @@ import weakref
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import errors
-from ._library import attempt, call, check, error_of, library, path_bytes, text, utf8
+from ._library import archive_bytes, attempt, call, check, error_of, library, path_bytes, text
+from ._library import utf8
 from ._structs import DIGEST_BYTES, HASH_TEXT_BYTES, ScalarType, Status, TensorRole, Tier, Wanted
 from ._structs import snap_attachment, snap_failure, snap_position, snap_run_options, snap_scalar
 from ._structs import snap_step_record, snap_tensor_digest, snap_tree_memory
@@ -115,7 +116,7 @@ class RunHandle:
                                                                f"lies in")
         options = snap_run_options(
             dir=None if dir is None else path_bytes(dir),
-            archive=None if archive is None else path_bytes(archive),
+            archive=None if archive is None else archive_bytes(archive),
             must_be_new=must_be_new, must_exist=must_exist, profile=utf8(profile),
             binding=None if binding is None else json_text(binding),
             training=None if training is None else json_text(training),

@@ -21,7 +21,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 
 from . import errors, tree
 from ._archived import ArchivedStream, ArchivedTensor, Reading, new_memory
-from ._library import call, library, path_bytes, text, utf8
+from ._library import archive_bytes, call, library, text, utf8
 from ._structs import MemberKind, snap_member
 
 __all__ = ["Archive", "ArchivedStream", "ArchivedTensor", "Member", "Storage"]
@@ -78,7 +78,7 @@ class _Handle:
     def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
         self.pointer: Optional[ctypes.c_void_p] = None
         pointer = ctypes.c_void_p()
-        call("snap_archive_open", path_bytes(path), ctypes.byref(pointer))
+        call("snap_archive_open", archive_bytes(path), ctypes.byref(pointer))
         self.pointer = pointer
         self._close = library().snap_archive_close
 

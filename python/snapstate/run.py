@@ -104,19 +104,21 @@ class Run(RunLoop):
         self._import_numpy()
         wrapped = collection.named("model", model)
         model = unwrapped(model)
+        self._objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
+                         "scaler": scaler, "ema": ema, "values": values}
+        collection.insist_objects({**self._objects, "values": None})
         self.models = collection.named("model", model)
         self._wrappers = wrappers_of(wrapped)
         self._link = link_of_process()
         self.cautions: List[Violation] = []  # what may break the profile; also in events.jsonl
         self.optimizers = collection.named("optimizer", optimizer)
+        collection.insist_steps(self.optimizers)
         self.profile = self._link.together(lambda: self._choose_profile(profile))[0]
         self._require = require
         self._nonfinite = nonfinite
         self._state_every = state_every
         self._line = Line(batch_bytes)
         self._loading = Loading.of(loader)
-        self._objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
-                         "scaler": scaler, "ema": ema, "values": values}
         self._gradients = gradients
         self._given_streams = dict_of("streams", streams, "generators")
         self._data = dict_of("data", data, "paths")
