@@ -7,13 +7,16 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from . import errors, tree
-from ._run_handle import Node, RunHandle, json_text, tensor_digest
+from ._digests import tensor_digest
+from ._library import json_text
+from ._run_handle import Node, RunHandle
 from ._structs import Tier
 from .archive import Archive
 from .receipt import Receipt
 from .state.component import Component, Plan
 from .state.collection import plan_all
-from .tensors import TensorMemory, stage
+from ._staging import stage
+from .tensors import TensorMemory
 
 TIERS = {"exact": Tier.EXACT, "streams": Tier.STREAMS, "weights": Tier.WEIGHTS}
 

@@ -18,7 +18,8 @@ from ._archived import ArchivedTensor
 from ._run_handle import Node, RunHandle
 from .archive import Archive
 from .generators import Stream
-from .tensors import TensorMemory, stage
+from ._staging import stage
+from .tensors import TensorMemory
 
 FORMAT = 1
 INDEX = "index.snap.tar"

@@ -18,9 +18,9 @@ PACKAGE = "python/snapstate/"
 # modules; modules that are in none are the room "runs", which may import everything, and nobody it.
 MODULES = {
     "binding": {"_library", "_prototypes", "_structs", "_version", "errors"},
-    "values": {"_dtypes", "_tree_adopt", "_tree_decode", "_tree_encode", "_tree_names", "tensors",
-               "tree"},
-    "reading": {"_archived", "archive", "receipt", "verify"},
+    "values": {"_digests", "_dtypes", "_staging", "_tree_adopt", "_tree_decode", "_tree_encode",
+               "_tree_names", "_tree_text", "tensors", "tree"},
+    "reading": {"_archive_file", "_archived", "archive", "receipt", "verify"},
     "facts": {"environment", "flags", "profile"},
 }
 ROOMS = {

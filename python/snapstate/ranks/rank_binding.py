@@ -10,7 +10,8 @@ import socket
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
 from .._dtypes import loaded
-from .._run_handle import bytes_digest, json_text
+from .._digests import bytes_digest
+from .._library import json_text
 
 # Variables of a backend: all of its own but what names files, hosts and interfaces, and what says
 # how failures are treated and logged.

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
-from .. import errors, tree
+from .. import errors
 from .._assembly import Assembly, Placed, first_difference, place
-from .._run_handle import Node, bytes_digest, json_text, tensor_digest
+from .._digests import bytes_digest, tensor_digest
+from .._library import json_text
+from .._run_handle import Node
 from ..receipt import Receipt
 from ..state.component import Component
 from .held_stream import RankStreams, Told
