@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import errors
 from ._arguments import count_of, dict_of, json_of
@@ -104,19 +104,21 @@ class Run(RunLoop):
         self._import_numpy()
         wrapped = collection.named("model", model)
         model = unwrapped(model)
+        self._objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
+                         "scaler": scaler, "ema": ema, "values": values}
+        collection.insist_objects({**self._objects, "values": None})
         self.models = collection.named("model", model)
         self._wrappers = wrappers_of(wrapped)
         self._link = link_of_process()
         self.cautions: List[Violation] = []  # what may break the profile; also in events.jsonl
         self.optimizers = collection.named("optimizer", optimizer)
+        collection.insist_steps(self.optimizers)
         self.profile = self._link.together(lambda: self._choose_profile(profile))[0]
         self._require = require
         self._nonfinite = nonfinite
         self._state_every = state_every
         self._line = Line(batch_bytes)
         self._loading = Loading.of(loader)
-        self._objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
-                         "scaler": scaler, "ema": ema, "values": values}
         self._gradients = gradients
         self._given_streams = dict_of("streams", streams, "generators")
         self._data = dict_of("data", data, "paths")
@@ -198,6 +200,18 @@ class Run(RunLoop):
                                   **self._objects)
 
     def _assemble(self) -> Assembly:
+        parts, found, gaps = self._link.each(self._own_parts)
+        if self._link.world == 1:
+            passed_over = [] if self._replay is None else self._replay.passed_over()
+            return Assembly([*parts, RunState(self._line), *self._loading.components(),
+                             *map(Ignored, passed_over)], found, gaps)
+        ranks = RanksState(self._link.rank, self._link.world, self._line,
+                           self._loading.components(), own_buffers(self._wrappers))
+        return RanksAssembly(self._link, parts, ranks, found, gaps,
+                             buffer_addresses(self._wrappers), self._distinct)
+
+    def _own_parts(self) -> Tuple[List[Component], Dict[str, Stream], List[Tuple[str, str]]]:
+        """Of this process: the components, the streams by name, and what is not captured."""
         parts = self._parts()
         found: Dict[str, Stream] = dict(all_streams())
         for name, generator in self._given_streams.items():
@@ -208,14 +222,7 @@ class Run(RunLoop):
         if self._objects["model"] is not None and not self._gradients:
             gaps.append(("gradients", "an update has used them; whether they are there is kept, "
                                       "their values are not (gradients=True keeps them)"))
-        if self._link.world == 1:
-            passed_over = [] if self._replay is None else self._replay.passed_over()
-            return Assembly([*parts, RunState(self._line), *self._loading.components(),
-                             *map(Ignored, passed_over)], found, gaps)
-        ranks = RanksState(self._link.rank, self._link.world, self._line,
-                           self._loading.components(), own_buffers(self._wrappers))
-        return RanksAssembly(self._link, parts, ranks, found, gaps,
-                             buffer_addresses(self._wrappers), self._distinct)
+        return parts, found, gaps
 
     def restore(self) -> Optional[Receipt]:
         """Go on from the snapshot that `latest` names, or from `archive`; None: a fresh run. Called
@@ -224,20 +231,28 @@ class Run(RunLoop):
             return self.receipt
         self._assembly = self._assemble()
         self._assembly.register(self._handle)
-        for role, path in self._data.items():
-            self._handle.add_data_file(role, path)
+        self._link.each(self._add_data_files)
         self._loading.require(self._require)
-        self.receipt = self._restore_state()
+        receipt = self.receipt = self._restore_state()
         self._restored = True
         self._steps = self._handle.steps_done
-        if self.receipt is not None:
+        if receipt is not None:
             self._captured_step = self._steps
-            self._loading.resume(self.receipt)
-            self._assembly.share(self.receipt)
+            self._link.each(lambda: self._loading.resume(receipt))
+            self._assembly.share(receipt)
             self._trap.arm(self._assembly.streams)
             self._throw_away.restored(self._steps)
         if self._replay is not None:
             self._replay.begin(self._handle)
+        self._link.each(self._tell_circumstances)
+        return receipt
+
+    def _add_data_files(self) -> None:
+        for role, path in self._data.items():
+            self._handle.add_data_file(role, path)
+
+    def _tell_circumstances(self) -> None:
+        """In events.jsonl: where the run is, and what may break its promise."""
         self._handle.event("environment", {"environment": capture_environment()})
         for caution in self.cautions:
             self._handle.event("caution", {"text": str(caution)})
@@ -245,7 +260,6 @@ class Run(RunLoop):
             self._handle.event("caution", {
                 "text": f"stream {name}: is in one state on ranks {first} and {second}: they draw "
                         f"the same numbers; seed it by the rank if each is to draw its own"})
-        return self.receipt
 
     def _restore_state(self) -> Optional[Receipt]:
         if self._replay is None:
@@ -256,6 +270,7 @@ class Run(RunLoop):
         except errors.AbsentError as problem:
             self._replay.refused(problem)
             raise
+
     # ---- looking ----
 
     @property
