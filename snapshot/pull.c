@@ -10,7 +10,7 @@
 #include "format/archive_fill.h"
 #include "ledger/ledger_line.h"
 #include "rewrite.h"
-#include "run_internal.h"
+#include "run_folder.h"
 #include "stored.h"
 
 #define EVENTS "events.jsonl"
