@@ -171,7 +171,7 @@ bool snap_agent_save(struct snap_run *run, const struct snap_save_job *job,
     free(dir);
     if (status != SNAP_OK) {
         /* What an agent that was killed left goes: it is not writing for this run any more. */
-        (void)snap_run_sweep(run, NULL); /* the next process that opens the run does it else */
+        (void)snap_folder_sweep(run->store, run->dirfd, NULL); /* the next process that opens the run does it else */
         snap_agent_note_trouble(run, job, trouble->text);
     }
     return status == SNAP_OK;

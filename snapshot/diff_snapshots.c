@@ -10,7 +10,7 @@
 
 #include "diff_internal.h"
 #include "format/json_canonical.h"
-#include "run_internal.h"
+#include "run_folder.h"
 #include "store/store_ops.h"
 
 /* The first number from `from` on that both ascending lists have. */

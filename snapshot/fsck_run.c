@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "format/json_canonical.h"
 #include "format/volumes.h"
+#include "ledger/ledger_line.h"
 #include "store/publish.h"
 #include "verify_folder.h"
 #include "volume_sweep.h"

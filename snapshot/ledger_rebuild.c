@@ -9,8 +9,21 @@
 #include "core/array.h"
 #include "core/hex.h"
 #include "digest/sha256.h"
+#include "format/archive_read.h"
 #include "format/limits.h"
-#include "run_internal.h"
+#include "ledger/ledger_line.h"
+#include "ledger_rebuild.h"
+#include "run_folder.h"
+
+bool snap_ledger_goes_through(const struct snap_ledger *ledger, const struct snap_archive *archive)
+{
+    struct snap_chain_heads heads;
+    size_t index;
+    if (!snap_ledger_find(ledger, snap_archive_step(archive), &index))
+        return false;
+    snap_ledger_heads(ledger, index, &heads);
+    return memcmp(&heads, &snap_archive_manifest(archive)->after, sizeof heads) == 0;
+}
 
 /* Pieces of the text, the newest first. */
 struct pieces {

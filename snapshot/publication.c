@@ -17,8 +17,9 @@
 #include "digest/sha256.h"
 #include "format/json_canonical.h"
 #include "format/volumes.h"
+#include "ledger/ledger_line.h"
 #include "publication_internal.h"
-#include "run_internal.h"
+#include "run_folder.h"
 #include "verify_listing.h"
 
 struct work {

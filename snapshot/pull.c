@@ -10,7 +10,7 @@
 #include "archive_put.h"
 #include "format/archive_fill.h"
 #include "ledger/ledger_line.h"
-#include "run_internal.h"
+#include "run_folder.h"
 #include "stored.h"
 #include "stored_run.h"
 

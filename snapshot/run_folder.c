@@ -17,7 +17,7 @@
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
 #include "format/limits.h"
-#include "run_internal.h"
+#include "run_folder.h"
 #include "store/publish.h"
 #include "volume_sweep.h"
 
@@ -229,12 +229,6 @@ static enum snap_status encode_event(const char *event, json_t *fields, struct s
     return status;
 }
 
-enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
-                                    struct snap_error *err)
-{
-    return snap_event_add(run->store, event, fields, err);
-}
-
 enum snap_status snap_event_add(struct snap_store *store, const char *event, json_t *fields,
                                 struct snap_error *err)
 {
@@ -261,12 +255,11 @@ void snap_left_over_note(struct snap_store *store, const char *file,
             NULL);
 }
 
-static enum snap_status sweep(const struct snap_run *run, const char *folder,
+static enum snap_status sweep(struct snap_store *store, int dirfd, const char *folder,
                               struct snap_error *err)
 {
     int fd;
-    enum snap_status status =
-        snap_file_open(run->dirfd, folder, O_RDONLY | O_DIRECTORY, 0, &fd, err);
+    enum snap_status status = snap_file_open(dirfd, folder, O_RDONLY | O_DIRECTORY, 0, &fd, err);
     if (status == SNAP_NOT_FOUND)
         return SNAP_OK;
     if (status != SNAP_OK)
@@ -274,36 +267,16 @@ static enum snap_status sweep(const struct snap_run *run, const char *folder,
     status = snap_publish_leftovers(fd, true, NULL, NULL, err);
     close(fd); /* only read */
     if (status == SNAP_OK)
-        status = snap_volumes_sweep(run->store, strcmp(folder, ".") == 0 ? "" : folder, NULL, true,
-                                    NULL, NULL, err);
+        status = snap_volumes_sweep(store, strcmp(folder, ".") == 0 ? "" : folder, NULL, true, NULL,
+                                    NULL, err);
     return status;
 }
 
-enum snap_status snap_run_sweep(const struct snap_run *run, struct snap_error *err)
+enum snap_status snap_folder_sweep(struct snap_store *store, int dirfd, struct snap_error *err)
 {
     static const char *const folders[] = { ".", "snapshots", "capsules" };
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < sizeof folders / sizeof folders[0]; i++)
-        status = sweep(run, folders[i], err);
-    return status;
-}
-
-enum snap_status snap_run_event(struct snap_run *run, const char *event, const char *fields,
-                                struct snap_error *err)
-{
-    json_t *object = NULL;
-    if (run == NULL || event == NULL || event[0] == '\0' ||
-        event[strspn(event, "abcdefghijklmnopqrstuvwxyz_")] != '\0')
-        return snap_error_set(err, SNAP_INVALID,
-                              "event: add: no run, or its name is not a word of "
-                              "lower-case letters");
-    enum snap_status status =
-        snap_json_parse(fields == NULL ? "{}" : fields, "fields of an event", &object, err);
-    if (status == SNAP_OK && json_is_object(object))
-        return snap_run_add_event(run, event, object, err);
-    if (status == SNAP_OK)
-        status =
-            snap_error_set(err, SNAP_INVALID, "event %s: add: its fields are no object", event);
-    json_decref(object);
+        status = sweep(store, dirfd, folders[i], err);
     return status;
 }

@@ -20,11 +20,9 @@
 #include "format/manifest.h"
 #include "inventory.h"
 #include "ledger/ledger_line.h"
+#include "run_folder.h"
 #include "staging.h"
 #include "store/store_ops.h"
-
-/* "snapshots/step-18446744073709551615.snap.tar" and a NUL, rounded up. */
-#define SNAP_SNAPSHOT_NAME_BYTES 64
 
 /* What the next snapshot's manifest says of the one before: everything as of the last snapshot,
  * with the lines since. */
@@ -156,50 +154,16 @@ struct snap_run {
     char agent_trouble[1000];          /* why it did not make the last save; "": it did */
 };
 
-/* ---- folder: run_folder.c ---- */
+/* ---- events: run_event.c ---- */
 
-/* "snapshots/step-0000000100.snap.tar" */
-void snap_snapshot_name(const char *folder, uint64_t step, char name[SNAP_SNAPSHOT_NAME_BYTES]);
-/* The step of "step-0000000100.snap.tar"; false for a name of another form. */
-bool snap_snapshot_name_parse(const char *file, uint64_t *step);
-/* Steps of the snapshots in the folder, ascending; *steps is freed with free(). */
-enum snap_status snap_snapshots_list(struct snap_store *store, uint64_t **steps, size_t *count,
-                                     struct snap_error *err);
-/* The same for "snapshots" or "capsules". */
-enum snap_status snap_archives_list(struct snap_store *store, const char *folder, uint64_t **steps,
-                                    size_t *count, struct snap_error *err);
-/* Open a file of the folder as an archive; `name` is relative to it. */
-enum snap_status snap_run_open_archive(struct snap_store *store, const char *name,
-                                       struct snap_archive **archive, struct snap_error *err);
-/* Read `latest`: the file it names, opened, and its snapshot hash compared. SNAP_NOT_FOUND: there
- * is no such file (whether there should be one is for the caller to say). */
-enum snap_status snap_latest_open(struct snap_store *store, struct snap_archive **archive,
-                                  char name[SNAP_SNAPSHOT_NAME_BYTES], struct snap_error *err);
-/* The same without opening the file: what is in `latest`. */
-enum snap_status snap_latest_read(struct snap_store *store, char name[SNAP_SNAPSHOT_NAME_BYTES],
-                                  char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
-/* Move `latest`. */
-enum snap_status snap_latest_write(struct snap_store *store, const char *name, const char *hash,
-                                   struct snap_error *err);
-/* Remove what a process that was killed left half-written, while nobody writes there. */
-enum snap_status snap_run_sweep(const struct snap_run *run, struct snap_error *err);
 /* Add an event. `fields` is an object, consumed in any case; NULL: memory was out when it was made.
  * A run without folder writes nothing. */
 enum snap_status snap_run_add_event(struct snap_run *run, const char *event, json_t *fields,
                                     struct snap_error *err);
 
-/* The same for a folder whose lock the caller holds; a `store` of NULL writes nothing. */
-enum snap_status snap_event_add(struct snap_store *store, const char *event, json_t *fields,
-                                struct snap_error *err);
-
 /* Would a snapshot of the state, which is frozen, have more volumes than are allowed?
  * SNAP_INVALID, with the sizes (run_volumes.c). */
 enum snap_status snap_volumes_check(const struct snap_run *run, struct snap_error *err);
-
-/* Write down, where that is possible, why volumes that `file` had before could not be removed; one
- * whose status is SNAP_OK says nothing. They are found again when the run is opened. */
-void snap_left_over_note(struct snap_store *store, const char *file,
-                         const struct snap_error *left_over);
 
 /* ---- ledger: run_ledger.c, run_line.c, run_expect.c ---- */
 
@@ -227,9 +191,6 @@ enum snap_status snap_run_ledger_read(struct snap_run *run, struct snap_ledger *
 enum snap_status snap_run_ledger_reach(struct snap_run *run, const struct snap_archive *archive,
                                        struct snap_ledger **ledger, struct snap_ledger_mend *mend,
                                        struct snap_error *err);
-/* Does the ledger have the archive's heads at its step? */
-bool snap_ledger_goes_through(const struct snap_ledger *ledger,
-                              const struct snap_archive *archive);
 /* Open the ledger for appending. Nothing is cut off yet. */
 enum snap_status snap_run_ledger_start(struct snap_run *run, const struct snap_ledger_mend *mend,
                                        struct snap_error *err);
@@ -255,17 +216,6 @@ enum snap_status snap_run_meet(struct snap_run *run, const struct snap_expectati
 enum snap_status snap_run_meet_host(struct snap_run *run, const char *expected, const char *made,
                                     bool genesis, uint64_t step,
                                     struct snap_float_deviation *deviation, struct snap_error *err);
-
-/* Lines from the genesis line to the step of `archive`, gathered from it and its ancestors in
- * `store`, and from `known` (NULL: nothing is known) where that has the older ones. */
-enum snap_status snap_ledger_gather(struct snap_store *store, const struct snap_archive *archive,
-                                    const struct snap_ledger *known, struct snap_buffer *text,
-                                    struct snap_error *err);
-/* A ledger that cannot be read, or does not go through `archive`: what in it differs first from the
- * lines in the archives. Returns `status`, with the text of `cause` when that cannot be told. */
-enum snap_status snap_ledger_explain(struct snap_store *store, const struct snap_archive *archive,
-                                     const char *path, enum snap_status status,
-                                     const struct snap_error *cause, struct snap_error *err);
 
 /* ---- several ranks: run_group.c ---- */
 

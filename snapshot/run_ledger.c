@@ -10,6 +10,7 @@
 #include "core/hex.h"
 #include "format/json_canonical.h"
 #include "format/limits.h"
+#include "ledger_rebuild.h"
 #include "run_internal.h"
 
 static uint64_t bytes_of(const struct snap_ledger *ledger)
@@ -131,16 +132,6 @@ enum snap_status snap_run_ledger_mend(struct snap_run *run, const struct snap_le
         status =
             snap_run_add_event(run, "ledger", json_incref(json_array_get(mend->events, i)), err);
     return status;
-}
-
-bool snap_ledger_goes_through(const struct snap_ledger *ledger, const struct snap_archive *archive)
-{
-    struct snap_chain_heads heads;
-    size_t index;
-    if (!snap_ledger_find(ledger, snap_archive_step(archive), &index))
-        return false;
-    snap_ledger_heads(ledger, index, &heads);
-    return memcmp(&heads, &snap_archive_manifest(archive)->after, sizeof heads) == 0;
 }
 
 /* The run in the folder by its genesis line, or else by the first snapshot that can be read; ""

@@ -312,7 +312,7 @@ static enum snap_status open_folder(struct snap_run *run, const struct snap_run_
     if (status == SNAP_OK)
         status = mend_events(run, err);
     if (status == SNAP_OK)
-        status = snap_run_sweep(run, err);
+        status = snap_folder_sweep(run->store, run->dirfd, err);
     /* The config of a run that never made a line is nobody's evidence. */
     if (status == SNAP_OK && !contents.run && !(options->must_exist && contents.config))
         status = write_config(run, options->config, err);

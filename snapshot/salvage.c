@@ -18,7 +18,7 @@
 #include "format/json_fields.h"
 #include "format/member_name.h"
 #include "format/tar_layout.h"
-#include "run_internal.h"
+#include "run_folder.h"
 #include "salvage_pieces.h"
 #include "store/publish.h"
 #include "verdict.h"

@@ -8,6 +8,7 @@
 
 #include "format/environment.h"
 #include "format/limits.h"
+#include "ledger_rebuild.h"
 #include "save.h"
 
 static enum snap_status fill_coverage(const struct snap_inventory *inventory, json_t *coverage,

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "run_internal.h"
+#include "run_folder.h"
 #include "verdict.h"
 
 struct snap_folder_findings {

@@ -17,7 +17,8 @@
 #include "format/limits.h"
 #include "format/listing.h"
 #include "format/member_name.h"
-#include "run_internal.h"
+#include "ledger/ledger_line.h"
+#include "run_folder.h"
 #include "verify_listing.h"
 #include "verify_published.h"
 
