@@ -5,7 +5,7 @@
 #include <snapstate/agent.h>
 
 #include "format/json_canonical.h"
-#include "run_internal.h"
+#include "run_folder.h"
 #include "upload_note.h"
 
 #define EVENTS "events.jsonl"
