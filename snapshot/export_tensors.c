@@ -46,13 +46,15 @@ struct loaded {
     enum snap_dtype dtype;
     unsigned char *bytes;
     uint64_t size;
-    bool written; /* it is an entry of a file of torch's, as that dtype */
+    bool written;  /* it is an entry of a file of torch's, as that dtype */
+    size_t before; /* the place after the entry of the same storage before this one; 0: none */
 };
 
 struct tensors {
     struct snap_export_job *job;
     struct loaded *loaded;
     size_t count;
+    size_t *newest; /* of each storage, the place after its newest entry; 0: none */
     struct snap_tree_pickle *tree; /* of torch's form */
 };
 
@@ -60,12 +62,11 @@ struct tensors {
 static enum snap_status load_storage(struct tensors *tensors, uint32_t storage,
                                      unsigned char **bytes, uint64_t *size, struct snap_error *err)
 {
-    for (size_t i = 0; i < tensors->count; i++) {
-        if (tensors->loaded[i].storage == storage) {
-            *bytes = tensors->loaded[i].bytes;
-            *size = tensors->loaded[i].size;
-            return SNAP_OK;
-        }
+    size_t newest = tensors->newest[storage];
+    if (newest > 0) {
+        *bytes = tensors->loaded[newest - 1].bytes;
+        *size = tensors->loaded[newest - 1].size;
+        return SNAP_OK;
     }
     const struct snap_archive *archive = tensors->job->archive;
     snap_archive_storage_name(archive, storage, size);
@@ -84,7 +85,9 @@ static enum snap_status keep_loaded(struct tensors *tensors, const struct loaded
         return no_memory(err);
     tensors->loaded = moved;
     *key = tensors->count;
-    tensors->loaded[tensors->count++] = *made;
+    moved[tensors->count] = *made;
+    moved[tensors->count].before = tensors->newest[made->storage];
+    tensors->newest[made->storage] = ++tensors->count;
     return SNAP_OK;
 }
 
@@ -99,7 +102,10 @@ static enum snap_status gather(struct tensors *tensors, const struct snap_tensor
     size_t ignored;
     enum snap_status status = load_storage(tensors, view->storage, &bytes, &storage_size, err);
     if (status == SNAP_OK) {
-        struct loaded made = { view->storage, view->dtype, bytes, storage_size, false };
+        struct loaded made = { .storage = view->storage,
+                               .dtype = view->dtype,
+                               .bytes = bytes,
+                               .size = storage_size };
         status = keep_loaded(tensors, &made, &ignored, err);
     }
     *size = elements * width;
@@ -129,12 +135,13 @@ static enum snap_status put_storage(struct tensors *tensors, const struct snap_t
 {
     struct loaded made = { .storage = view->storage, .dtype = view->dtype, .written = true };
     bool other = false;
-    for (size_t i = 0; i < tensors->count; i++) {
-        const struct loaded *there = &tensors->loaded[i];
-        if (there->storage != view->storage || !there->written)
+    const struct loaded *there;
+    for (size_t i = tensors->newest[view->storage]; i > 0; i = there->before) {
+        there = &tensors->loaded[i - 1];
+        if (!there->written)
             continue;
         if (there->dtype == view->dtype)
-            return snap_export_storage(tensors->job, i, view->dtype, there->bytes, there->size,
+            return snap_export_storage(tensors->job, i - 1, view->dtype, there->bytes, there->size,
                                        false, view->on_device, err);
         other = true;
     }
@@ -460,11 +467,16 @@ enum snap_status snap_export_root(struct snap_export_job *job, struct snap_error
 {
     struct tensors tensors = { .job = job };
     const struct snap_node *root = NULL;
-    enum snap_status status = find_root(job->archive, job->options->root, &root, err);
+    tensors.newest =
+        calloc(snap_archive_storage_count(job->archive) + 1, sizeof *tensors.newest);
+    enum snap_status status = tensors.newest != NULL ? SNAP_OK : no_memory(err);
+    if (status == SNAP_OK)
+        status = find_root(job->archive, job->options->root, &root, err);
     if (status == SNAP_OK && job->options->form == SNAP_EXPORT_TORCH)
         status = export_torch(&tensors, root, err);
     else if (status == SNAP_OK)
         status = export_table(&tensors, root, err);
+    free(tensors.newest);
     free(tensors.loaded);
     return status;
 }
