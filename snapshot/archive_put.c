@@ -190,19 +190,26 @@ enum snap_status snap_archive_put(struct snap_store *store, const char *name,
 
 /* ---- anywhere ---- */
 
-/* The lock of the run that the folder is one of; *lock NULL: it is none. */
+/* The lock of the run that the folder is one of, or is itself: in both leftovers are removed when
+ * it begins. *lock NULL: it is neither. */
 static enum snap_status lock_run(const char *folder, struct snap_store **run,
                                  struct snap_store_lock **lock, struct snap_error *err)
 {
-    char path[4096];
-    bool exists = false;
-    if ((size_t)snprintf(path, sizeof path, "%s/..", folder) >= sizeof path)
-        return snap_error_set(err, SNAP_INVALID, "%.100s...: the path is too long", folder);
-    enum snap_status status = snap_store_dir_open(path, false, run, err);
-    if (status == SNAP_OK)
-        status = snap_store_exists(*run, EVENTS, &exists, err);
-    if (status == SNAP_OK && exists)
-        status = snap_store_lock(*run, EVENTS, lock, err);
+    static const char *const places[] = { "..", "." };
+    enum snap_status status = SNAP_OK;
+    for (size_t i = 0; status == SNAP_OK && *lock == NULL && i < 2; i++) {
+        char path[4096];
+        bool exists = false;
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, places[i]) >= sizeof path)
+            return snap_error_set(err, SNAP_INVALID, "%.100s...: the path is too long", folder);
+        snap_store_close(*run); /* only looked into */
+        *run = NULL;
+        status = snap_store_dir_open(path, false, run, err);
+        if (status == SNAP_OK)
+            status = snap_store_exists(*run, EVENTS, &exists, err);
+        if (status == SNAP_OK && exists)
+            status = snap_store_lock(*run, EVENTS, lock, err);
+    }
     if (status == SNAP_BUSY)
         status = snap_error_set(err, SNAP_BUSY,
                                 "%s: write volumes there: a process is training in this run; stop "

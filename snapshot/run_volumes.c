@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "format/tar_layout.h"
+#include "format/member_name.h"
 #include "format/volumes.h"
 #include "run_internal.h"
 
@@ -15,12 +15,8 @@ static size_t count_volumes(const struct snap_inventory *inventory, uint64_t vol
     for (size_t i = 0; i < inventory->storage_count; i++) {
         const struct snap_inventory_storage *storage =
             &inventory->storages[inventory->storage_order[i]];
-        uint64_t left = storage->size;
-        for (size_t part = 0; part < storage->part_count; part++) {
-            uint64_t size = left < SNAP_STORAGE_PART_BYTES ? left : SNAP_STORAGE_PART_BYTES;
-            snap_volume_fill(&filling, size);
-            left -= size;
-        }
+        for (size_t part = 0; part < storage->part_count; part++)
+            snap_volume_fill(&filling, snap_storage_part_bytes(storage->size, part));
     }
     return filling.count;
 }

@@ -21,6 +21,7 @@ struct sweep {
     json_t *volumes;  /* names of volumes */
     json_t *archives; /* names of archives */
     json_t *named;    /* an object: volumes that an archive names, and stems that are not known */
+    bool unread;      /* an archive could not be read: nobody knows what it names */
 };
 
 static enum snap_status no_memory(struct snap_error *err)
@@ -71,7 +72,7 @@ static char *join(const struct sweep *sweep, const char *name)
     return path;
 }
 
-/* What one archive names. One that cannot be read may name all of its stem. */
+/* What one archive names. One that is damaged may name all of its stem. */
 static enum snap_status ask_archive(struct sweep *sweep, const char *name, struct snap_error *err)
 {
     char stem[SNAP_MAX_VOLUME_STEM_BYTES + 1];
@@ -88,6 +89,8 @@ static enum snap_status ask_archive(struct sweep *sweep, const char *name, struc
         return no_memory(err);
     if (status == SNAP_NOT_FOUND)
         return SNAP_OK; /* it went away meanwhile */
+    sweep->unread = sweep->unread ||
+                    (status != SNAP_OK && status != SNAP_CORRUPT && status != SNAP_UNSUPPORTED);
     if (status != SNAP_OK)
         return snap_volume_stem(name, stem)
                    ? snap_json_set(sweep->named, stem, json_true(), err)
@@ -118,7 +121,8 @@ static enum snap_status sweep_listed(struct sweep *sweep, bool remove,
     enum snap_status status = SNAP_OK;
     for (size_t i = 0; status == SNAP_OK && i < json_array_size(sweep->archives); i++)
         status = ask_archive(sweep, json_string_value(json_array_get(sweep->archives, i)), err);
-    for (size_t i = 0; status == SNAP_OK && i < json_array_size(sweep->volumes); i++) {
+    for (size_t i = 0; status == SNAP_OK && !sweep->unread && i < json_array_size(sweep->volumes);
+         i++) {
         const char *name = json_string_value(json_array_get(sweep->volumes, i));
         char stem[SNAP_MAX_VOLUME_STEM_BYTES + 1];
         unsigned number;

@@ -55,6 +55,26 @@ int __wrap_unlinkat(int dirfd, const char *path, int flags)
     return __real_unlinkat(dirfd, path, flags);
 }
 
+/* Files whose name ends so cannot be opened. */
+static const char *cannot_open;
+
+int __real_openat(int dirfd, const char *path, int flags, ...);
+int __wrap_openat(int dirfd, const char *path, int flags, ...);
+int __wrap_openat(int dirfd, const char *path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    bool makes = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+    mode_t mode = makes ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    const char *found = cannot_open != NULL ? strstr(path, cannot_open) : NULL;
+    if (found != NULL && strcmp(found, cannot_open) == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_openat(dirfd, path, flags, mode);
+}
+
 /* "DIR/snapshots/step-0000000STEP.vol-000NUMBER.tar" */
 static const char *volume(const char *dir, unsigned step, unsigned number)
 {
@@ -319,6 +339,11 @@ static void test_no_volumes_where_somebody_trains(void **state)
     CHECK_FAILS(SNAP_BUSY, "snapshots: write volumes there: a process is training in this run",
                 snap_pack(toy_snapshot(dir, 2), &options, NULL, NULL, &err));
     assert_int_equal(count_files(toy_path(dir, "snapshots"), ".vol-"), 0);
+    options.output = toy_path(dir, "copy.snap.tar"); /* in the run's own folder */
+    CHECK_FAILS(SNAP_BUSY, "write volumes there: a process is training in this run",
+                snap_pack(toy_snapshot(dir, 2), &options, NULL, NULL, &err));
+    assert_int_equal(count_files(dir, ".vol-"), 0);
+    options.output = NULL;
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
     CHECK_OK(snap_pack(toy_snapshot(dir, 2), &options, NULL, NULL, &err));
@@ -575,6 +600,29 @@ static void test_volumes_stick(void **state)
     free(dir);
 }
 
+/* An archive that cannot be read for now may name any volume: none goes. */
+static void test_unread(void **state)
+{
+    struct snap_fsck_options repair = SNAP_FSCK_OPTIONS_INIT;
+    unsigned char digest[SNAP_DIGEST_BYTES];
+    char *dir = toy_folder();
+    (void)state;
+    repair.repair = true;
+    train(dir, 2, 3000, 0, 0, digest);
+    const char *copy = toy_path(dir, "snapshots/best.snap.tar");
+    assert_int_equal(rename(toy_snapshot(dir, 2), copy), 0);
+    size_t before = count_files(toy_path(dir, "snapshots"), ".vol-");
+    cannot_open = "best.snap.tar";
+    (void)snap_fsck_run(dir, &repair, NULL, &err); /* latest is missing, too */
+    cannot_open = NULL;
+    assert_int_equal(count_files(toy_path(dir, "snapshots"), ".vol-"), before);
+    assert_int_equal(remove(copy), 0);
+    (void)snap_fsck_run(dir, &repair, NULL, &err);
+    assert_int_equal(count_files(toy_path(dir, "snapshots"), ".vol-"), 0);
+    toy_remove(dir);
+    free(dir);
+}
+
 /* A snapshot that is damaged is replaced, volumes and all, by the run that comes to it again. */
 static void test_replace_damaged(void **state)
 {
@@ -615,6 +663,7 @@ int main(void)
         cmocka_unit_test(test_too_many_are_told_at_once),
         cmocka_unit_test(test_leftovers),
         cmocka_unit_test(test_volumes_stick),
+        cmocka_unit_test(test_unread),
         cmocka_unit_test(test_replace_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
