@@ -362,6 +362,12 @@ def test_readers(files, folder):
         stub.faults.clear()
         stub.fault("GET", "[?&]uploads=", Answer(405, "MethodNotAllowed"), times=10000)
         exits(0, "list, where there are no uploads", stub, "list", STORE)
+        stub.faults.clear()
+        for size in ((1 << 24) + 1, (1 << 24) + (1 << 17)):
+            stub.objects[PREFIX + "config.json"] = bytes(size)
+            done = exits(5, f"a config of {size} bytes", stub, "pull", STORE, folder / "large")
+            tap.ok("config.json: " in done.stderr and "has more than" in done.stderr,
+                   "it is not read", outcome(done))
     for name, tag in (("no", lambda data: None),
                       ("weak", lambda data: 'W/"' + stub_server.sha256(data) + '"')):
         with Stub() as stub:
