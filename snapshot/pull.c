@@ -234,15 +234,17 @@ static enum snap_status check_run(struct pull *pull, const char *run_id, struct 
 /* What the folder does not have, and the store does. */
 static enum snap_status put_run_files(const struct pull *pull, struct snap_error *err)
 {
-    const struct snap_put_options options = { .mode = SNAP_PUT_CREATE };
+    const struct snap_put_options create = { .mode = SNAP_PUT_CREATE };
+    /* A ledger without a whole line may be there, of a run that was stopped in its first. */
+    const struct snap_put_options replace = { .mode = SNAP_PUT_REPLACE };
     const struct snap_stored_run *run = &pull->missing;
     enum snap_status status = SNAP_OK;
     if (run->config != NULL)
         status = snap_store_put_bytes(pull->to, SNAP_CONFIG_FILE, run->config_text.data,
-                                      run->config_text.size, &options, err);
+                                      run->config_text.size, &create, err);
     if (status == SNAP_OK && run->ledger != NULL)
         status = snap_store_put_bytes(pull->to, SNAP_LEDGER_FILE, run->ledger_text.data,
-                                      run->ledger_text.size, &options, err);
+                                      run->ledger_text.size, &replace, err);
     return status;
 }
 

@@ -55,12 +55,17 @@ static void give_handle(struct snap_s3 *s3, CURL *handle)
 
 /* ---- what comes back ---- */
 
+/* Of an answer that is no range. */
+static size_t most_bytes(const struct snap_s3_request *request)
+{
+    return request->most_bytes > 0 ? request->most_bytes : SNAP_S3_ANSWER_BYTES;
+}
+
 static size_t take_body(char *bytes, size_t one, size_t size, void *arg)
 {
     struct attempt *attempt = arg;
     const struct snap_s3_request *request = attempt->request;
     struct snap_s3_response *response = attempt->response;
-    size_t most = request->most_bytes > 0 ? request->most_bytes : SNAP_S3_ANSWER_BYTES;
     long status = 0;
     (void)one; /* always 1 */
     attempt->s3->curl.easy_getinfo(attempt->handle, CURLINFO_RESPONSE_CODE, &status);
@@ -74,7 +79,7 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *arg)
         attempt->range_done += size;
         return size;
     }
-    attempt->too_long = size > most - response->body.size;
+    attempt->too_long = size > most_bytes(request) - response->body.size;
     if (attempt->too_long)
         return 0;
     attempt->no_memory = snap_buffer_append(&response->body, bytes, size, NULL) != SNAP_OK;
@@ -216,12 +221,16 @@ static enum snap_status judge(const struct attempt *attempt, CURLcode code,
     const struct snap_s3_request *request = attempt->request;
     if (attempt->no_memory || code == CURLE_OUT_OF_MEMORY)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
+    const char *slash = request->name != NULL ? "/" : "";
+    const char *name = request->name != NULL ? request->name : "";
+    if (attempt->too_long && request->range == NULL)
+        return snap_error_set(err, SNAP_CORRUPT, "%s%s%s: %s: has more than %zu bytes", s3->where,
+                              slash, name, request->what, most_bytes(request));
     if (attempt->too_long)
         return snap_error_set(err, SNAP_UNSUPPORTED,
                               "%s%s%s: %s: the server sends more than was asked for (does it know "
                               "ranges?)",
-                              s3->where, request->name != NULL ? "/" : "",
-                              request->name != NULL ? request->name : "", request->what);
+                              s3->where, slash, name, request->what);
     if (code == CURLE_ABORTED_BY_CALLBACK)
         snprintf(broken, SNAP_S3_BROKEN_BYTES, "the connection was still for %u ms",
                  (unsigned)attempt->still_ms);

@@ -76,7 +76,7 @@ struct snap_s3_response {
 /* Send it, again and again while there is no answer or one that says "later". SNAP_OK: there is an
  * answer, whatever its status; the response is then to be released, and on failure is not.
  * SNAP_IO: none until the deadline, or it was asked to stop. SNAP_CORRUPT: what was sent arrives as
- * something else. */
+ * something else, or the answer is longer than most_bytes. */
 enum snap_status snap_s3_send(struct snap_s3 *s3, const struct snap_s3_request *request,
                               struct snap_s3_response *response, struct snap_error *err);
 void snap_s3_response_release(struct snap_s3_response *response);

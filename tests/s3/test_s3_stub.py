@@ -75,8 +75,9 @@ def test_commands(files, folder):
         tap.ok(last.endswith("/latest"), "latest is written last", last)
         puts = count(stub, "PUT", "/archives/")
         again = exits(0, "push again", stub, "push", files[0].parents[1], STORE)
-        tap.ok(count(stub, "PUT", "/archives/") == puts and "there already" in again.stdout,
-               "nothing is sent twice", outcome(again))
+        tap.ok(count(stub, "PUT", "/archives/") == puts and "there already" in again.stdout
+               and count(stub, "PUT", "/ledger.jsonl") == 1, "nothing is sent twice",
+               outcome(again))
         listed = json.loads(exits(0, "list", stub, "list", STORE, "--json").stdout)["result"]
         tap.ok([a["step"] for a in listed["archives"]] == [6, 12, 18, 24]
                and [a["latest"] for a in listed["archives"]] == [False, False, False, True],
@@ -290,7 +291,7 @@ def test_damage(files, folder):
         tap.ok(not stub.objects and not stub.uploads, "leaves nothing there")
 
 
-def test_races(files):
+def test_races(files, folder):
     """Somebody else writes between two requests."""
     def meddle(stub, method, pattern, action):
         def hook(seen, path):
@@ -323,6 +324,15 @@ def test_races(files):
         meddle(stub, "PUT", "/latest", lambda key: other_latest(stub))
         exits(0, "412: another has moved latest on", stub, "push", files[0], STORE)
         tap.ok(stub.objects[PREFIX + "latest"] == newest, "it does not go back")
+    # An older copy of the run, whose ledger would be the first there.
+    whole = (files[0].parents[1] / "ledger.jsonl").read_bytes()
+    shutil.copytree(files[0].parents[1], folder)
+    (folder / "ledger.jsonl").write_bytes(b"".join(whole.splitlines(keepends=True)[:13]))
+    with Stub() as stub:
+        meddle(stub, "PUT", "/ledger", lambda key: stub.objects.update({key: whole}))
+        done = exits(0, "412: another has put more lines", stub, "push", folder, STORE)
+        tap.ok(stub.objects[PREFIX + "ledger.jsonl"] == whole and "ledger" in done.stdout,
+               "they stay, and it says so", outcome(done))
     with Stub() as stub:
         run(stub, "push", files[0].parents[1], STORE)
         stub.objects[PREFIX + "latest"] = stub.objects[PREFIX + "latest"].replace(b"24", b"25")
@@ -362,6 +372,12 @@ def test_readers(files, folder):
         stub.faults.clear()
         stub.fault("GET", "[?&]uploads=", Answer(405, "MethodNotAllowed"), times=10000)
         exits(0, "list, where there are no uploads", stub, "list", STORE)
+        stub.faults.clear()
+        for size in ((1 << 24) + 1, (1 << 24) + (1 << 17)):
+            stub.objects[PREFIX + "config.json"] = bytes(size)
+            done = exits(5, f"a config of {size} bytes", stub, "pull", STORE, folder / "large")
+            tap.ok("config.json: " in done.stderr and "has more than" in done.stderr,
+                   "it is not read", outcome(done))
     for name, tag in (("no", lambda data: None),
                       ("weak", lambda data: 'W/"' + stub_server.sha256(data) + '"')):
         with Stub() as stub:
@@ -424,7 +440,7 @@ def main():
             tap.skip("a server with TLS", "no openssl")
         test_faults(files)
         test_damage(files, Path(top) / "damage")
-        test_races(files)
+        test_races(files, Path(top) / "races")
         test_readers(files, Path(top) / "readers")
         test_ranges(large)
     secrets = [stub_server.SECRET, stub_server.TOKEN, "another/secret"]

@@ -101,6 +101,12 @@ try "its whole lines are there" cmp "$old/ledger.jsonl" "$work/new/ledger.jsonl"
 exits 0 "a restore builds it on" "$SNAP" restore "$work/new"
 try "to the run's" cmp "$run/ledger.jsonl" "$work/new/ledger.jsonl"
 
+# A run that was stopped in its first line.
+mkdir "$work/begun"
+head -c 20 "$store/ledger.jsonl" >"$work/begun/ledger.jsonl"
+exits 0 "into a folder whose ledger has no whole line" "$SNAP" pull "$store" "$work/begun"
+try "it gets the store's" cmp "$store/ledger.jsonl" "$work/begun/ledger.jsonl"
+
 # The same run, which went another way from step 7 on.
 mkdir "$work/fork"
 cp "$run/config.json" "$work/fork/"
