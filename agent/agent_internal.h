@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,6 +81,7 @@ struct agn_agent {
     struct agn_uploads *uploads; /* NULL: there is no store; it has a lock of its own */
     char root[PATH_MAX]; /* absolute, without links */
     int64_t began_ms;
+    atomic_ullong pages; /* that were made for who asked by HTTP */
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t changed;
     bool stopping;

@@ -79,6 +79,8 @@ static void write_agent(FILE *file, struct agn_agent *agent)
     fprintf(file, "snap_agent_memory_bytes %" PRIu64 "\n", agent->used);
     agn_metric_head(file, "agent_memory_limit_bytes", "gauge", "What the agent may hold.");
     fprintf(file, "snap_agent_memory_limit_bytes %" PRIu64 "\n", agent->limit);
+    agn_metric_head(file, "agent_pages_total", "counter", "Pages of runs that were made.");
+    fprintf(file, "snap_agent_pages_total %llu\n", atomic_load(&agent->pages));
     agn_metric_head(file, "agent_jobs", "gauge", "Saves between their offer and their answer.");
     for (int stage = 0; stage < 4; stage++)
         fprintf(file, "snap_agent_jobs{stage=\"%s\"} %zu\n",
