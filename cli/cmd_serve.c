@@ -61,8 +61,10 @@ static void say(void *arg, const char *line)
     const struct cmd_report *report = arg;
     if (report->json)
         return;
+    flockfile(stdout); /* a line is printed a piece at a time, and others have lines too */
     cmd_print_line("%s", line);
     fflush(stdout); /* a log is read while it grows; what cannot be written is told at the end */
+    funlockfile(stdout);
 }
 
 /* One at a time, as the agent has it: a ledger's index is written with it. */
