@@ -58,8 +58,8 @@ class Agent:
     def stop(self):
         """Its exit status, and what it said."""
         self.process.send_signal(signal.SIGTERM)
-        said = self.process.communicate(timeout=WAIT_S)[0]
-        return self.process.returncode, "".join(self.said) + said
+        said = self.process.stdout.read()  # with what was read ahead; communicate() loses that
+        return self.process.wait(timeout=WAIT_S), "".join(self.said) + said
 
 
 class Client:
