@@ -83,7 +83,7 @@ void agn_runs_note_failure(struct agn_agent *agent, const struct agn_job *job, c
     if (run != NULL) {
         run->pid = job->pid;
         run->failures++;
-        snprintf(run->problem, sizeof run->problem, "%s", problem);
+        snprintf(run->problem, sizeof run->problem, "%.299s", problem);
     }
     pthread_mutex_unlock(&agent->lock);
 }

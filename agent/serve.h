@@ -28,7 +28,8 @@ struct agn_options {
     /* A file with the SHA-256 of a token, in hex, which who asks must have; NULL: no token, which
      * is for an address of this machine itself alone. */
     const char *token_file;
-    /* Make the page of a run: HTML, to be freed with free(). From several threads. NULL: none. */
+    /* Make the page of a run: HTML, to be freed with free(). From one thread, not the
+     * caller's. NULL: none. */
     enum snap_status (*page)(void *arg, const char *dir, char **text, struct snap_error *err);
     void *page_arg;
     /* Told when it listens, of each save, and of what goes wrong; from any thread, one line at a

@@ -79,6 +79,8 @@ static void write_agent(FILE *file, struct agn_agent *agent)
     fprintf(file, "snap_agent_memory_bytes %" PRIu64 "\n", agent->used);
     agn_metric_head(file, "agent_memory_limit_bytes", "gauge", "What the agent may hold.");
     fprintf(file, "snap_agent_memory_limit_bytes %" PRIu64 "\n", agent->limit);
+    agn_metric_head(file, "agent_pages_total", "counter", "Pages of runs that were made.");
+    fprintf(file, "snap_agent_pages_total %llu\n", atomic_load(&agent->pages));
     agn_metric_head(file, "agent_jobs", "gauge", "Saves between their offer and their answer.");
     for (int stage = 0; stage < 4; stage++)
         fprintf(file, "snap_agent_jobs{stage=\"%s\"} %zu\n",
@@ -87,20 +89,23 @@ static void write_agent(FILE *file, struct agn_agent *agent)
     pthread_mutex_unlock(&agent->lock);
 }
 
-/* Of all runs that are there. */
-static void write_runs(FILE *file, const struct agn_agent *agent, const struct agn_run_list *list)
+/* Of all runs that are there. False: memory is out. */
+static bool write_runs(FILE *file, const struct agn_agent *agent, const struct agn_run_list *list)
 {
     struct agn_run_state *states = calloc(list->count + 1, sizeof *states);
-    for (size_t i = 0; states != NULL && i < list->count; i++)
+    if (states == NULL)
+        return false;
+    for (size_t i = 0; i < list->count; i++)
         agn_run_state_read(list->runs[i].dir, &states[i]);
     agn_metric_head(file, "run_step", "gauge", "The last step in a run's ledger.");
-    for (size_t i = 0; states != NULL && i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++)
         agn_metric_of_run(file, agent, "run_step", list->runs[i].dir, (double)states[i].step);
     agn_metric_head(file, "run_training", "gauge", "Whether a process trains in a run.");
-    for (size_t i = 0; states != NULL && i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++)
         agn_metric_of_run(file, agent, "run_training", list->runs[i].dir,
                      states[i].stage == AGN_RUN_TRAINING);
     free(states);
+    return true;
 }
 
 char *agn_view_metrics(struct agn_agent *agent, const struct agn_run_list *list)
@@ -112,8 +117,7 @@ char *agn_view_metrics(struct agn_agent *agent, const struct agn_run_list *list)
         return NULL;
     write_agent(file, agent);
     agn_uploads_write_metrics(agent->uploads, agent, file);
-    write_runs(file, agent, list);
-    bool good = !ferror(file);
+    bool good = write_runs(file, agent, list) && !ferror(file);
     if (fclose(file) != 0 || !good) {
         free(text);
         return NULL;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,26 +61,23 @@ static void say(void *arg, const char *line)
     const struct cmd_report *report = arg;
     if (report->json)
         return;
+    flockfile(stdout); /* a line is printed a piece at a time, and others have lines too */
     cmd_print_line("%s", line);
     fflush(stdout); /* a log is read while it grows; what cannot be written is told at the end */
+    funlockfile(stdout);
 }
 
-/* A page is asked for by many, and every few seconds: it is made by one thread at a time, for a
- * ledger's index is written with it. */
+/* One at a time, as the agent has it: a ledger's index is written with it. */
 static enum snap_status make_page(void *arg, const char *dir, char **text, struct snap_error *err)
 {
-    pthread_mutex_t *lock = arg;
-    pthread_mutex_lock(lock);
-    enum snap_status status = report_page_of(dir, text, err);
-    pthread_mutex_unlock(lock);
-    return status;
+    (void)arg;
+    return report_page_of(dir, text, err);
 }
 
 static enum snap_status serve(const struct serve_arguments *given, struct cmd_report *report,
                               struct snap_error *err)
 {
     struct agn_options options = AGN_OPTIONS_INIT;
-    pthread_mutex_t page_lock = PTHREAD_MUTEX_INITIALIZER;
     struct snap_keep keep = SNAP_KEEP_INIT;
     enum snap_status status = SNAP_OK;
     options.root = given->dir;
@@ -90,7 +86,6 @@ static enum snap_status serve(const struct serve_arguments *given, struct cmd_re
     options.token_file = given->token_file;
     options.push = given->push;
     options.page = make_page;
-    options.page_arg = &page_lock;
     options.say = say;
     options.arg = report;
     if (given->memory)

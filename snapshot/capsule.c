@@ -72,7 +72,7 @@ enum snap_status snap_run_capsule(struct snap_run *run, const struct snap_failur
                                     "a text that is not UTF-8");
     }
     if (status == SNAP_OK)
-        status = snap_save_job_write(run, &job, &result, err);
+        status = snap_save_job_write(run, &job, false, &result, err);
     if (status == SNAP_OK && path != NULL)
         snprintf(path, path_size, "%s/%s", run->dir, job.name);
     snap_save_job_release(&job);

@@ -173,18 +173,20 @@ static bool can_stage(struct snap_run *run)
 static void save(struct snap_run *run, bool staged, struct snap_save_job *job,
                  struct snap_ticket *ticket)
 {
+    struct snap_error cause = SNAP_ERROR_INIT;
     job->request = take_request(run);
     run->captured = true;
     run->captured_step = job->manifest.step;
-    if (staged && snap_save_behind_start(run, job, NULL) == SNAP_OK) {
+    if (staged && snap_save_behind_start(run, job, &cause) == SNAP_OK) {
         run->saving_ticket = ticket;
         return;
     }
-    ticket->status = snap_save_job_write(run, job, &ticket->result, &ticket->error);
+    ticket->status = snap_save_job_write(run, job, false, &ticket->result, &ticket->error);
     if (run->agent != NULL) {
         snprintf(ticket->result.agent_trouble, sizeof ticket->result.agent_trouble,
-                 "agent %s: the state has no room in staging memory, and only that is handed over",
-                 run->agent);
+                 "agent %s: %.800s", run->agent,
+                 staged ? cause.text
+                        : "the state has no room in staging memory, and only that is handed over");
         snap_agent_note_trouble(run, job, ticket->result.agent_trouble);
     }
     take_result(run, job, ticket);

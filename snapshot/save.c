@@ -324,7 +324,8 @@ void snap_save_let_go(const struct snap_run *run, const struct snap_save_job *jo
 }
 
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
-                                     struct snap_save_result *result, struct snap_error *err)
+                                     bool is_ready, struct snap_save_result *result,
+                                     struct snap_error *err)
 {
     struct snap_save_place place = snap_run_save_place(run);
     struct snap_save_lead lead = { .run = run, .job = job };
@@ -333,7 +334,7 @@ enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_sav
         return snap_save_follow(run, job, result, err);
     if (snap_group_world(run->group) > 1)
         place.lead = &lead;
-    enum snap_status status = snap_save_job_ready(run, job, err);
+    enum snap_status status = is_ready ? SNAP_OK : snap_save_job_ready(run, job, err);
     if (status == SNAP_OK)
         status = snap_save_job_put(&place, job, result, err);
     status = snap_save_lead_end(&lead, status, result, err);

@@ -84,9 +84,10 @@ enum snap_status snap_save_job_ready(struct snap_run *run, const struct snap_sav
 enum snap_status snap_save_job_put(const struct snap_save_place *place,
                                    const struct snap_save_job *job,
                                    struct snap_save_result *result, struct snap_error *err);
-/* The two in the run, by its own process. */
+/* The two in the run, by its own process; `is_ready`: the first was done. */
 enum snap_status snap_save_job_write(struct snap_run *run, const struct snap_save_job *job,
-                                     struct snap_save_result *result, struct snap_error *err);
+                                     bool is_ready, struct snap_save_result *result,
+                                     struct snap_error *err);
 
 /* After a save, of whomever: what the run's rules do not keep goes. */
 void snap_save_let_go(const struct snap_run *run, const struct snap_save_job *job,

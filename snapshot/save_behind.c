@@ -34,7 +34,8 @@ static void *write_job(void *arg)
             snap_save_let_go(run, &behind->job, &behind->result);
     }
     if (status == SNAP_OK && !saved)
-        status = snap_save_job_write(run, &behind->job, &behind->result, &behind->error);
+        status = snap_save_job_write(run, &behind->job, run->agent != NULL, &behind->result,
+                                     &behind->error);
     behind->error.status = status;
     atomic_store(&behind->ended, true);
     return NULL;

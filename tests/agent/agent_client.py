@@ -58,8 +58,8 @@ class Agent:
     def stop(self):
         """Its exit status, and what it said."""
         self.process.send_signal(signal.SIGTERM)
-        said = self.process.communicate(timeout=WAIT_S)[0]
-        return self.process.returncode, "".join(self.said) + said
+        said = self.process.stdout.read()  # with what was read ahead; communicate() loses that
+        return self.process.wait(timeout=WAIT_S), "".join(self.said) + said
 
 
 class Client:
@@ -150,7 +150,7 @@ class Handover:
 
     def offer(self):
         return request("offer", dir=str(self.run), file=self.head["name"],
-                       bytes=len(self.staging) + len(self.behind))
+                       bytes=len(self.staging) + len(self.documents()[0]))
 
     def documents(self):
         """The bytes, and how many of them are the head."""
@@ -165,13 +165,15 @@ class Handover:
 
     def give(self, client, **changed):
         """Offer and save; the last answer. `changed`: documents, head_bytes, lock, staging (bytes
-        or descriptors)."""
-        answer = client.ask(self.offer())
-        if answer is None or answer["answer"] != "ready":
-            return answer
+        or descriptors), and the bytes that are offered."""
         documents, head_bytes = self.documents()
         files = [changed.get("documents", documents), changed.get("lock"),
                  changed.get("staging", self.staging)]
+        there = sum(len(data) if isinstance(data, bytes) else os.fstat(data).st_size
+                    for data in files[::2])
+        answer = client.ask({**self.offer(), "bytes": changed.get("bytes", there)})
+        if answer is None or answer["answer"] != "ready":
+            return answer
         files[1] = self.lock() if files[1] is None else files[1]
         files = [memory(data, SEAL_SIZE if place == 2 else SEAL_ALL) if isinstance(data, bytes)
                  else data for place, data in enumerate(files) if data != b""]

@@ -4,7 +4,9 @@
 has them, and such as are not. It refuses those, changes nothing, lives on, and keeps no descriptor
 and no memory."""
 
+import fcntl
 import os
+import resource
 import shutil
 import struct
 import subprocess
@@ -196,6 +198,43 @@ def check_handovers(tap, root, run, other):
     os.close(lock)
 
 
+def check_memory(tap, root, run):
+    """More memory than was offered, however it is spread."""
+    good = Handover(run, run / STEP)
+    there = good.offer()["bytes"]
+    for name, offered in (("a byte", there - 1), ("all but a byte", 1)):
+        with Client(root) as client:
+            answer = good.give(client, bytes=offered)
+        tap.ok(answer["answer"] == "failed" and f"{there} bytes of memory, and {offered} were "
+               "offered" in answer["why"], f"more memory than was offered, by {name}", answer)
+    sparse = os.memfd_create("sparse", os.MFD_ALLOW_SEALING)
+    os.ftruncate(sparse, 1 << 62)
+    fcntl.fcntl(sparse, fcntl.F_ADD_SEALS, SEAL_SIZE)
+    with Client(root) as client:
+        answer = good.give(client, staging=sparse, bytes=there)  # closed there
+    tap.ok(answer["answer"] == "failed" and "were offered" in answer["why"],
+           "memory of 2^62 bytes", answer)
+
+
+def check_descriptors(tap, root, run, agent):
+    """The agent may open no more files when a save's arrive: it says so, and closes what came."""
+    pid = agent.process.pid
+    good = Handover(run, run / STEP)
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with Client(root) as client:
+        tap.ok(client.ask(good.offer())["answer"] == "ready", "an offer is taken")
+        documents, head_bytes = good.documents()
+        files = [memory(documents), good.lock(), memory(good.staging, SEAL_SIZE)]
+        free = min(set(range(1 << 16)) - set(map(int, os.listdir(f"/proc/{pid}/fd"))))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + 1, before[1]))
+        answer = client.ask(request("save", head_bytes=head_bytes), files)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        tap.ok(answer["answer"] == "failed" and "may open no more" in answer["why"],
+               "an agent without descriptors", answer)
+        for fd in files:
+            os.close(fd)
+
+
 def check_crowd(tap, root):
     """More connections than there may be: those past the limit are hung up on."""
     crowd = [Client(root) for _ in range(500)]
@@ -244,6 +283,8 @@ def main():
         check_bytes(tap, root)
         check_requests(tap, root, run)
         check_handovers(tap, root, run, other)
+        check_memory(tap, root, run)
+        check_descriptors(tap, root, run, agent)
         check_crowd(tap, root)
         left, status = settled(root, agent, files + 1)  # the snapshot in memory
         tap.ok(left == {"connections": 0, "jobs": 0, "files": 1}, "nothing is left over", left)

@@ -360,12 +360,28 @@ def test_end(folder):
     with Stub() as stub:
         world.environment = clean_environment(**stub.environment())
         gate = Gate(stub, "PUT", "archives")
-        world.agent("--push", STORE, "--push-wait", "1")
+        world.agent("--push", STORE, "--push-wait", "30")
         world.run("one", world.config())
+        gate.reached.wait(WAIT_S)
+        world.one.process.terminate()
+        while (world.root / ".snap-agent.sock").exists() and world.one.lives():
+            time.sleep(0.01)
+        done = world.run("two", world.config("training.seed=5"))
+        tap.ok(done.returncode == 0 and world.one.lives() and len(world.events("two", "save")) == 4
+               and not world.events("two", "agent_trouble"),
+               "while the agent uploads its last, a training saves by itself", outcome(done))
+        gate.opened.set()
+        world.stop()
+        equal(sorted({key.split("/")[1] for key in stub.objects}), ["one"],
+              "and what it has is uploaded")
+        stub.objects.clear()
+        gate = Gate(stub, "PUT", "archives")
+        world.agent("--push", STORE, "--push-wait", "1")
+        world.run("three", world.config())
         gate.reached.wait(WAIT_S)
         code = world.stop()
         gate.opened.set()
-        tap.ok(code == 0 and world.said().count("NOT uploaded") == 4 and
+        tap.ok(code == 0 and world.said().count("NOT uploaded") == 6 and
                "stopped, as was asked" in world.said(), "uploads under way are given up",
                world.said())
 
