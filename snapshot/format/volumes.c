@@ -16,6 +16,10 @@
 #define SUFFIX ".tar"
 #define DIGITS 4
 
+_Static_assert(SNAP_VOLUME_NAME_BYTES ==
+                   SNAP_MAX_VOLUME_STEM_BYTES + sizeof MARK + DIGITS + sizeof SUFFIX - 1,
+               "the name of a volume and a NUL");
+
 bool snap_volume_stem(const char *file, char stem[SNAP_MAX_VOLUME_STEM_BYTES + 1])
 {
     size_t length = strlen(file);

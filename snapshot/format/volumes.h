@@ -18,7 +18,7 @@
 #define SNAP_VOLUMES_MEMBER "volumes.json"
 
 /* "STEM.vol-0001.tar" and a NUL. */
-#define SNAP_VOLUME_NAME_BYTES (SNAP_MAX_VOLUME_STEM_BYTES + sizeof ".vol-0001.tar")
+#define SNAP_VOLUME_NAME_BYTES SNAP_MAX_VOLUMES_STRING_BYTES
 
 /* What the names of an archive's volumes begin with: `file` is the archive's name without folder,
  * "STEM.snap.tar", or any other word, which is the stem itself. False: too long, or no word. */
