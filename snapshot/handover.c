@@ -14,6 +14,7 @@
 #include <snapstate/agent.h>
 
 #include "format/json_canonical.h"
+#include "format/tar_layout.h"
 #include "handover.h"
 #include "memory_copy.h"
 #include "prune.h"
@@ -28,6 +29,7 @@ struct snap_handover {
     struct snap_sealed_memory staging;
     struct snap_handover_head head;
     bool has_head;
+    uint64_t head_bytes;
     atomic_ullong written;
 };
 
@@ -84,6 +86,7 @@ enum snap_status snap_handover_open(const struct snap_handover_options *options,
     }
     atomic_init(&made->written, 0);
     made->lock = options->lock;
+    made->head_bytes = options->head_bytes;
     made->documents = (struct snap_sealed_memory)SNAP_SEALED_MEMORY_INIT;
     made->staging = (struct snap_sealed_memory)SNAP_SEALED_MEMORY_INIT;
     enum snap_status status = take_memory(made, options, err);
@@ -132,6 +135,15 @@ uint64_t snap_handover_bytes(const struct snap_handover *handover)
     uint64_t bytes = 0;
     for (size_t i = 0; i < job->member_count; i++)
         bytes += job->members[i].size;
+    return bytes;
+}
+
+/* The manifest, which is in the head, has the size of every other member. */
+uint64_t snap_handover_archive_bytes(const struct snap_handover *handover)
+{
+    uint64_t bytes = snap_tar_member_bytes(handover->head_bytes) + 2 * SNAP_TAR_BLOCK_BYTES;
+    for (size_t i = 0; i < handover->head.named_count; i++)
+        bytes += snap_tar_member_bytes(handover->head.named[i].size);
     return bytes;
 }
 

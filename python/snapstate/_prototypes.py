@@ -58,6 +58,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_handover_step": (c_uint64, HANDLE),
     "snap_handover_file": (TEXT, HANDLE),
     "snap_handover_bytes": (c_uint64, HANDLE),
+    "snap_handover_archive_bytes": (c_uint64, HANDLE),
     "snap_handover_written": (c_uint64, HANDLE),
     "snap_handover_save": (STATUS, HANDLE, HANDLE, HANDLE, ERROR),
     "snap_archive_open": (STATUS, TEXT, OUT, ERROR),

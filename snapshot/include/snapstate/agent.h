@@ -88,6 +88,8 @@ void snap_handover_close(struct snap_handover *handover);
 uint64_t snap_handover_step(const struct snap_handover *handover);
 const char *snap_handover_file(const struct snap_handover *handover);
 uint64_t snap_handover_bytes(const struct snap_handover *handover);
+/* What the archive will have, at most. */
+uint64_t snap_handover_archive_bytes(const struct snap_handover *handover);
 
 /* Bytes of the archive that are written so far; from any thread until close. */
 uint64_t snap_handover_written(const struct snap_handover *handover);
