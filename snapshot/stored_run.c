@@ -7,6 +7,7 @@
 
 #include "format/json_canonical.h"
 #include "format/limits.h"
+#include "stored.h"
 #include "stored_run.h"
 
 /* Names a file in messages. */
@@ -164,8 +165,8 @@ enum snap_status snap_stored_run_check(const struct snap_stored_run *run, const 
 /* ---- into a store ---- */
 
 struct ledger_put {
-    const struct snap_store *store;
-    const struct snap_buffer *ours;
+    struct snap_store *store;
+    const struct snap_stored_run *run;
     bool newer;
 };
 
@@ -188,37 +189,57 @@ static size_t whole_lines(const struct snap_buffer *old)
     return last != NULL ? (size_t)(last - old->data) + 1 : 0;
 }
 
+/* From line `line` on the store has other lines. Where no archive there reaches them, the run was
+ * stopped after a push, and made its steps anew from its last snapshot: under a profile that
+ * promises no bits they are others. Else it went two ways. */
+static enum snap_status meet_others(const struct ledger_put *put, size_t line,
+                                    struct snap_error *err)
+{
+    struct snap_stored_list list = SNAP_STORED_LIST_INIT;
+    uint64_t step = snap_ledger_first_step(put->run->ledger) + line - 1;
+    enum snap_status status = SNAP_OK;
+    if (line > 1)
+        status = snap_stored_list_archives(put->store, &list, err);
+    if (status == SNAP_OK &&
+        (line == 1 || (list.count > 0 && list.archives[list.count - 1].step >= step)))
+        status = snap_error_set(
+            err, SNAP_DIFFERS,
+            "%s/" SNAP_LEDGER_FILE ": line %zu is another than here: it is of %s, or damaged; give "
+            "this run a prefix of its own, or remove that file",
+            snap_store_where(put->store), line,
+            line == 1 ? "another run" : "other steps of this run");
+    snap_stored_list_release(&list);
+    return status;
+}
+
 /* Forward only. */
 static enum snap_status decide_ledger(void *arg, const struct snap_buffer *old,
                                       struct snap_buffer *content, bool *write,
                                       struct snap_error *err)
 {
     struct ledger_put *put = arg;
+    const struct snap_buffer *ours = &put->run->ledger_text;
     size_t line = 1;
     put->newer = false;
+    *write = true;
     if (old != NULL) {
         size_t theirs = whole_lines(old);
-        size_t same = common_bytes(put->ours, old->data, theirs, &line);
-        if (same < theirs && same < put->ours->size)
-            return snap_error_set(
-                err, SNAP_DIFFERS,
-                "%s/" SNAP_LEDGER_FILE ": line %zu is another than here: it is of %s, or damaged; "
-                "give this run a prefix of its own, or remove that file",
-                snap_store_where(put->store), line,
-                line == 1 ? "another run" : "other steps of this run");
-        put->newer = theirs > put->ours->size;
-        *write = !put->newer && old->size != put->ours->size;
-    } else {
-        *write = true;
+        size_t same = common_bytes(ours, old->data, theirs, &line);
+        bool others = same < theirs && same < ours->size;
+        enum snap_status status = others ? meet_others(put, line, err) : SNAP_OK;
+        if (status != SNAP_OK)
+            return status;
+        put->newer = !others && theirs > ours->size;
+        *write = others || (!put->newer && old->size != ours->size);
     }
-    return *write ? snap_buffer_append(content, put->ours->data, put->ours->size, err) : SNAP_OK;
+    return *write ? snap_buffer_append(content, ours->data, ours->size, err) : SNAP_OK;
 }
 
 enum snap_status snap_stored_ledger_put(struct snap_store *store,
                                         const struct snap_stored_run *run, bool *newer,
                                         bool *exclusive, struct snap_error *err)
 {
-    struct ledger_put put = { .store = store, .ours = &run->ledger_text };
+    struct ledger_put put = { .store = store, .run = run };
     enum snap_status status =
         snap_store_update(store, SNAP_LEDGER_FILE, SNAP_MAX_LEDGER_FILE_BYTES, decide_ledger, &put,
                           exclusive, err);

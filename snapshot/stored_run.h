@@ -43,9 +43,10 @@ enum snap_status snap_stored_run_check(const struct snap_stored_run *run, const 
                                        const struct snap_archive *archive,
                                        struct snap_error *err);
 
-/* Put the ledger into the store, whose lines must be the first of it: they are never fewer after.
- * *newer: the store has these lines and more, and is left as it is. *exclusive: as of
- * snap_store_update. SNAP_DIFFERS: the store's ledger has other lines. */
+/* Put the ledger into the store, whose lines must be the first of it, but for those that no archive
+ * there reaches: of the others there are never fewer after. *newer: the store has these lines and
+ * more, and is left as it is. *exclusive: as of snap_store_update. SNAP_DIFFERS: the store's ledger
+ * has other lines. */
 enum snap_status snap_stored_ledger_put(struct snap_store *store,
                                         const struct snap_stored_run *run, bool *newer,
                                         bool *exclusive, struct snap_error *err);

@@ -132,6 +132,10 @@ same "nothing came to be in it" "" "$(find "$work/fork" -name '*.tar' -o -name l
 exits 0 "up to where they part it is one run" "$SNAP" pull "$store" "$work/fork" --step 6
 fails 1 "nor is it pushed" "ledger.jsonl: line 8 is another than here: it is of other steps" \
     "$SNAP" push "$work/fork" "$store"
+"$SNAP" push "$(snapshot "$run" 6)" "$work/fork-store" >/dev/null
+cp "$store/ledger.jsonl" "$work/fork-store/"
+exits 0 "but where no archive reaches those lines" "$SNAP" push "$work/fork" "$work/fork-store"
+try "they are made anew" cmp "$work/fork/ledger.jsonl" "$work/fork-store/ledger.jsonl"
 
 # ---- a capsule has the number of the step that failed ----
 

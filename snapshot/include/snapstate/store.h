@@ -85,11 +85,11 @@ struct snap_push_run_result {
 #define SNAP_PUSH_RUN_RESULT_INIT { .size_bytes = sizeof(struct snap_push_run_result) }
 
 /* Put the run's config.json and ledger.jsonl beside the archives, so that a pull makes a run folder
- * that goes on. The ledger's lines in the store are never fewer after, and never others: an older
- * copy of the folder leaves both files as they are. *result (NULL: not wanted) is written on
- * success. SNAP_CORRUPT: the folder's ledger is off its chain, or its config is not of that run.
- * SNAP_DIFFERS: the store is of another run, or of other steps of this one; or the folder has no
- * ledger, and another config than the store. */
+ * that goes on. The ledger's lines in the store are never fewer after, and never others where an
+ * archive there reaches them: an older copy of the folder leaves both files as they are. *result
+ * (NULL: not wanted) is written on success. SNAP_CORRUPT: the folder's ledger is off its chain, or
+ * its config is not of that run. SNAP_DIFFERS: the store is of another run, or of other steps of
+ * this one; or the folder has no ledger, and another config than the store. */
 enum snap_status snap_push_run_files(const char *dir, const char *store,
                                      struct snap_push_run_result *result, struct snap_error *err);
 
