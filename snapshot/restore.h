@@ -50,6 +50,15 @@ enum snap_status snap_restore_here(struct snap_run *run, enum snap_tier require,
 enum snap_status snap_restore_together(struct snap_run *run, enum snap_tier require,
                                        struct snap_receipt **receipt, struct snap_error *err);
 
+/* The archive that the run's options name, or that `latest` of its folder does (restore_source.c);
+ * `name` receives its place in the folder, when it was found there. One snapshot that is the first
+ * is taken where `latest` is missing, which then names it. SNAP_NOT_FOUND: the run is a fresh one;
+ * SNAP_CORRUPT: there are snapshots, and `latest` is missing. *archive is the caller's. */
+enum snap_status snap_restore_find(struct snap_run *run, struct snap_archive **archive,
+                                   char name[SNAP_SNAPSHOT_NAME_BYTES], struct snap_error *err);
+/* The snapshot that `latest` names, from the agent's memory. False: from the file, then. */
+bool snap_restore_find_in_memory(struct snap_run *run, struct snap_archive **archive);
+
 /* Find the tier, and fill the receipt's components and reasons. */
 enum snap_status snap_restore_match(struct snap_restore *restore, struct snap_error *err);
 
