@@ -170,8 +170,9 @@ bool snap_agent_save(struct snap_run *run, const struct snap_save_job *job,
         close(p.fd); /* the answer was had, or the agent is given up */
     free(dir);
     if (status != SNAP_OK) {
-        /* What an agent that was killed left goes: it is not writing for this run any more. */
-        (void)snap_folder_sweep(run->store, run->dirfd, NULL); /* the next process that opens the run does it else */
+        /* What an agent that was killed left goes: it is not writing for this run any more. The
+         * next process that opens the run does it else. */
+        (void)snap_folder_sweep(run->store, run->dirfd, NULL);
         snap_agent_note_trouble(run, job, trouble->text);
     }
     return status == SNAP_OK;

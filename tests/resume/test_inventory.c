@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every line of the inventory in trainer/training_state.c matters: a restored training makes the
- * next steps as expected; and when one thing is changed after the restore, a step differs, or
- * the alarm for streams goes off before it. */
+/* Every line of the inventory (trainer/training_state.c) matters: a restored training makes the next
+ * steps as expected; and when one thing is changed after the restore, a step differs, or the alarm
+ * for streams goes off before it. */
 #include "config.h"
 
 #include <setjmp.h>
