@@ -11,7 +11,6 @@
 #include "format/archive_fill.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
-#include "ledger_rebuild.h"
 #include "restore.h"
 
 /* Where the restored run stands. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format/json_canonical.h"
+#include "ledger_rebuild.h"
 #include "restore.h"
 
 /* Is it the first snapshot of the run: intact, on the ledger's chain, with no parent in the run? */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks, threads as fibers, devices; memory and streams are in streams_on_cpu.cc. A fiber runs thread after thread of a block until one has to
+/* Blocks, threads as fibers, devices; memory and streams are in streams_on_cpu.cc. A fiber runs
+ * thread after thread of a block until one has to
  * wait; then another fiber takes the next. */
 #include "cuda_on_cpu.h"
 
