@@ -241,11 +241,9 @@ static uint64_t most_volumes_bytes(const struct snap_archive *archive)
 /* volumes.json, which the manifest does not list: read it. */
 static enum snap_status read_volumes(struct walk *walk, struct snap_error *err)
 {
-    /* Of each volume an object and an array, and as many again, so that volumes that are too many
-     * are told as that. */
-    static const struct snap_json_bounds bounds = { .string_bytes = SNAP_VOLUME_NAME_BYTES,
+    static const struct snap_json_bounds bounds = { .string_bytes = SNAP_MAX_VOLUMES_STRING_BYTES,
                                                     .keys = SNAP_MAX_VOLUMES_KEYS,
-                                                    .containers = 4 * SNAP_MAX_VOLUMES };
+                                                    .containers = SNAP_MAX_VOLUMES_CONTAINERS };
     struct snap_archive *archive = walk->archive;
     const struct snap_member member = { .name = SNAP_VOLUMES_MEMBER,
                                         .data_size = walk->size,

@@ -74,10 +74,18 @@
 #define SNAP_MAX_VOLUMES_JSON_BYTES SNAP_MAX_MANIFEST_BYTES
 /* Keys of an object of volumes.json: two are in use; a later version may have more. */
 #define SNAP_MAX_VOLUMES_KEYS 16u
+/* Bytes of a string of volumes.json, its closing quote counted: a volume's name. */
+#define SNAP_MAX_VOLUMES_STRING_BYTES 194u
+/* Arrays and objects of volumes.json: two of each volume, and as many again, so that volumes that
+ * are too many are told as that. */
+#define SNAP_MAX_VOLUMES_CONTAINERS 2048u
 
 /* Arrays and objects inside each other: what a state, nine maps deep, needs; far below what
  * recursion can take. */
 #define SNAP_MAX_JSON_DEPTH 32
+/* Bytes of a number or a word of a document: a sign and the digits of any 64 bits; more than
+ * "false". */
+#define SNAP_MAX_JSON_TOKEN_BYTES 20
 /* Values of a document however short it is, beyond which there is one for so many bytes
  * (json_guard.c). */
 #define SNAP_MAX_DENSE_JSON_VALUES 16384u
