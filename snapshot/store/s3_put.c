@@ -113,7 +113,8 @@ static enum snap_status meet_existing(struct snap_s3 *s3, const char *name,
     if (status == SNAP_OK && !same)
         return snap_error_set(err, SNAP_DIFFERS, "%s/%s: is there already, with other content",
                               s3->where, name);
-    note->was_there = status == SNAP_OK && note->sent_bytes == 0;
+    /* When all of it was sent it is ours: the answer to the last call was lost. */
+    note->was_there = status == SNAP_OK && note->sent_bytes < content->size_bytes;
     return status;
 }
 
