@@ -194,7 +194,8 @@ enum snap_status snap_handover_save(struct snap_handover *handover,
     if (status != SNAP_OK)
         return status;
     if (saving->keep != NULL &&
-        snap_prune_locked(handover->store, saving->keep, saving->pool, NULL, &problem) != SNAP_OK)
+        snap_prune_locked(handover->store, saving->keep, &handover->head.job.held, saving->pool,
+                          &problem) != SNAP_OK)
         memcpy(made.prune_problem, problem.text, sizeof made.prune_problem);
     memcpy(made.snapshot_hash, result.snapshot_hash, sizeof made.snapshot_hash);
     *saved = made;

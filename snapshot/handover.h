@@ -13,6 +13,8 @@
 #define SNAP_HANDOVER_FORMAT "snap-handover-1"
 /* Bytes of the head: that of a manifest, and a place for each member. */
 #define SNAP_MAX_HANDOVER_HEAD_BYTES (2u * SNAP_MAX_MANIFEST_BYTES)
+/* Steps whose snapshots are held: far more than wait for anything. */
+#define SNAP_MAX_HANDOVER_HELD 65536u
 /* Members in the documents begin at a multiple of this, as does their part behind the head. */
 #define SNAP_HANDOVER_ALIGN 64u
 

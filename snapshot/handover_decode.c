@@ -105,6 +105,28 @@ static enum snap_status take_flag(const json_t *value, const char *key, bool *fl
     return SNAP_OK;
 }
 
+static enum snap_status take_held(const json_t *value, struct snap_held *held,
+                                  struct snap_error *err)
+{
+    const json_t *steps;
+    enum snap_status status = snap_json_field(value, "held", JSON_ARRAY, WHAT, &steps, err);
+    if (status != SNAP_OK)
+        return status;
+    if (json_array_size(steps) > SNAP_MAX_HANDOVER_HELD)
+        return snap_error_set(err, SNAP_CORRUPT, WHAT ": \"held\" has more than %u steps",
+                              SNAP_MAX_HANDOVER_HELD);
+    held->steps = calloc(json_array_size(steps) + 1, sizeof *held->steps);
+    if (held->steps == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, WHAT ": out of memory");
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *step = json_array_get(steps, i);
+        if (!json_is_integer(step) || json_integer_value(step) < 0)
+            return snap_error_set(err, SNAP_CORRUPT, WHAT ": \"held\" has what is no step");
+        held->steps[held->count++] = (uint64_t)json_integer_value(step);
+    }
+    return SNAP_OK;
+}
+
 static enum snap_status take_fields(const json_t *value, struct snap_handover_head *head,
                                     struct snap_error *err)
 {
@@ -112,8 +134,8 @@ static enum snap_status take_fields(const json_t *value, struct snap_handover_he
     enum snap_status status = snap_json_field_format(value, SNAP_HANDOVER_FORMAT, WHAT, err);
     if (status == SNAP_OK)
         status = snap_json_check_keys(value,
-                                      "began_ms format keep_latest manifest name no_read_back "
-                                      "places stall_ms thin volume_size written",
+                                      "began_ms format held keep_latest manifest name "
+                                      "no_read_back places stall_ms thin volume_size written",
                                       WHAT, err);
     if (status == SNAP_OK)
         status = snap_json_field_u64(value, "began_ms", WHAT, &job->began_ms, err);
@@ -123,6 +145,8 @@ static enum snap_status take_fields(const json_t *value, struct snap_handover_he
         status = snap_json_field_u64(value, "thin", WHAT, &head->thin, err);
     if (status == SNAP_OK)
         status = snap_json_field_u64(value, "volume_size", WHAT, &head->volume_size, err);
+    if (status == SNAP_OK)
+        status = take_held(value, &job->held, err);
     if (status == SNAP_OK)
         status = take_flag(value, "keep_latest", &job->keep_latest, err);
     if (status == SNAP_OK)

@@ -46,6 +46,18 @@ static enum snap_status make_places(const struct snap_run *run, const struct sna
     return status;
 }
 
+/* Steps whose snapshots stay, whatever rules the other side has. */
+static json_t *encode_held(const struct snap_held *held)
+{
+    json_t *steps = json_array();
+    for (size_t i = 0; steps != NULL && i < held->count; i++)
+        if (json_array_append_new(steps, snap_json_u64(held->steps[i])) != 0) {
+            json_decref(steps);
+            return NULL;
+        }
+    return steps;
+}
+
 /* manifest.json of the archive that the job becomes, as a value. The plan sorts the members. */
 static enum snap_status make_manifest(const struct snap_save_job *job, json_t **manifest,
                                       struct snap_error *err)
@@ -72,13 +84,13 @@ static enum snap_status make_head(const struct snap_run *run, const struct snap_
     if (status == SNAP_OK)
         status = make_places(run, job, places, bytes, err);
     if (status == SNAP_OK)
-        head = json_pack("{s:o, s:s, s:b, s:O, s:s, s:b, s:O, s:o, s:o, s:o, s:o}", "began_ms",
-                         snap_json_u64(job->began_ms), "format", SNAP_HANDOVER_FORMAT,
-                         "keep_latest", job->keep_latest, "manifest", manifest, "name", job->name,
-                         "no_read_back", run->no_read_back, "places", places, "stall_ms",
-                         snap_json_u64(job->stall_ms), "thin", snap_json_u64(run->thin),
-                         "volume_size", snap_json_u64(run->volume_size), "written",
-                         snap_written_encode(&job->before));
+        head = json_pack("{s:o, s:s, s:o, s:b, s:O, s:s, s:b, s:O, s:o, s:o, s:o, s:o}", "began_ms",
+                         snap_json_u64(job->began_ms), "format", SNAP_HANDOVER_FORMAT, "held",
+                         encode_held(&job->held), "keep_latest", job->keep_latest, "manifest",
+                         manifest, "name", job->name, "no_read_back", run->no_read_back, "places",
+                         places, "stall_ms", snap_json_u64(job->stall_ms), "thin",
+                         snap_json_u64(run->thin), "volume_size", snap_json_u64(run->volume_size),
+                         "written", snap_written_encode(&job->before));
     if (status == SNAP_OK)
         status = head == NULL ? snap_error_set(err, SNAP_NO_MEMORY, "handover: out of memory")
                               : snap_json_encode(head, text, err);

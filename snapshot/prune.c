@@ -343,10 +343,11 @@ static enum snap_status prune_locked(struct pruning *p, uint64_t *freed, struct 
 }
 
 enum snap_status snap_prune_locked(struct snap_store *store, const struct snap_keep *keep,
-                                   struct snap_pool *pool, uint64_t *freed, struct snap_error *err)
+                                   const struct snap_held *held, struct snap_pool *pool,
+                                   struct snap_error *err)
 {
-    struct pruning p = {.keep = keep, .pool = pool, .store = store};
-    return prune_locked(&p, freed, err);
+    struct pruning p = {.keep = keep, .held = *held, .pool = pool, .store = store};
+    return prune_locked(&p, NULL, err);
 }
 
 enum snap_status snap_held_copy(const struct snap_held *held, struct snap_held *copy,

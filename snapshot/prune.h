@@ -4,11 +4,13 @@
 
 #include <snapstate/keep.h>
 
+#include "run_internal.h"
 #include "store/store_ops.h"
 
-/* snap_prune_run in a folder whose lock the caller holds, and into which nobody saves. */
+/* snap_prune_run in a folder whose lock the caller holds, and into which nobody saves. What is held
+ * stays too. */
 enum snap_status snap_prune_locked(struct snap_store *store, const struct snap_keep *keep,
-                                   struct snap_pool *pool, uint64_t *freed,
+                                   const struct snap_held *held, struct snap_pool *pool,
                                    struct snap_error *err);
 
 #endif

@@ -141,7 +141,7 @@ class Handover:
                 self.places.append([0, len(self.behind)])
                 self.behind += members[name].ljust(-(-len(members[name]) // 64) * 64, b"\0")
         self.head = {
-            "began_ms": 0, "format": "snap-handover-1", "keep_latest": False,
+            "began_ms": 0, "format": "snap-handover-1", "held": [], "keep_latest": False,
             "manifest": self.manifest, "name": f"snapshots/{Path(archive).name}",
             "no_read_back": False, "places": self.places, "stall_ms": 0, "thin": 0,
             "volume_size": 0,

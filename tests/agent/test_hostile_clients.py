@@ -11,6 +11,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -114,6 +115,9 @@ def bad_handovers(run, other):
         "followers": 0, "hash": "snap1:" + 64 * "0", "name": "../latest"}}}
     yield "a key too many", {}, {"more": 1}
     yield "a flag that is a number", {}, {"keep_latest": 1}
+    yield "a held step below zero", {}, {"held": [6, -1]}
+    yield "a held step that is a text", {}, {"held": ["6"]}
+    yield "held steps past all limits", {}, {"held": list(range(65537))}
 
 
 def check_good(tap, root, run):
@@ -261,19 +265,46 @@ def settled(root, agent, files):
     return left, status
 
 
+def is_whole(path):
+    with tarfile.open(path) as tar:
+        return any(name.startswith("tensors/") for name in tar.getnames())
+
+
+def check_held(tap, root):
+    """What a training holds is no stub by the agent's own rules."""
+    run = Path(root, "held")
+    agent = Agent(SNAP, root, "--last", "1")
+    good = Handover(run, run / "snapshots/step-0000000024.snap.tar")
+    os.unlink(run / "snapshots/step-0000000024.snap.tar")
+    good.head["held"] = [6]
+    with Client(root) as client:
+        answer = good.give(client)
+    whole = [int(path.name[5:15]) for path in sorted(run.glob("snapshots/*")) if is_whole(path)]
+    tap.ok(answer["answer"] == "saved" and whole == [6, 24], "what is held stays whole", answer,
+           whole)
+    tap.ok(agent.stop()[0] == 0, "and that agent ends")
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="snap-hostile-") as name:
         root = os.path.realpath(name) + "/root"
         config = os.path.join(name, "config.json")
+        longer = os.path.join(name, "longer.json")
         os.mkdir(root)
         os.mkdir(f"{root}-other")
-        subprocess.run(["sh", "-c", 'work=$1; . "$top_srcdir/tests/cli/fixture.sh" && '
-                        'make_config "$2" training.epochs=1', "sh", name, config], check=True)
+        for path, epochs in ((config, 1), (longer, 2)):
+            subprocess.run(["sh", "-c", 'work=$1; . "$top_srcdir/tests/cli/fixture.sh" && '
+                            'make_config "$2" "$3"', "sh", name, path,
+                            f"training.epochs={epochs}"], check=True)
         for run in ("run", "other"):
             subprocess.run([SNAP, "run", config, "--dir", f"{root}/{run}", "--steps", "6"],
                            check=True, stdout=subprocess.DEVNULL,
                            env={**os.environ, "SNAP_AGENT": ""})
+        subprocess.run([SNAP, "run", longer, "--dir", f"{root}/held"],
+                       check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "SNAP_AGENT": ""})
+        check_held(tap, root)
         os.symlink("run", f"{root}/link")
         run, other = Path(root, "run"), Path(root, "other")
         agent = Agent(SNAP, root, "--memory", "64M")
