@@ -79,12 +79,12 @@ static bool is_code(const struct snap_s3_response *response, const char *const *
     return false;
 }
 
-/* Does the answer mean "not now"? */
+/* Does the answer mean "not now"? (BrokenMPU is Swift's: the server that has a part is away.) */
 static bool says_later(const struct snap_s3_response *response)
 {
     static const char *const later[] = { "RequestTimeout", "SlowDown", "InternalError",
                                          "ServiceUnavailable", "OperationAborted",
-                                         "ConditionalRequestConflict", NULL };
+                                         "ConditionalRequestConflict", "BrokenMPU", NULL };
     switch (response->status) {
     case 408:
     case 429:

@@ -228,7 +228,7 @@ def test_faults(files):
                     tap.ok("create-only" in done.stdout, "and it says what the server lacks")
     with Stub() as stub:
         run(stub, "push", files[0].parents[1], STORE)
-        for fault in (HALF, CLOSE, Answer(503, "SlowDown"), Pause(1.5)):
+        for fault in (HALF, CLOSE, Answer(503, "SlowDown"), Answer(409, "BrokenMPU"), Pause(1.5)):
             stub.fault("GET", "/archives/step-0000000012", fault, times=2)
             exits(0, f"verified in spite of {fault}", stub, "verify", STORE)
         stub.fault("GET", "/archives/step-0000000012", Answer(503, "SlowDown"), times=10000)
