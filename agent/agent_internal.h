@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,7 +20,7 @@
 
 /* Connections at a time: a hundred trainers, and who asks. */
 #define AGN_CONNECTIONS_MOST 256
-/* Runs that are remembered: the status of all fits in a message. */
+/* Runs that are remembered: the status of all, with paths of a usual length, fits in a message. */
 #define AGN_RUNS_MOST 1024
 
 enum agn_stage {
@@ -62,7 +63,7 @@ struct agn_run {
     uint64_t step; /* of the last save */
     char hash[SNAP_HASH_TEXT_BYTES];
     uint64_t duration_ms;
-    char problem[1000]; /* of the last save; "": none */
+    char problem[300]; /* of the last save; "": none */
 };
 
 struct agn_connection {
@@ -73,10 +74,14 @@ struct agn_connection {
     uid_t uid;
 };
 
+struct agn_uploads;
+
 struct agn_agent {
     const struct agn_options *options;
+    struct agn_uploads *uploads; /* NULL: there is no store; it has a lock of its own */
     char root[PATH_MAX]; /* absolute, without links */
     int64_t began_ms;
+    atomic_ullong pages; /* that were made for who asked by HTTP */
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t changed;
     bool stopping;

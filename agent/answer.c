@@ -27,6 +27,7 @@
 void agn_answer_release(struct agn_answer *answer)
 {
     free(answer->text);
+    agn_shared_text_release(answer->shared);
     if (answer->fd >= 0)
         close(answer->fd); /* only read */
     *answer = (struct agn_answer)AGN_ANSWER_INIT;
@@ -126,22 +127,33 @@ static bool is_archive_name(const char *name)
     return digits >= 10 && digits <= 20 && strcmp(name + 5 + digits, ".snap.tar") == 0;
 }
 
-static void answer_page(struct agn_agent *agent, const char *dir, struct agn_answer *answer)
+static void answer_page(const struct agn_asker *asker, const char *dir, struct agn_answer *answer)
 {
     struct snap_error err = SNAP_ERROR_INIT;
-    char *text = NULL;
-    enum snap_status status = agent->options->page(agent->options->page_arg, dir, &text, &err);
+    struct agn_shared_text *text = NULL;
+    enum snap_status status = SNAP_OK;
+    answer->later = !agn_pages_get(asker->pages, dir, asker->waiter, asker->waited, &text, &status,
+                                   &err);
+    if (answer->later)
+        return;
     if (status != SNAP_OK) {
-        agn_answer_problem(answer, status == SNAP_NO_MEMORY ? 500 : 404, err.text);
+        agn_answer_problem(answer,
+                           status == SNAP_NO_MEMORY ? 500
+                           : status == SNAP_BUSY    ? 503
+                                                    : 404,
+                           err.text);
         return;
     }
-    agn_answer_text(answer, 200, PAGE, text);
+    answer->status = 200;
+    answer->type = PAGE;
+    answer->shared = text;
     answer->moves = agn_run_is_training(dir);
 }
 
 /* `tail` is what follows the run's name. */
-static void answer_run(struct agn_agent *agent, const struct agn_found *run, const char *tail,
-                       const struct agn_part *part, struct agn_answer *answer)
+static void answer_run(struct agn_agent *agent, const struct agn_asker *asker,
+                       const struct agn_found *run, const char *tail, const struct agn_part *part,
+                       struct agn_answer *answer)
 {
     char path[PATH_MAX];
     const char *folder = strncmp(tail, "/snapshots/", 11) == 0  ? "snapshots"
@@ -150,7 +162,7 @@ static void answer_run(struct agn_agent *agent, const struct agn_found *run, con
     if (tail[0] == '\0') {
         agn_answer_text(answer, 200, JSON, agn_view_run(agent, run));
     } else if (strcmp(tail, "/report") == 0 && agent->options->page != NULL) {
-        answer_page(agent, run->dir, answer);
+        answer_page(asker, run->dir, answer);
     } else if (strcmp(tail, "/receipts") == 0) {
         agn_answer_text(answer, 200, JSON, agn_view_receipts(run));
     } else if (folder != NULL && is_archive_name(strrchr(tail, '/') + 1) &&
@@ -180,8 +192,8 @@ static const struct agn_found *find_run(const struct agn_run_list *list, const c
     return found;
 }
 
-void agn_answer_get(struct agn_agent *agent, const char *path, const struct agn_part *part,
-                    struct agn_answer *answer)
+void agn_answer_get(struct agn_agent *agent, const struct agn_asker *asker, const char *path,
+                    const struct agn_part *part, struct agn_answer *answer)
 {
     static const char runs[] = "/runs/";
     struct agn_run_list list;
@@ -198,7 +210,7 @@ void agn_answer_get(struct agn_agent *agent, const char *path, const struct agn_
                                       ? find_run(&list, path + sizeof runs - 1, &tail)
                                       : NULL;
     if (run != NULL) {
-        answer_run(agent, run, tail, part, answer);
+        answer_run(agent, asker, run, tail, part, answer);
     } else if (strcmp(path, "/") == 0) {
         agn_answer_text(answer, 200, PAGE, agn_view_index(agent, &list));
         answer->moves = true;

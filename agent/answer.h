@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent_internal.h"
+#include "pages.h"
 
 /* A part of a file, or a text. */
 struct agn_answer {
@@ -15,11 +16,13 @@ struct agn_answer {
     const char *type;     /* static */
     char *text;           /* owned; NULL: it is a file */
     size_t text_size;
+    struct agn_shared_text *shared; /* in place of it; owned; NULL: none */
     int fd;               /* owned; -1: it is a text */
     uint64_t offset;      /* of the part */
     uint64_t length;
     uint64_t file_size;
     char etag[64];        /* of a file: what changes with its bytes; quoted */
+    bool later;           /* there is none yet: who asks was held (pages.h), and asks again */
     bool moves;           /* what it shows is being made: a browser asks again by itself */
 };
 #define AGN_ANSWER_INIT { .status = 500, .fd = -1 }
@@ -39,8 +42,14 @@ struct agn_part {
  * one that is not understood), 206, or 416. */
 unsigned agn_part_of(const char *range, uint64_t size, uint64_t *offset, uint64_t *length);
 
+/* Who asks, for pages that are still to be made. */
+struct agn_asker {
+    struct agn_pages *pages;
+    void *waiter;
+    bool waited; /* it was held before */
+};
 /* Answer GET of a path without escapes. */
-void agn_answer_get(struct agn_agent *agent, const char *path, const struct agn_part *part,
-                    struct agn_answer *answer);
+void agn_answer_get(struct agn_agent *agent, const struct agn_asker *asker, const char *path,
+                    const struct agn_part *part, struct agn_answer *answer);
 
 #endif

@@ -3,15 +3,18 @@
  * other side lives or not. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
 #include "agent_internal.h"
 #include "request.h"
+#include "uploads.h"
 
 /* Who asks nothing for so long makes room for others; who waits for room hears of it so often. */
 #define IDLE_MS 30000
@@ -40,13 +43,38 @@ static void say_why(const struct agn_connection *connection, const char *answer,
 
 /* ---- a save ---- */
 
+/* What came must not have more memory than room was made for. A file that is no memory is refused
+ * when it is opened; sizes are below 2^63, and so are two of them together below 2^64. */
+static enum snap_status check_size(const struct snap_agent_message *message, uint64_t offered,
+                                   struct snap_error *err)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < message->file_count; i++) {
+        struct stat info;
+        if (i == 1)
+            continue; /* the lock */
+        if (fstat(message->files[i], &info) != 0)
+            return snap_error_set_os(err, SNAP_IO, errno, "save: its memory cannot be looked at");
+        bytes += info.st_size > 0 ? (uint64_t)info.st_size : 0;
+    }
+    if (bytes > offered)
+        return snap_error_set(err, SNAP_INVALID,
+                              "save: came with %llu bytes of memory, and %llu were offered",
+                              (unsigned long long)bytes, (unsigned long long)offered);
+    return SNAP_OK;
+}
+
 /* The documents, the lock and the staging memory, as they came. */
-static enum snap_status open_handover(const char *dir, const struct agn_request *request,
+static enum snap_status open_handover(const struct agn_request *offer,
+                                      const struct agn_request *request,
                                       struct snap_agent_message *message,
                                       struct snap_handover **handover, struct snap_error *err)
 {
     struct snap_handover_options options = SNAP_HANDOVER_OPTIONS_INIT;
-    options.dir = dir;
+    enum snap_status status = check_size(message, offer->bytes, err);
+    if (status != SNAP_OK)
+        return status;
+    options.dir = offer->dir;
     options.head_bytes = request->head_bytes;
     options.documents = message->files[0];
     options.lock = message->files[1];
@@ -61,15 +89,26 @@ static enum snap_status save(struct agn_connection *connection, struct agn_job *
 {
     struct agn_agent *agent = connection->agent;
     struct snap_handover_saving saving = SNAP_HANDOVER_SAVING_INIT;
-    saving.keep = agent->options->keep;
+    uint64_t waiting[AGN_UPLOADS_WAIT_MOST];
+    struct snap_keep keep = SNAP_KEEP_INIT;
+    if (agent->options->keep != NULL) {
+        keep = *agent->options->keep;
+        keep.steps = waiting; /* what is to be uploaded stays as long */
+        keep.step_count = agn_uploads_waiting(agent->uploads, job->dir, waiting);
+        saving.keep = &keep;
+    }
     saving.pool = agn_job_start(agent, job, handover, &saving.keep_copy);
     int64_t began = agn_clock_ms();
     uint64_t step = snap_handover_step(handover);
+    char file[64];
+    snprintf(file, sizeof file, "%s", snap_handover_file(handover));
     enum snap_status status = snap_handover_save(handover, &saving, saved, err);
     uint64_t duration = (uint64_t)(agn_clock_ms() - began);
     agn_job_saved(agent, job);
+    agn_uploads_note(agent->uploads, job->dir, handover);
     snap_handover_close(handover);
     if (status == SNAP_OK) {
+        agn_uploads_add(agent->uploads, job->dir, file, step);
         agn_runs_note_save(agent, job, step, saved->snapshot_hash, duration);
         if (saved->copy >= 0)
             agn_copies_add(agent, job, step, saved->snapshot_hash, saved->copy,
@@ -127,7 +166,7 @@ static bool take_save(struct agn_connection *connection, const struct agn_reques
     if (status == SNAP_OK && request.kind != AGN_REQUEST_SAVE)
         status = snap_error_set(&err, SNAP_INVALID, "an offer is followed by a save");
     if (status == SNAP_OK)
-        status = open_handover(offer->dir, &request, &message, &handover, &err);
+        status = open_handover(offer, &request, &message, &handover, &err);
     snap_agent_message_release(&message);
     if (status == SNAP_OK)
         status = save(connection, &job, handover, &saved, &err);

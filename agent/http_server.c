@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,11 +32,16 @@
 #define THREADS 4u
 /* Bytes of a connection's buffers: the head of a request must fit into half of it. */
 #define CONNECTION_BYTES ((size_t)32 << 10)
+/* A page is handed to the server in blocks of so many bytes. */
+#define SHARED_BLOCK_BYTES ((size_t)16 << 10)
 /* A connection on which nothing moves for so long is closed. */
 #define IDLE_S 15u
 /* From the beginning of a connection, or the end of an answer, to the end of a request's head: who
  * sends a byte now and then is not waited for. */
 #define HEAD_MS 10000
+/* Who takes less of an answer in so long is not waited for either. */
+#define TAKE_MS 10000
+#define TAKE_BYTES 10240u
 /* How often that is looked at. */
 #define WATCH_MS 1000
 
@@ -43,13 +49,20 @@
 struct watched {
     struct watched *next;
     int fd;
-    int64_t since_ms; /* that a head is waited for; -1: an answer is under way */
+    enum {
+        HEAD_AWAITED = 0,
+        ANSWER_MADE = 1, /* it is being made: nothing can be taken yet */
+        ANSWER_SENT = 2  /* it is being sent */
+    } stage;
+    int64_t since_ms; /* of the stage; of one that is sent: since TAKE_BYTES were taken */
+    uint64_t taken;   /* bytes that the other side had by then */
 };
 
 struct agn_http {
     struct agn_agent *agent;
     struct agn_access access;
     struct MHD_Daemon *daemon;
+    struct agn_pages *pages;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
     bool stopping;
@@ -60,14 +73,40 @@ struct agn_http {
 
 /* ---- slow clients ---- */
 
+/* What the other side of the connection has, of all that was ever sent to it. */
+static uint64_t taken_by(int fd)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    memset(&info, 0, sizeof info); /* of an older kernel it is shorter: then nothing is taken */
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_acked : 0;
+}
+
+static void enter(struct watched *one, int stage)
+{
+    one->stage = stage;
+    one->since_ms = agn_clock_ms();
+    one->taken = stage == ANSWER_SENT ? taken_by(one->fd) : 0;
+}
+
+static bool is_too_slow(struct watched *one, int64_t now_ms)
+{
+    if (one->stage == ANSWER_SENT && now_ms - one->since_ms > TAKE_MS) {
+        uint64_t before = one->taken;
+        enter(one, ANSWER_SENT);
+        return one->taken - before < TAKE_BYTES;
+    }
+    return one->stage == HEAD_AWAITED && now_ms - one->since_ms > HEAD_MS;
+}
+
 static void *watch(void *arg)
 {
     struct agn_http *http = arg;
     pthread_mutex_lock(&http->lock);
     while (!http->stopping) {
         int64_t now = agn_clock_ms();
-        for (const struct watched *one = http->connections; one != NULL; one = one->next)
-            if (one->since_ms >= 0 && now - one->since_ms > HEAD_MS)
+        for (struct watched *one = http->connections; one != NULL; one = one->next)
+            if (is_too_slow(one, now))
                 shutdown(one->fd, SHUT_RDWR); /* the server finds it ended, and closes it */
         int64_t until = now + WATCH_MS;
         struct timespec at = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
@@ -101,9 +140,8 @@ static void connection_changed(void *arg, struct MHD_Connection *connection, voi
     } else if (what == MHD_CONNECTION_NOTIFY_STARTED && info != NULL) {
         struct watched *one = calloc(1, sizeof *one);
         if (one != NULL) { /* else only the server's own limit counts */
-            *one = (struct watched){ .next = http->connections,
-                                     .fd = info->connect_fd,
-                                     .since_ms = agn_clock_ms() };
+            *one = (struct watched){ .next = http->connections, .fd = info->connect_fd };
+            enter(one, HEAD_AWAITED);
             http->connections = one;
             *context = one;
         }
@@ -111,14 +149,14 @@ static void connection_changed(void *arg, struct MHD_Connection *connection, voi
     pthread_mutex_unlock(&http->lock);
 }
 
-static void set_since(struct agn_http *http, struct MHD_Connection *connection, int64_t since_ms)
+static void set_stage(struct agn_http *http, struct MHD_Connection *connection, int stage)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct watched *one = info != NULL ? info->socket_context : NULL;
     pthread_mutex_lock(&http->lock);
     if (one != NULL)
-        one->since_ms = since_ms;
+        enter(one, stage);
     pthread_mutex_unlock(&http->lock);
 }
 
@@ -127,16 +165,35 @@ static void request_ended(void *arg, struct MHD_Connection *connection, void **c
 {
     (void)context;
     (void)how;
-    set_since(arg, connection, agn_clock_ms());
+    set_stage(arg, connection, HEAD_AWAITED);
 }
 
 /* ---- answers ---- */
+
+static ssize_t read_shared(void *arg, uint64_t offset, char *out, size_t most)
+{
+    const struct agn_shared_text *shared = arg;
+    size_t left = shared->size - (size_t)offset; /* the server asks within the size alone */
+    size_t size = left < most ? left : most;
+    memcpy(out, shared->text + offset, size);
+    return (ssize_t)size;
+}
+
+static void end_shared(void *arg)
+{
+    agn_shared_text_release(arg);
+}
 
 /* The response has the text or the file, and *answer nothing that is its. */
 static struct MHD_Response *make_response(struct agn_answer *answer)
 {
     struct MHD_Response *response;
-    if (answer->text != NULL) {
+    if (answer->shared != NULL) {
+        response = MHD_create_response_from_callback(answer->shared->size, SHARED_BLOCK_BYTES,
+                                                     read_shared, answer->shared, end_shared);
+        if (response != NULL)
+            answer->shared = NULL;
+    } else if (answer->text != NULL) {
         response = MHD_create_response_from_buffer(answer->text_size, answer->text,
                                                    MHD_RESPMEM_MUST_FREE);
         if (response != NULL)
@@ -167,6 +224,8 @@ static void add_headers(struct MHD_Response *response, const struct agn_answer *
         MHD_add_response_header(response, "Refresh", "2");
     if (answer->status == 401)
         MHD_add_response_header(response, "WWW-Authenticate", "Basic realm=\"snap\"");
+    if (answer->status == 503)
+        MHD_add_response_header(response, "Retry-After", "1");
     if (answer->status == 405)
         MHD_add_response_header(response, "Allow", "GET, HEAD");
     if (!file)
@@ -182,7 +241,8 @@ static void add_headers(struct MHD_Response *response, const struct agn_answer *
         MHD_add_response_header(response, "Content-Range", range);
 }
 
-static enum MHD_Result give(struct MHD_Connection *connection, struct agn_answer *answer)
+static enum MHD_Result give(struct agn_http *http, struct MHD_Connection *connection,
+                            struct agn_answer *answer)
 {
     bool file = answer->fd >= 0;
     unsigned status = answer->status;
@@ -190,6 +250,7 @@ static enum MHD_Result give(struct MHD_Connection *connection, struct agn_answer
     enum MHD_Result result = MHD_NO;
     if (response != NULL) {
         add_headers(response, answer, file);
+        set_stage(http, connection, ANSWER_SENT);
         result = MHD_queue_response(connection, status, response);
         MHD_destroy_response(response);
     }
@@ -233,16 +294,23 @@ static enum MHD_Result take_request(void *arg, struct MHD_Connection *connection
     };
     (void)version;
     (void)data;
-    set_since(http, connection, -1);
+    set_stage(http, connection, ANSWER_MADE);
     if (refuse(http, connection, url, method, &answer))
-        return give(connection, &answer); /* at once, and what else is sent is not read */
+        return give(http, connection, &answer); /* at once, and what else is sent is not read */
     if (*context == NULL) { /* the head is there: an answer now would end the connection */
         *context = http;
         return MHD_YES;
     }
     *data_size = 0;
-    agn_answer_get(http->agent, url, &part, &answer);
-    return give(connection, &answer);
+    const struct agn_asker asker = { .pages = http->pages,
+                                     .waiter = connection,
+                                     .waited = *context == &http->pages };
+    agn_answer_get(http->agent, &asker, url, &part, &answer);
+    if (answer.later) {
+        *context = &http->pages; /* its page is being made: it comes here again */
+        return MHD_YES;
+    }
+    return give(http, connection, &answer);
 }
 
 /* A path with a byte of zeros would end there; it is left as it was sent, and nothing has that
@@ -253,6 +321,20 @@ static size_t unescape(void *arg, struct MHD_Connection *connection, char *text)
     (void)connection;
     return strstr(text, "%00") != NULL ? strlen(text) : MHD_http_unescape(text);
 }
+
+/* ---- who waits for a page ---- */
+
+static void hold(void *waiter)
+{
+    MHD_suspend_connection(waiter);
+}
+
+static void go_on(void *waiter)
+{
+    MHD_resume_connection(waiter);
+}
+
+static const struct agn_pages_waiting waiting = { hold, go_on };
 
 /* ---- the server ---- */
 
@@ -290,7 +372,7 @@ static unsigned connections_most(void)
 static enum snap_status start_daemon(struct agn_http *http, struct snap_error *err)
 {
     const struct sockaddr *address = (const struct sockaddr *)&http->access.address;
-    unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD |
+    unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME |
                      (address->sa_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
     http->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, take_request, http, MHD_OPTION_SOCK_ADDR, address,
@@ -314,6 +396,9 @@ static void say_where(const struct agn_http *http)
     agn_say(http->agent, "listening on http://%.*s:%u/",
             colon != NULL ? (int)(colon - listen) : (int)strlen("127.0.0.1"),
             colon != NULL ? listen : "127.0.0.1", info != NULL ? (unsigned)info->port : 0);
+    if (!http->access.has_token)
+        agn_say(http->agent, "every user of this machine can read the runs there: a token "
+                             "(--token-file) keeps them to who has it");
 }
 
 enum snap_status agn_http_start(struct agn_agent *agent, struct agn_http **http,
@@ -330,6 +415,8 @@ enum snap_status agn_http_start(struct agn_agent *agent, struct agn_http **http,
         return status;
     }
     status = start_watch(made, err);
+    if (status == SNAP_OK && agent->options->page != NULL)
+        status = agn_pages_start(agent, &waiting, &made->pages, err);
     if (status == SNAP_OK)
         status = start_daemon(made, err);
     if (status != SNAP_OK) {
@@ -345,8 +432,10 @@ void agn_http_stop(struct agn_http *http)
 {
     if (http == NULL)
         return;
+    agn_pages_end_waiting(http->pages); /* the server cannot end while somebody is held */
     if (http->daemon != NULL)
         MHD_stop_daemon(http->daemon);
+    agn_pages_stop(http->pages);
     pthread_mutex_lock(&http->lock);
     http->stopping = true;
     pthread_cond_broadcast(&http->changed);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent_internal.h"
+#include "uploads.h"
 
 int64_t agn_clock_ms(void)
 {
@@ -79,18 +80,11 @@ enum snap_status agn_job_admit(struct agn_agent *agent, struct agn_job *job, int
     return status;
 }
 
-/* Room for an archive, beside the bytes of its members: headers, listings and manifest. */
-static uint64_t archive_bytes_of(const struct snap_handover *handover)
-{
-    uint64_t members = snap_handover_bytes(handover);
-    return members + members / 16 + (1u << 20);
-}
-
 struct snap_pool *agn_job_start(struct agn_agent *agent, struct agn_job *job,
                                 const struct snap_handover *handover, bool *keep_copy)
 {
     struct snap_pool *pool = NULL;
-    uint64_t archive_bytes = archive_bytes_of(handover);
+    uint64_t archive_bytes = snap_handover_archive_bytes(handover);
     pthread_mutex_lock(&agent->lock);
     enter(job, AGN_STAGE_QUEUED);
     for (;;) {
@@ -154,4 +148,5 @@ void agn_jobs_settle(struct agn_agent *agent, const char *dir)
     while (is_under_way(agent, dir))
         pthread_cond_wait(&agent->changed, &agent->lock);
     pthread_mutex_unlock(&agent->lock);
+    agn_uploads_settle(agent->uploads, dir);
 }

@@ -125,7 +125,7 @@ static void read_ledger(const char *dir, struct agn_run_state *state)
     free(text);
 }
 
-static void read_latest(const char *dir, struct agn_run_state *state)
+void agn_run_latest_read(const char *dir, struct agn_run_state *state)
 {
     char *text = read_tail(dir, "latest", LINE_BYTES);
     json_t *document = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
@@ -145,7 +145,7 @@ void agn_run_state_read(const char *dir, struct agn_run_state *state)
     *state = (struct agn_run_state){ .stage = AGN_RUN_NEW };
     read_events(dir, state);
     read_ledger(dir, state);
-    read_latest(dir, state);
+    agn_run_latest_read(dir, state);
 }
 
 bool agn_run_is_training(const char *dir)

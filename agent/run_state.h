@@ -30,6 +30,8 @@ struct agn_run_state {
 
 /* What cannot be read is as if it were not there. */
 void agn_run_state_read(const char *dir, struct agn_run_state *state);
+/* Fill in `latest` and `hash` alone. */
+void agn_run_latest_read(const char *dir, struct agn_run_state *state);
 bool agn_run_is_training(const char *dir);
 
 #endif

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "agent_internal.h"
+#include "uploads.h"
 
 const char *agn_stage_name(enum agn_stage stage)
 {
@@ -82,7 +83,7 @@ void agn_runs_note_failure(struct agn_agent *agent, const struct agn_job *job, c
     if (run != NULL) {
         run->pid = job->pid;
         run->failures++;
-        snprintf(run->problem, sizeof run->problem, "%s", problem);
+        snprintf(run->problem, sizeof run->problem, "%.299s", problem);
     }
     pthread_mutex_unlock(&agent->lock);
 }
@@ -138,10 +139,11 @@ char *agn_runs_status(struct agn_agent *agent)
     for (size_t i = 0; i < agent->run_count; i++)
         json_array_append_new(runs, agn_run_value(agent, &agent->runs[i]));
     json_t *document = json_pack(
-        "{s:s, s:I, s:o, s:I, s:I, s:s, s:o, s:I, s:s}", "answer", "status", "connections",
+        "{s:s, s:I, s:o, s:I, s:I, s:s, s:o, s:I, s:o, s:s}", "answer", "status", "connections",
         (json_int_t)agent->connection_count, "jobs", jobs, "memory_bytes", (json_int_t)agent->used,
         "memory_limit_bytes", (json_int_t)agent->limit, "root", agent->root, "runs", runs,
-        "up_ms", (json_int_t)(agn_clock_ms() - agent->began_ms), "version", PACKAGE_VERSION);
+        "up_ms", (json_int_t)(agn_clock_ms() - agent->began_ms), "uploads",
+        agn_uploads_value(agent->uploads), "version", PACKAGE_VERSION);
     pthread_mutex_unlock(&agent->lock);
     char *text = document != NULL ? json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(document);

@@ -19,6 +19,7 @@
 
 #include "agent_internal.h"
 #include "http.h"
+#include "uploads.h"
 
 #define LOCK_NAME ".snap-agent.lock"
 /* Saves at a time where nothing else is asked for: one reads back from the disk while another is
@@ -26,7 +27,7 @@
 #define JOBS_DEFAULT 2
 #define JOBS_MOST 64
 #define ASK_MS 10000
-/* Before it is looked again whether a descriptor is free. */
+/* Before it is looked again whether a descriptor, or memory for one, is free. */
 #define RETRY_MS 100
 
 /* What the main thread holds. */
@@ -188,8 +189,8 @@ static void accept_all(struct house *house)
 {
     for (;;) {
         int fd = accept4(house->listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-            poll(NULL, 0, RETRY_MS); /* no descriptor is free: who waits in the queue waits on */
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+            poll(NULL, 0, RETRY_MS); /* nothing is free for it: who waits in the queue waits on */
         if (fd < 0)
             return;
         if (!start_connection(house->agent, fd))
@@ -211,10 +212,21 @@ static void serve(struct house *house)
     }
 }
 
+/* Trainings find no agent from here on, and those in the queue hear that there is none. */
+static void close_door(struct house *house)
+{
+    if (house->listener < 0)
+        return;
+    unlinkat(house->root, SNAP_AGENT_SOCKET, 0); /* the next agent removes it otherwise */
+    close(house->listener);
+    house->listener = -1;
+}
+
 /* Nobody is heard any more; what was handed over is saved. */
 static void stop(struct house *house)
 {
     struct agn_agent *agent = house->agent;
+    close_door(house);
     pthread_mutex_lock(&agent->lock);
     agent->stopping = true;
     for (const struct agn_connection *c = agent->connections; c != NULL; c = c->next)
@@ -228,9 +240,8 @@ static void stop(struct house *house)
 static void release(struct house *house)
 {
     struct agn_agent *agent = house->agent;
-    const int files[] = { house->signals, house->listener, house->lock, house->root };
-    if (house->listener >= 0)
-        unlinkat(house->root, SNAP_AGENT_SOCKET, 0); /* the next agent removes it otherwise */
+    close_door(house);
+    const int files[] = { house->signals, house->lock, house->root };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (files[i] >= 0)
             close(files[i]); /* nothing was written through it */
@@ -264,12 +275,14 @@ enum snap_status agn_serve(const struct agn_options *options, struct snap_error 
         status = listen_there(&house, err);
     if (status == SNAP_OK) {
         agn_say(&agent, "serving %s", agent.root);
-        if (options->listen != NULL)
+        status = agn_uploads_start(&agent, &agent.uploads, err);
+        if (status == SNAP_OK && options->listen != NULL)
             status = agn_http_start(&agent, &house.http, err);
         if (status == SNAP_OK)
             serve(&house);
         agn_http_stop(house.http);
         stop(&house);
+        agn_uploads_stop(agent.uploads);
     }
     release(&house);
     return status;

@@ -17,6 +17,10 @@ struct agn_options {
     unsigned copies;              /* of each run the last so many snapshots stay in memory */
     unsigned jobs;                /* saves at a time; 0: 2 */
     unsigned threads;             /* of each save; 0: one per processor */
+    /* The store (snap_push) into which each run's snapshots go, below it by the run's path below
+     * the root; NULL: none. When the agent ends it uploads for so long, at most. */
+    const char *push;
+    unsigned push_wait_s;
     const struct snap_keep *keep; /* which snapshots stay on the disk after a save; NULL: all */
     /* HTTP, read-only. "PORT", or "ADDRESS:PORT", an IPv6 address in brackets; the address is that
      * of this machine itself unless given. NULL: none. */
@@ -24,7 +28,8 @@ struct agn_options {
     /* A file with the SHA-256 of a token, in hex, which who asks must have; NULL: no token, which
      * is for an address of this machine itself alone. */
     const char *token_file;
-    /* Make the page of a run: HTML, to be freed with free(). From several threads. NULL: none. */
+    /* Make the page of a run: HTML, to be freed with free(). From one thread, not the
+     * caller's. NULL: none. */
     enum snap_status (*page)(void *arg, const char *dir, char **text, struct snap_error *err);
     void *page_arg;
     /* Told when it listens, of each save, and of what goes wrong; from any thread, one line at a
@@ -32,7 +37,7 @@ struct agn_options {
     void (*say)(void *arg, const char *line);
     void *arg;
 };
-#define AGN_OPTIONS_INIT { .copies = 1 }
+#define AGN_OPTIONS_INIT { .copies = 1, .push_wait_s = 30 }
 
 /* Serve until SIGTERM or SIGINT, then end the saves under way. SNAP_BUSY: another agent serves the
  * folder; SNAP_NOT_FOUND: there is no such folder. The caller has started no other thread yet: the

@@ -11,8 +11,9 @@
 
 #include <jansson.h>
 
-#include "run_notes.h"
+#include "process/run_notes.h"
 #include "run_state.h"
+#include "uploads.h"
 
 /* A document of its own, with a newline; consumed. */
 static char *as_text(json_t *document)
@@ -29,7 +30,7 @@ static char *as_text(json_t *document)
 }
 
 /* Names of files may be no UTF-8: then the last resort. */
-static json_t *text_value(const char *text)
+json_t *agn_view_text(const char *text)
 {
     json_t *value = json_string(text);
     return value != NULL ? value : json_string("?");
@@ -37,7 +38,7 @@ static json_t *text_value(const char *text)
 
 static json_t *text_or_null(const char *text)
 {
-    return text[0] != '\0' ? text_value(text) : json_null();
+    return text[0] != '\0' ? agn_view_text(text) : json_null();
 }
 
 static json_t *run_value(const struct agn_found *run)
@@ -46,7 +47,7 @@ static json_t *run_value(const struct agn_found *run)
     agn_run_state_read(run->dir, &state);
     return json_pack("{s:o, s:o, s:I, s:o, s:I, s:s, s:I}", "hash", text_or_null(state.hash),
                      "latest", text_or_null(state.latest), "last_step",
-                     (json_int_t)state.last_step, "name", text_value(run->name), "pid",
+                     (json_int_t)state.last_step, "name", agn_view_text(run->name), "pid",
                      (json_int_t)state.pid, "state", agn_run_stage_name(state.stage), "step",
                      (json_int_t)state.step);
 }
@@ -56,7 +57,7 @@ char *agn_view_runs(struct agn_agent *agent, const struct agn_run_list *list)
     json_t *runs = json_array();
     for (size_t i = 0; i < list->count; i++)
         json_array_append_new(runs, run_value(&list->runs[i]));
-    return as_text(json_pack("{s:o, s:o}", "root", text_value(agent->root), "runs", runs));
+    return as_text(json_pack("{s:o, s:o}", "root", agn_view_text(agent->root), "runs", runs));
 }
 
 /* The archives in a folder of the run, by name. */
@@ -75,7 +76,7 @@ static json_t *archives_value(const struct agn_found *run, const char *folder)
                 (int)sizeof path &&
             lstat(path, &info) == 0 && S_ISREG(info.st_mode))
             json_array_append_new(list, json_pack("{s:I, s:o}", "bytes", (json_int_t)info.st_size,
-                                                  "file", text_value(entries[i]->d_name)));
+                                                  "file", agn_view_text(entries[i]->d_name)));
         free(entries[i]);
     }
     if (count >= 0)
@@ -98,7 +99,8 @@ static json_t *agent_value(struct agn_agent *agent, const char *dir)
         if (strcmp(agent->runs[i].dir, dir) == 0)
             value = agn_run_value(agent, &agent->runs[i]);
     pthread_mutex_unlock(&agent->lock);
-    return json_pack("{s:o, s:o}", "saves", value, "under_way", under_way);
+    return json_pack("{s:o, s:o, s:o}", "saves", value, "under_way", under_way, "uploads",
+                     agn_uploads_run_value(agent->uploads, dir));
 }
 
 char *agn_view_run(struct agn_agent *agent, const struct agn_found *run)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "run_state.h"
+#include "uploads.h"
 
 /* A value of a label: backslash, quote and newline are escaped, as the format has it. */
 static void write_label(FILE *file, const char *text)
@@ -23,14 +24,14 @@ static void write_label(FILE *file, const char *text)
     }
 }
 
-static void write_head(FILE *file, const char *name, const char *type, const char *help)
+void agn_metric_head(FILE *file, const char *name, const char *type, const char *help)
 {
     fprintf(file, "# HELP snap_%s %s\n# TYPE snap_%s %s\n", name, help, name, type);
 }
 
 /* One that belongs to a run, by its folder. */
-static void write_of_run(FILE *file, const struct agn_agent *agent, const char *name,
-                         const char *dir, double value)
+void agn_metric_of_run(FILE *file, const struct agn_agent *agent, const char *name,
+                       const char *dir, double value)
 {
     size_t root = strlen(agent->root);
     bool below = strncmp(dir, agent->root, root) == 0 && dir[root] == '/';
@@ -42,23 +43,23 @@ static void write_of_run(FILE *file, const struct agn_agent *agent, const char *
 /* Of the runs that came since the agent began. */
 static void write_saves(FILE *file, const struct agn_agent *agent)
 {
-    write_head(file, "agent_saves_total", "counter", "Saves that the agent made for a run.");
+    agn_metric_head(file, "agent_saves_total", "counter", "Saves that the agent made for a run.");
     for (size_t i = 0; i < agent->run_count; i++)
-        write_of_run(file, agent, "agent_saves_total", agent->runs[i].dir,
+        agn_metric_of_run(file, agent, "agent_saves_total", agent->runs[i].dir,
                      (double)agent->runs[i].saves);
-    write_head(file, "agent_save_failures_total", "counter",
+    agn_metric_head(file, "agent_save_failures_total", "counter",
                "Saves that the agent was asked for and did not make.");
     for (size_t i = 0; i < agent->run_count; i++)
-        write_of_run(file, agent, "agent_save_failures_total", agent->runs[i].dir,
+        agn_metric_of_run(file, agent, "agent_save_failures_total", agent->runs[i].dir,
                      (double)agent->runs[i].failures);
-    write_head(file, "agent_save_duration_seconds", "gauge",
+    agn_metric_head(file, "agent_save_duration_seconds", "gauge",
                "How long the last save of a run took.");
     for (size_t i = 0; i < agent->run_count; i++)
-        write_of_run(file, agent, "agent_save_duration_seconds", agent->runs[i].dir,
+        agn_metric_of_run(file, agent, "agent_save_duration_seconds", agent->runs[i].dir,
                      (double)agent->runs[i].duration_ms / 1000);
-    write_head(file, "agent_saved_step", "gauge", "The step of the last save of a run.");
+    agn_metric_head(file, "agent_saved_step", "gauge", "The step of the last save of a run.");
     for (size_t i = 0; i < agent->run_count; i++)
-        write_of_run(file, agent, "agent_saved_step", agent->runs[i].dir,
+        agn_metric_of_run(file, agent, "agent_saved_step", agent->runs[i].dir,
                      (double)agent->runs[i].step);
 }
 
@@ -68,17 +69,19 @@ static void write_agent(FILE *file, struct agn_agent *agent)
     pthread_mutex_lock(&agent->lock);
     for (const struct agn_job *job = agent->jobs; job != NULL; job = job->next)
         stages[job->stage]++;
-    write_head(file, "agent_info", "gauge", "The agent's version.");
+    agn_metric_head(file, "agent_info", "gauge", "The agent's version.");
     fprintf(file, "snap_agent_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
-    write_head(file, "agent_uptime_seconds", "gauge", "Since the agent began.");
+    agn_metric_head(file, "agent_uptime_seconds", "gauge", "Since the agent began.");
     fprintf(file, "snap_agent_uptime_seconds %.3f\n",
             (double)(agn_clock_ms() - agent->began_ms) / 1000);
-    write_head(file, "agent_memory_bytes", "gauge",
+    agn_metric_head(file, "agent_memory_bytes", "gauge",
                "Memory of states handed over and snapshots kept.");
     fprintf(file, "snap_agent_memory_bytes %" PRIu64 "\n", agent->used);
-    write_head(file, "agent_memory_limit_bytes", "gauge", "What the agent may hold.");
+    agn_metric_head(file, "agent_memory_limit_bytes", "gauge", "What the agent may hold.");
     fprintf(file, "snap_agent_memory_limit_bytes %" PRIu64 "\n", agent->limit);
-    write_head(file, "agent_jobs", "gauge", "Saves between their offer and their answer.");
+    agn_metric_head(file, "agent_pages_total", "counter", "Pages of runs that were made.");
+    fprintf(file, "snap_agent_pages_total %llu\n", atomic_load(&agent->pages));
+    agn_metric_head(file, "agent_jobs", "gauge", "Saves between their offer and their answer.");
     for (int stage = 0; stage < 4; stage++)
         fprintf(file, "snap_agent_jobs{stage=\"%s\"} %zu\n",
                 agn_stage_name((enum agn_stage)stage), stages[stage]);
@@ -86,20 +89,23 @@ static void write_agent(FILE *file, struct agn_agent *agent)
     pthread_mutex_unlock(&agent->lock);
 }
 
-/* Of all runs that are there. */
-static void write_runs(FILE *file, const struct agn_agent *agent, const struct agn_run_list *list)
+/* Of all runs that are there. False: memory is out. */
+static bool write_runs(FILE *file, const struct agn_agent *agent, const struct agn_run_list *list)
 {
     struct agn_run_state *states = calloc(list->count + 1, sizeof *states);
-    for (size_t i = 0; states != NULL && i < list->count; i++)
+    if (states == NULL)
+        return false;
+    for (size_t i = 0; i < list->count; i++)
         agn_run_state_read(list->runs[i].dir, &states[i]);
-    write_head(file, "run_step", "gauge", "The last step in a run's ledger.");
-    for (size_t i = 0; states != NULL && i < list->count; i++)
-        write_of_run(file, agent, "run_step", list->runs[i].dir, (double)states[i].step);
-    write_head(file, "run_training", "gauge", "Whether a process trains in a run.");
-    for (size_t i = 0; states != NULL && i < list->count; i++)
-        write_of_run(file, agent, "run_training", list->runs[i].dir,
+    agn_metric_head(file, "run_step", "gauge", "The last step in a run's ledger.");
+    for (size_t i = 0; i < list->count; i++)
+        agn_metric_of_run(file, agent, "run_step", list->runs[i].dir, (double)states[i].step);
+    agn_metric_head(file, "run_training", "gauge", "Whether a process trains in a run.");
+    for (size_t i = 0; i < list->count; i++)
+        agn_metric_of_run(file, agent, "run_training", list->runs[i].dir,
                      states[i].stage == AGN_RUN_TRAINING);
     free(states);
+    return true;
 }
 
 char *agn_view_metrics(struct agn_agent *agent, const struct agn_run_list *list)
@@ -110,8 +116,8 @@ char *agn_view_metrics(struct agn_agent *agent, const struct agn_run_list *list)
     if (file == NULL)
         return NULL;
     write_agent(file, agent);
-    write_runs(file, agent, list);
-    bool good = !ferror(file);
+    agn_uploads_write_metrics(agent->uploads, agent, file);
+    bool good = write_runs(file, agent, list) && !ferror(file);
     if (fclose(file) != 0 || !good) {
         free(text);
         return NULL;

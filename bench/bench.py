@@ -10,6 +10,7 @@ docs/benchmarks.md says what the figures mean.
 
 import argparse
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,17 +20,26 @@ from surroundings import TOP, Bench, machine
 from table import FIGURES
 
 
+def cuda_index(name):
+    if not re.fullmatch("cuda:[0-9]{1,3}", name):
+        raise argparse.ArgumentTypeError(f'"{name}": expected cuda:N')
+    return int(name[5:])
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--area", action="append", choices=sorted({f.area for f in FIGURES}),
                         help="only figures of this area; can be given again")
     parser.add_argument("--figure", action="append", metavar="TEXT",
-                        help="only figures whose name holds this text; can be given again")
+                        help="only the figure of this name, or those whose names hold this text; "
+                             "can be given again")
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each side (5)")
     parser.add_argument("--bytes", type=int, default=1 << 30, help="bytes of a state (1 GiB)")
     parser.add_argument("--tensors", type=int, default=200, help="tensors of a state (200)")
     parser.add_argument("--folder", metavar="DIR",
                         help="measure on the file system of this folder (TMPDIR, /tmp)")
+    parser.add_argument("--device", metavar="cuda:N", type=cuda_index, default=0, dest="cuda",
+                        help="the GPU of area gpu (cuda:0)")
     parser.add_argument("--build", metavar="DIR", default=str(TOP), help="the build tree")
     parser.add_argument("--peers", metavar="DIR",
                         help="what bench/install_peers.sh made; else peers of this system")
@@ -41,11 +51,17 @@ def arguments():
     return options
 
 
+def is_named(figure, text):
+    """By its whole name, or by a part of it that is no other's whole name."""
+    return figure.name == text or (text in figure.name
+                                   and not any(text == other.name for other in FIGURES))
+
+
 def chosen(options):
     for figure in FIGURES:
         if options.area and figure.area not in options.area:
             continue
-        if options.figure and not any(text in figure.name for text in options.figure):
+        if options.figure and not any(is_named(figure, text) for text in options.figure):
             continue
         yield figure
 

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "train_loop.h"
-#include "training.h"
+#include "session/train_loop.h"
+#include "session/training.h"
 
 #define MOST 8
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The trainer's side of the arithmetic figures: one operator, or one training step; by the
- * processor, by CUDA device 0 under portable-1 (`cuda`) or by it under cudnn-1 (`cudnn`).
- *     bench_ops [cuda | cudnn] matmul M N K | reduce N | relu N | add N | copy N | mlp BATCH |
+ * processor, by CUDA device I under portable-1 (`cuda:I`) or under cudnn-1 (`cudnn:I`).
+ *     bench_ops [cuda:I | cudnn:I] matmul M N K | reduce N | relu N | add N | copy N | mlp BATCH |
  *         cnn BATCH | digest MIB
  * `copy` is the processor's; `digest` is of a device: the tree hashes of 40 tensors.
  * Each line "go" on standard input is answered by the seconds of one call: the mean of as many as
@@ -296,11 +296,11 @@ int main(int argc, char **argv)
     call_function *call;
     char line[16];
     must(snap_pool_new(0, &pool, &err));
-    if (argc > 1 && strcmp(argv[1], "cuda") == 0) {
-        must(trn_device_backend_open(0, pool, &backend, &err));
-    } else if (argc > 1 && strcmp(argv[1], "cudnn") == 0) {
+    if (argc > 1 && strncmp(argv[1], "cuda:", 5) == 0) {
+        must(trn_device_backend_open(atoi(argv[1] + 5), pool, &backend, &err));
+    } else if (argc > 1 && strncmp(argv[1], "cudnn:", 6) == 0) {
         const struct trn_cudnn_options options = { NULL, false };
-        must(trn_cudnn_backend_open(0, &options, pool, &backend, &err));
+        must(trn_cudnn_backend_open(atoi(argv[1] + 6), &options, pool, &backend, &err));
     } else {
         must(trn_backend_open(NULL, pool, &backend, &err));
     }
@@ -313,7 +313,7 @@ int main(int argc, char **argv)
     }
     call = argc > 2 ? prepare(argv[1], number) : NULL;
     if (!call) {
-        fprintf(stderr, "usage: bench_ops [cuda | cudnn] matmul M N K | reduce N | relu N | "
+        fprintf(stderr, "usage: bench_ops [cuda:I | cudnn:I] matmul M N K | reduce N | relu N | "
                         "add N | copy N | mlp BATCH | cnn BATCH (at most 1024) | digest MIB\n");
         return 2;
     }

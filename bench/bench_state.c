@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The library's own side of the storage figures: a state of so many bytes in so many tensors, saved
  * or restored through the run API.
- *     bench_state save FOLDER BYTES TENSORS read-back|no-read-back|whole|thin
+ *     bench_state save FOLDER BYTES TENSORS [whole-|thin-]read-back|no-read-back
  *         each line "go" on standard input makes one save, answered by its seconds, the seconds for
  *         which it kept the training, the bytes of its file, and the bytes of memory at the highest
- *         beyond the state and its copy. The last two change a tenth of the tensors between
- *         saves, and are not read back; of the last one snapshots are thin;
+ *         beyond the state and its copy. With whole- or thin- a tenth of the tensors change between
+ *         saves; with thin- snapshots are thin;
  *     bench_state restore ARCHIVE BYTES TENSORS
  *         one restore, verified and in place, answered by its seconds;
  *     bench_state load ARCHIVE BYTES TENSORS
@@ -133,10 +133,10 @@ static int save(const char *folder, uint64_t bytes, uint64_t tensors, const char
     struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
     struct snap_run *run;
     char line[16];
-    bool thin = strcmp(way, "thin") == 0;
-    uint64_t changed = thin || strcmp(way, "whole") == 0 ? (tensors + 9) / 10 : 0;
+    bool thin = strncmp(way, "thin-", 5) == 0;
+    uint64_t changed = thin || strncmp(way, "whole-", 6) == 0 ? (tensors + 9) / 10 : 0;
     options.dir = folder;
-    options.no_read_back = strcmp(way, "read-back") != 0;
+    options.no_read_back = strstr(way, "no-read-back") != NULL;
     options.thin = thin ? 1000000 : 0;
     must(snap_run_open(&options, &run, &err));
     add_tensors(run, bytes, tensors, 0);
@@ -266,7 +266,8 @@ int main(int argc, char **argv)
     if (tensors > 0 && argc == 5 && strcmp(argv[1], "verify") == 0)
         return verify(argv[2]);
     fprintf(stderr,
-            "usage: bench_state save FOLDER BYTES TENSORS read-back|no-read-back|whole|thin\n"
+            "usage: bench_state save FOLDER BYTES TENSORS "
+            "[whole-|thin-]read-back|no-read-back\n"
             "       bench_state restore|load|verify ARCHIVE BYTES TENSORS\n"
             "       bench_state restart FOLDER BYTES TENSORS\n");
     return 2;

@@ -3,7 +3,7 @@
 """How saving and reading grow with bytes, tensors and cores: a table in Markdown on standard
 output, and, with --plot, a picture of it (which needs matplotlib).
 
-    bench/growth.py [--runs 3] [--most-bytes 4294967296] [--plot docs/growth.svg]
+    bench/growth.py [--runs 3] [--most-bytes 8589934592] [--plot docs/growth.svg]
 """
 
 import argparse
@@ -16,6 +16,7 @@ from surroundings import TOP, Bench, machine, read_into_cache, settle
 from worker import Worker, once
 
 GIB = 1 << 30
+LARGE_TENSOR = GIB // 5
 COLUMNS = ["save", "save, read back", "load", "restore", "verify"]
 
 
@@ -57,6 +58,8 @@ def points(most_bytes):
     while size <= most_bytes:
         yield "bytes", (size, 200, cores)
         size *= 4
+    if most_bytes > size // 4:
+        yield "bytes", (most_bytes, max(1, most_bytes // LARGE_TENSOR), cores)
     for tensors in (10, 100, 1000, 10_000):
         yield "tensors", (GIB, tensors, cores)
     count = 1
@@ -93,12 +96,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="counted runs of each point (3)")
     parser.add_argument("--most-bytes", type=int, default=4 * GIB,
-                        help="of the largest state (4 GiB); thrice that must fit in memory")
+                        help="of the largest state (4 GiB), which past the usual sizes has tensors "
+                             "of a fifth of a GiB; twice that must fit in memory")
     parser.add_argument("--folder", metavar="DIR", help="measure on its file system")
     parser.add_argument("--build", metavar="DIR", default=str(TOP), help="the build tree")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="an SVG of the rates")
     options = parser.parse_args()
-    options.bytes, options.tensors, options.peers = GIB, 200, None
+    options.bytes, options.tensors, options.peers, options.cuda = GIB, 200, None, 0
     here = machine()
     print(f"{here['cpu']}, {here['cores']} cores, {here['memory_bytes'] >> 30} GiB, Linux "
           f"{here['kernel']}; GB/s, medians of {options.runs} runs\n")

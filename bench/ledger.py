@@ -17,7 +17,9 @@ EVERY = (0, 1, 10)
 _measured = {}  # of each bench and model: all three are measured at once
 
 
-def _idx(folder, name, magic, shape, draw):
+def noise_file(folder, name, magic, shape, draw=None):
+    """An IDX file of noise: bytes, or labels from 0 to 9 where it has one dimension; its path."""
+    draw = draw or random.Random(1)
     count = 1
     for extent in shape:
         count *= extent
@@ -52,8 +54,8 @@ def _measure(bench, wide):
     state smaller than usual asks for fewer steps."""
     if (bench, wide) not in _measured:
         folder, draw = bench.new_folder(), random.Random(1)
-        files = {"train_images": _idx(folder, "images", 0x803, (SAMPLES, 28, 28), draw),
-                 "train_labels": _idx(folder, "labels", 0x801, (SAMPLES,), draw)}
+        files = {"train_images": noise_file(folder, "images", 0x803, (SAMPLES, 28, 28), draw),
+                 "train_labels": noise_file(folder, "labels", 0x801, (SAMPLES,), draw)}
         configs = [_config(folder, every, wide, files) for every in EVERY]
         steps = max(2, min(STEPS, STEPS * bench.bytes >> 30))
         command = [bench.program("bench/bench_ledger"), str(folder), str(steps), *configs]

@@ -70,10 +70,10 @@ def extra_memory(bench):
                             for _ in range(bench.runs)])
 
 
-def _thin(bench, place):
+def _thin(bench, place, way="no-read-back"):
     """Thin snapshots, and whole ones of the same training."""
-    with Worker(_command(bench, "thin")(bench.new_folder())) as ours, \
-            Worker(_command(bench, "whole")(bench.new_folder())) as peer:
+    with Worker(_command(bench, f"thin-{way}")(bench.new_folder())) as ours, \
+            Worker(_command(bench, f"whole-{way}")(bench.new_folder())) as peer:
         mine, theirs = in_turn(bench, lambda: float(ours.ask("go")[place]),
                                lambda: float(peer.ask("go")[place]))
     return Measurement(mine, theirs, "a whole snapshot of the same step")
@@ -81,6 +81,10 @@ def _thin(bench, place):
 
 def thin_time(bench):
     return _thin(bench, 0)
+
+
+def thin_time_read_back(bench):
+    return _thin(bench, 0, "read-back")
 
 
 def thin_bytes(bench):
@@ -151,6 +155,8 @@ FIGURES = [
            conditions="resident at the highest, beyond the state and its staged copy"),
     Figure("storage", "thin save, 90 % frozen", Goal("ratio", 4.0), thin_time,
            conditions="neither side read back; a tenth of the tensors changed since"),
+    Figure("storage", "thin save, 90 % frozen, read back", Goal("ratio", 4.0),
+           thin_time_read_back, conditions="the same, both sides read back, as by default"),
     Figure("storage", "thin save, 90 % frozen, size", Goal("ratio", 6.67), thin_bytes, unit="B",
            conditions="bytes of the file"),
     Figure("storage", "save of 10,000 tensors", Goal("ratio", 0.5), small_tensors,

@@ -35,6 +35,7 @@ class Bench:
         self.runs = options.runs
         self.build = Path(options.build)
         self.peers = options.peers
+        self.cuda = options.cuda  # the index of a GPU
         self._parent = options.folder
         self.folder = None
         self._versions = {}

@@ -95,7 +95,9 @@ static enum snap_status open_row(const char *dir, struct row *row)
         for (size_t i = 0; snap_archive_file(row->archive, i, &size, NULL); i++)
             row->size_bytes += size;
     }
-    if (status == SNAP_OK && snap_archive_step(row->archive) != row->file->step) {
+    /* A capsule is named by the step that failed after its own. */
+    if (status == SNAP_OK &&
+        snap_archive_step(row->archive) + row->file->capsule != row->file->step) {
         status = snap_error_set(&row->problem, SNAP_CORRUPT, "%s: it holds step %" PRIu64, path,
                                 snap_archive_step(row->archive));
         snap_archive_close(row->archive);
@@ -183,10 +185,16 @@ static enum snap_status list_run(const char *dir, struct cmd_report *report,
     latest_status = cmd_run_latest(dir, &latest, &latest_error);
     if (report->json) {
         rows = json_array();
+        if (rows == NULL)
+            status = snap_error_set(err, SNAP_NO_MEMORY, "%s: no memory for its list", dir);
     } else if (count) {
         cmd_print_line("%10s  %-8s  %10s  %s", "step", "kind", "size", "snapshot hash");
     } else {
         cmd_print_line("no snapshot yet");
+    }
+    if (status != SNAP_OK) {
+        free(files);
+        return status;
     }
     status = list_files(dir, files, count, latest_status == SNAP_OK ? &latest : NULL, rows, err);
     if (status == SNAP_OK && latest_status != SNAP_OK && latest_status != SNAP_NOT_FOUND) {
@@ -235,6 +243,10 @@ static json_t *store_value(const char *target, const struct snap_stored_list *li
         json_decref(uploads);
         return NULL;
     }
+    if (list->uploads_unknown) {
+        json_decref(uploads);
+        uploads = json_null();
+    }
     return json_pack("{s:o, s:s, s:o, s:o, s:o}", "archives", archives, "kind", "store", "run_id",
                      cmd_json_text(list->run_id), "target", cmd_json_text(target), "uploads",
                      uploads);
@@ -259,6 +271,9 @@ static void print_store(const struct snap_stored_list *list)
     for (size_t i = 0; i < list->upload_count; i++)
         cmd_print_line("unfinished: %s, %s are there", list->uploads[i].file,
                        cmd_size_text(list->uploads[i].bytes, size));
+    if (list->uploads_unknown)
+        cmd_print_line("unfinished: not known, the server does not tell (it may be a right that is "
+                       "missing)");
 }
 
 static enum snap_status list_store(const char *target, struct cmd_report *report,

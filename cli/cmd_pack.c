@@ -18,6 +18,7 @@ static enum snap_status pack(const void *arguments, struct cmd_report *report,
 {
     const struct pack_arguments *given = arguments;
     struct snap_pack_options options = SNAP_PACK_OPTIONS_INIT;
+    struct snap_error left_over = SNAP_ERROR_INIT;
     struct snap_pool *pool = NULL;
     const char *written = given->output ? given->output : given->target;
     size_t taken = 0;
@@ -32,6 +33,7 @@ static enum snap_status pack(const void *arguments, struct cmd_report *report,
     options.base = given->base;
     options.output = given->output;
     options.pool = pool;
+    options.left_over = &left_over;
     options.volume_size = given->volume_size.value;
     status = snap_pack(given->target, &options, &taken, &volumes, err);
     if (status == SNAP_OK && report->json)
@@ -45,6 +47,7 @@ static enum snap_status pack(const void *arguments, struct cmd_report *report,
                        cmd_plural(taken), volumes, cmd_plural(volumes));
     else if (status == SNAP_OK)
         cmd_print_line("%s: whole, %zu member%s put back", written, taken, cmd_plural(taken));
+    cmd_warn_left_over(&left_over);
     snap_pool_free(pool);
     return status;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include <snapstate/store.h>
@@ -73,9 +75,11 @@ static enum snap_status pull_archive(const struct pull_arguments *given, struct 
         return status;
     result.pulled = 1;
     result.step = snap_archive_step(archive);
-    if (stat(given->to, &info) == 0)
-        result.bytes = (uint64_t)info.st_size;
     snap_archive_close(archive);
+    if (stat(given->to, &info))
+        return snap_error_set(err, SNAP_IO, "%s: was pulled, and cannot be looked at: %s",
+                              given->to, strerror(errno));
+    result.bytes = (uint64_t)info.st_size;
     if (report->json)
         return cmd_report_set(report,
                               json_pack("{s:o, s:o, s:o, s:i, s:o, s:i}", "bytes",

@@ -32,6 +32,7 @@ struct pushed {
     struct snap_push_result *results;
     size_t count;
     uint64_t left_out; /* snapshots that lack members, of a run */
+    struct snap_push_run_result files; /* of a run */
 };
 
 static enum snap_status read_options(const struct push_arguments *given,
@@ -73,7 +74,7 @@ static void print_result(const struct snap_push_result *result)
 
 static void print_pushed(const struct push_arguments *given, const struct pushed *pushed)
 {
-    bool not_exclusive = false;
+    bool not_exclusive = pushed->files.not_exclusive;
     const char *latest = NULL;
 
     for (size_t i = 0; i < pushed->count; i++) {
@@ -86,6 +87,8 @@ static void print_pushed(const struct push_arguments *given, const struct pushed
                         cmd_plural(pushed->left_out), pushed->left_out == 1 ? "s" : "");
     cmd_print_field("store", "%s", given->store);
     cmd_print_field("latest", "%s", latest ? latest : "stays");
+    if (pushed->files.newer_there)
+        cmd_print_field("ledger", "stays, and config.json: the store's goes on from this one");
     if (not_exclusive)
         cmd_print_field("note", "the server has no create-only writes: push from one place at a "
                                 "time");
@@ -94,7 +97,7 @@ static void print_pushed(const struct push_arguments *given, const struct pushed
 static json_t *pushed_value(const struct push_arguments *given, const struct pushed *pushed)
 {
     json_t *archives = json_array();
-    bool not_exclusive = false;
+    bool not_exclusive = pushed->files.not_exclusive;
     const char *latest = NULL;
 
     for (size_t i = 0; i < pushed->count; i++) {
@@ -112,10 +115,10 @@ static json_t *pushed_value(const struct push_arguments *given, const struct pus
         if (result->latest_moved)
             latest = result->file;
     }
-    return json_pack("{s:o, s:b, s:o, s:o, s:o}", "archives", archives, "exclusive",
+    return json_pack("{s:o, s:b, s:o, s:b, s:o, s:o}", "archives", archives, "exclusive",
                      !not_exclusive, "latest", latest ? json_string(latest) : json_null(),
-                     "left_out", cmd_json_uint(pushed->left_out), "store",
-                     cmd_json_text(given->store));
+                     "ledger_stays", pushed->files.newer_there, "left_out",
+                     cmd_json_uint(pushed->left_out), "store", cmd_json_text(given->store));
 }
 
 /* One line on a terminal that is written over; nothing elsewhere. */
@@ -178,7 +181,9 @@ static enum snap_status lacks_members(const char *path, bool *lacks, struct snap
     return SNAP_OK;
 }
 
-/* All snapshots and capsules, then the run's other files, and `latest` with the last. */
+/* The run's other files, which tell whether the store is of this run, then all snapshots and
+ * capsules, and `latest` with the last. What is trained meanwhile is for the next push: the ledger
+ * is read after the list, so that it reaches every archive on it. */
 static enum snap_status push_run(const struct push_arguments *given,
                                  struct snap_push_options *options, struct pushed *pushed,
                                  const struct cmd_report *report, struct snap_error *err)
@@ -191,6 +196,8 @@ static enum snap_status push_run(const struct push_arguments *given,
 
     if (status == SNAP_OK)
         status = cmd_run_files(given->target, &files, &count, err);
+    if (status == SNAP_OK)
+        status = snap_push_run_files(given->target, given->store, &pushed->files, err);
     options->keep_latest = true;
     for (size_t i = 0; status == SNAP_OK && i < count; i++) {
         bool lacks = false;
@@ -204,8 +211,6 @@ static enum snap_status push_run(const struct push_arguments *given,
             status = push_one(path, given, options, pushed, report, err);
     }
     free(files);
-    if (status == SNAP_OK)
-        status = snap_push_run_files(given->target, given->store, err);
     if (status == SNAP_OK)
         status = cmd_path_join(given->target, latest.file, path, err);
     options->keep_latest = false;
@@ -237,7 +242,7 @@ static enum snap_status push(const void *arguments, struct cmd_report *report,
 {
     const struct push_arguments *given = arguments;
     struct snap_push_options options = SNAP_PUSH_OPTIONS_INIT;
-    struct pushed pushed = { .results = NULL };
+    struct pushed pushed = { .files = SNAP_PUSH_RUN_RESULT_INIT };
     struct snap_pool *pool = NULL;
     bool shown = false;
     enum cmd_target kind;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +22,8 @@ struct serve_arguments {
     const char *most;
     const char *listen;
     const char *token_file;
+    const char *push;
+    struct cmd_number push_wait;
     bool status;
 };
 
@@ -60,34 +61,31 @@ static void say(void *arg, const char *line)
     const struct cmd_report *report = arg;
     if (report->json)
         return;
+    flockfile(stdout); /* a line is printed a piece at a time, and others have lines too */
     cmd_print_line("%s", line);
     fflush(stdout); /* a log is read while it grows; what cannot be written is told at the end */
+    funlockfile(stdout);
 }
 
-/* A page is asked for by many, and every few seconds: it is made by one thread at a time, for a
- * ledger's index is written with it. */
+/* One at a time, as the agent has it: a ledger's index is written with it. */
 static enum snap_status make_page(void *arg, const char *dir, char **text, struct snap_error *err)
 {
-    pthread_mutex_t *lock = arg;
-    pthread_mutex_lock(lock);
-    enum snap_status status = report_page_of(dir, text, err);
-    pthread_mutex_unlock(lock);
-    return status;
+    (void)arg;
+    return report_page_of(dir, text, err);
 }
 
 static enum snap_status serve(const struct serve_arguments *given, struct cmd_report *report,
                               struct snap_error *err)
 {
     struct agn_options options = AGN_OPTIONS_INIT;
-    pthread_mutex_t page_lock = PTHREAD_MUTEX_INITIALIZER;
     struct snap_keep keep = SNAP_KEEP_INIT;
     enum snap_status status = SNAP_OK;
     options.root = given->dir;
     options.threads = given->threads;
     options.listen = given->listen;
     options.token_file = given->token_file;
+    options.push = given->push;
     options.page = make_page;
-    options.page_arg = &page_lock;
     options.say = say;
     options.arg = report;
     if (given->memory)
@@ -96,6 +94,8 @@ static enum snap_status serve(const struct serve_arguments *given, struct cmd_re
         status = read_count(&given->copies, "copies", 0, 1000, &options.copies, err);
     if (status == SNAP_OK)
         status = read_count(&given->jobs, "jobs", 1, 64, &options.jobs, err);
+    if (status == SNAP_OK)
+        status = read_count(&given->push_wait, "push-wait", 0, 86400, &options.push_wait_s, err);
     if (status == SNAP_OK && given->best && given->most)
         status = snap_error_set(err, SNAP_INVALID, "--best and --most: take one");
     keep.last = given->last.value;
@@ -147,6 +147,44 @@ static void print_run(const json_t *run)
                    problem ? problem : "");
 }
 
+static json_int_t count_of(const json_t *value, const char *key)
+{
+    return json_integer_value(json_object_get(value, key));
+}
+
+static void print_uploads(const json_t *uploads)
+{
+    const json_t *now = json_object_get(uploads, "under_way");
+    const json_t *runs = json_object_get(uploads, "runs");
+    char sent[CMD_SIZE_TEXT_BYTES];
+    char size[CMD_SIZE_TEXT_BYTES];
+    if (!json_is_object(uploads))
+        return;
+    cmd_print_field("uploads",
+                    "%" JSON_INTEGER_FORMAT " done, %s, %" JSON_INTEGER_FORMAT
+                    " waiting, %" JSON_INTEGER_FORMAT " tries failed, %" JSON_INTEGER_FORMAT
+                    " dropped, to %s",
+                    count_of(uploads, "done"),
+                    cmd_size_text((uint64_t)count_of(uploads, "bytes"), size),
+                    count_of(uploads, "waiting"), count_of(uploads, "failed"),
+                    count_of(uploads, "dropped"),
+                    json_string_value(json_object_get(uploads, "store")));
+    if (json_is_object(now))
+        cmd_print_line("%s/%s  uploading for %.1f s, %s of %s",
+                       json_string_value(json_object_get(now, "dir")),
+                       json_string_value(json_object_get(now, "file")),
+                       (double)count_of(now, "for_ms") / 1000,
+                       cmd_size_text((uint64_t)count_of(now, "done_bytes"), sent),
+                       cmd_size_text((uint64_t)count_of(now, "bytes"), size));
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        const char *problem = json_string_value(json_object_get(run, "problem"));
+        if (problem != NULL)
+            cmd_print_line("%s  NOT UPLOADED: %s",
+                           json_string_value(json_object_get(run, "dir")), problem);
+    }
+}
+
 static void print_status(const json_t *status)
 {
     char used[CMD_SIZE_TEXT_BYTES];
@@ -165,6 +203,7 @@ static void print_status(const json_t *status)
     cmd_print_field("runs", "%zu", json_array_size(runs));
     for (size_t i = 0; i < json_array_size(runs); i++)
         print_run(json_array_get(runs, i));
+    print_uploads(json_object_get(status, "uploads"));
 }
 
 static enum snap_status tell_status(const struct serve_arguments *given, struct cmd_report *report,
@@ -220,6 +259,10 @@ static const struct cmd_option options[] = {
       "and the one with the least of this (eval_loss)" },
     { "most", "NUMBER", CMD_OPTION_TEXT, AT(most), false,
       "and the one with the most of this (eval_correct)" },
+    { "push", "STORE", CMD_OPTION_TEXT, AT(push), false,
+      "upload each snapshot there, to STORE/RUN: a folder, or s3://BUCKET/PREFIX" },
+    { "push-wait", "S", CMD_OPTION_NUMBER, AT(push_wait), false,
+      "when it is to end, upload for S seconds at most; 30" },
     { .name = NULL },
 };
 

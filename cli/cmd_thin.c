@@ -20,6 +20,7 @@ static enum snap_status thin(const void *arguments, struct cmd_report *report,
 {
     const struct thin_arguments *given = arguments;
     struct snap_thin_options options = SNAP_THIN_OPTIONS_INIT;
+    struct snap_error left_over = SNAP_ERROR_INIT;
     struct snap_pool *pool = NULL;
     const char *written = given->output ? given->output : given->target;
     char size[CMD_SIZE_TEXT_BYTES];
@@ -36,6 +37,7 @@ static enum snap_status thin(const void *arguments, struct cmd_report *report,
     options.drop = given->drop;
     options.output = given->output;
     options.pool = pool;
+    options.left_over = &left_over;
     status = snap_thin(given->target, &options, &withheld, &bytes, err);
     if (status == SNAP_OK && report->json)
         status = cmd_report_set(report,
@@ -46,6 +48,7 @@ static enum snap_status thin(const void *arguments, struct cmd_report *report,
     else if (status == SNAP_OK)
         cmd_print_line("%s: %zu member%s withheld, %s", written, withheld, cmd_plural(withheld),
                        cmd_size_text(bytes, size));
+    cmd_warn_left_over(&left_over);
     snap_pool_free(pool);
     return status;
 }

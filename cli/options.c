@@ -16,7 +16,7 @@
 #include "suggest.h"
 
 /* Most options of a command: a bound for the table that argp gets. */
-#define MOST_OPTIONS 16
+#define MOST_OPTIONS 32
 
 /* Keys that argp gives back: 'h' and 'o', the options with a letter, or the place in the table that
  * argp gets. */

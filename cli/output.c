@@ -119,6 +119,16 @@ void cmd_print_field(const char *label, const char *format, ...)
     va_end(values);
 }
 
+void cmd_warn_left_over(const struct snap_error *left_over)
+{
+    if (left_over->status == SNAP_OK)
+        return;
+    fputs("snap: warning: the file is written; of the one before volumes stay that nothing names: ",
+          stderr);
+    print_clean(stderr, left_over->text, false);
+    putc('\n', stderr);
+}
+
 void cmd_print_text(const char *text)
 {
     print_clean(stdout, text, true);

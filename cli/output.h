@@ -44,6 +44,12 @@ const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_TEXT_BYTES]);
 /* "s" unless count is 1. */
 const char *cmd_plural(uint64_t count);
 
+/* ---- and to stderr ---- */
+
+/* A warning, when volumes of a file that was replaced could not be removed: the status of
+ * `left_over` is not SNAP_OK then. */
+void cmd_warn_left_over(const struct snap_error *left_over);
+
 /* ---- JSON ---- */
 
 /* Values for json_pack's "o": integers past 2^53 as decimal strings, floats as their bits in hex,

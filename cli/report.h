@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "run_metrics.h"
-#include "run_notes.h"
-#include "run_parting.h"
+#include "metrics/run_metrics.h"
+#include "process/run_notes.h"
+#include "process/run_parting.h"
 
 /* A page of two megabytes at most: so many bytes go to curves, and so many to tables. */
 #define REPORT_CURVE_BYTES 1000000

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics/statistics.h"
 #include "report.h"
-#include "statistics.h"
 
 #define HEIGHT 1000
 /* Curves of so few points are drawn with them. */

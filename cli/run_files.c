@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 
+#include "process/run_paths.h"
 #include "run_files.h"
-#include "run_paths.h"
 
 /* `latest` is one line; whatever is longer was not written by this program. */
 #define MOST_LATEST_BYTES 4096

@@ -15,14 +15,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "config/training_config.h"
 #include "exit_code.h"
+#include "metrics/run_metrics.h"
 #include "output.h"
+#include "process/run_notes.h"
 #include "run_files.h"
-#include "run_metrics.h"
-#include "run_notes.h"
 #include "sweep.h"
 #include "trainer.h"
-#include "training_config.h"
 
 /* Where a training of this config ends; UINT64_MAX: not known here, its process will say why. */
 static uint64_t goal_of(const struct sweep *sweep)

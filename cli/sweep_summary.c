@@ -10,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "metrics/run_metrics.h"
+#include "metrics/statistics.h"
 #include "output.h"
+#include "process/run_notes.h"
 #include "run_files.h"
-#include "run_metrics.h"
-#include "run_notes.h"
-#include "statistics.h"
 #include "sweep.h"
 
 /* A file that takes its name when it is whole. */

@@ -4,18 +4,24 @@ and what is known not to be captured."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from . import errors, tree
-from ._run_handle import Node, RunHandle, json_text, tensor_digest
+from ._digests import tensor_digest
+from ._library import json_text
+from ._run_handle import Node, RunHandle
 from ._structs import Tier
 from .archive import Archive
 from .receipt import Receipt
 from .state.component import Component, Plan
 from .state.collection import plan_all
-from .tensors import TensorMemory, stage
+from ._staging import stage
+from .tensors import TensorMemory
 
 TIERS = {"exact": Tier.EXACT, "streams": Tier.STREAMS, "weights": Tier.WEIGHTS}
+
+# The roots that are arguments of Run and restore().
+GIVEN = ("model", "optimizer", "scheduler", "scaler", "ema", "values", "loader")
 
 
 def required_tier(require: str, profile: str) -> Tier:
@@ -42,9 +48,9 @@ class Assembly:
         """As the run is to have them."""
         return list(self.streams.values())
 
-    def gather(self, value: Any) -> List[Any]:
+    def gather(self, give: Callable[[], Any]) -> List[Any]:
         """What each process of the run gives, before its line or a step: here it is one."""
-        return [value]
+        return [give()]
 
     def insist_distinct(self) -> None:
         """DiffersError when processes draw the same numbers and should not: here it is one."""
@@ -60,9 +66,15 @@ class Assembly:
 
     def register(self, handle: RunHandle) -> None:
         """Once, before anything of the run has begun: streams, trees, what is not captured."""
+        self.add_streams(handle)
+        self.set_trees(handle)
+        self.add_gaps(handle)
+
+    def add_streams(self, handle: RunHandle) -> None:
         for stream in self.registered_streams():
             handle.add_stream(stream)
-        self.set_trees(handle)
+
+    def add_gaps(self, handle: RunHandle) -> None:
         gaps = dict(self.gaps)
         for component in self.components:
             gaps.update((path, reason) for path, reason in component.not_captured)
@@ -91,6 +103,7 @@ class Assembly:
         problems = [problem for plan in plans for problem in plan.problems]
         if tier == Tier.EXACT:
             problems += [note for plan in plans for note in plan.notes]
+        problems += _not_given(nodes, self.components)
         if problems and tier > Tier.WEIGHTS:
             more = f", and {len(problems) - 1} more problems" if len(problems) > 1 else ""
             raise errors.AbsentError(
@@ -130,6 +143,16 @@ class Assembly:
                 receipt.lower(note)
 
 
+def _not_given(nodes: Mapping[str, Node], components: Sequence[Component]) -> Iterator[str]:
+    """What the archive has and no component stands for, in the words of who calls Run or
+    restore()."""
+    known = {component.root for component in components}
+    for root in [root for root in nodes if root not in known]:
+        yield (f"{root}: is in the archive, and was not given: give it as {root}=, pass over it "
+               f"(ignore= of restore()), or ask for the model alone (require=\"weights\")"
+               if root in GIVEN else f"{root}: is in the archive, and nothing here stands for it")
+
+
 class Placed:
     """Trees as they were given to the library."""
 
@@ -148,7 +171,6 @@ class Placed:
         for root, memories in self.memories.items():
             yield root, self.staging.memories[start:start + len(memories)]
             start += len(memories)
-
 
     def give(self, handle: RunHandle) -> None:
         """Set each as the content of its root."""

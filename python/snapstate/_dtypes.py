@@ -70,6 +70,7 @@ def torch_dtype(torch: ModuleType, dtype: str) -> Any:
     return found
 
 
+@functools.lru_cache(maxsize=256)  # a name costs NumPy as much as all else of describing an array
 def numpy_name(dtype: Any) -> Optional[str]:
     """The format's name of a numpy.dtype, also one of ml_dtypes; None when it has none. Byte order
     is not looked at."""

@@ -13,6 +13,7 @@ knows. Calls release the GIL. Nothing here is global but the loaded library.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import threading
 from typing import Any, Optional, Tuple, Union
@@ -137,6 +138,19 @@ def path_bytes(path: Union[str, "os.PathLike[str]"]) -> bytes:
     if b"\0" in encoded:
         raise errors.InvalidError(f"{path!r}: is no file name: it holds a NUL")
     return encoded
+
+
+def archive_bytes(path: Union[str, "os.PathLike[str]"]) -> bytes:
+    """The name of an archive for the library. InvalidError for a folder, such as a run's."""
+    if os.path.isdir(path):
+        raise errors.InvalidError(f"{os.fspath(path)}: is a folder, and no archive: name the file, "
+                                  f"such as one in the folder snapshots of a run")
+    return path_bytes(path)
+
+
+def json_text(value: object) -> bytes:
+    """JSON for the library, which makes it canonical."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 _libc = ctypes.CDLL(None)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import errors
-from ._run_handle import F32, bytes_digest, sample_digest, tensor_digest
-from .tensors import describe, stage
+from ._digests import bytes_digest, sample_digest, tensor_digest
+from ._step_record import F32
+from ._staging import stage
+from .tensors import describe
 
 Scalar = Any  # int, float or F32
 NARROW = ("float32", "float16", "bfloat16")

@@ -8,9 +8,10 @@ import importlib
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ._dtypes import loaded
-from ._run_handle import tensor_digest
+from ._digests import tensor_digest
 from .errors import CaptureError
-from .tensors import describe, stage
+from ._staging import stage
+from .tensors import describe
 
 # Operations that give memory which is yet to be written.
 UNWRITTEN = ("aten.empty", "aten.new_empty")

@@ -17,7 +17,7 @@ from ._structs import snap_diff_entry, snap_export_options, snap_failure, snap_f
 from ._structs import snap_import_file
 from ._structs import snap_ledger_difference, snap_member, snap_mt19937_state, snap_position
 from ._structs import snap_pull_options, snap_pull_result, snap_push_options, snap_push_result
-from ._structs import snap_run_options, snap_stored_list
+from ._structs import snap_push_run_result, snap_run_options, snap_stored_list
 from ._structs import snap_run_tensor, snap_scalar, snap_step_record, snap_stream_ops
 from ._structs import snap_tensor_view, snap_tree_memory, snap_verify_options
 
@@ -53,9 +53,12 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_agent_ask": (STATUS, TEXT, TEXT, c_int, POINTER(TEXT), ERROR),
     "snap_handover_open": (STATUS, HANDLE, OUT, ERROR),
     "snap_handover_close": (NOTHING, HANDLE),
+    "snap_handover_note_upload": (STATUS, HANDLE, HANDLE, ERROR),
+    "snap_upload_note": (STATUS, TEXT, HANDLE, ERROR),
     "snap_handover_step": (c_uint64, HANDLE),
     "snap_handover_file": (TEXT, HANDLE),
     "snap_handover_bytes": (c_uint64, HANDLE),
+    "snap_handover_archive_bytes": (c_uint64, HANDLE),
     "snap_handover_written": (c_uint64, HANDLE),
     "snap_handover_save": (STATUS, HANDLE, HANDLE, HANDLE, ERROR),
     "snap_archive_open": (STATUS, TEXT, OUT, ERROR),
@@ -106,6 +109,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_pack": (STATUS, TEXT, HANDLE, SIZE_OUT, SIZE_OUT, ERROR),
     "snap_prune_run": (STATUS, TEXT, HANDLE, c_bool, HANDLE, OUT, SIZE_OUT, ERROR),
     "snap_run_set_keep": (STATUS, HANDLE, HANDLE, ERROR),
+    "snap_run_hold": (STATUS, HANDLE, U64_OUT, c_size_t, ERROR),
+    "snap_run_prune": (STATUS, HANDLE, ERROR),
     "snap_run_pruned": (STATUS, HANDLE, U64_OUT, ERROR),
     # import.h
     "snap_group_launched": (c_int, POINTER(c_char_p)),
@@ -114,6 +119,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_group_world": (c_int, HANDLE),
     "snap_group_local_world": (c_int, HANDLE),
     "snap_group_agree": (STATUS, HANDLE, STATUS, ERROR),
+    "snap_group_go_on": (NOTHING, HANDLE),
     "snap_group_max": (STATUS, HANDLE, I64_OUT, c_size_t, ERROR),
     "snap_group_total": (STATUS, HANDLE, I64_OUT, c_size_t, ERROR),
     "snap_group_broadcast": (STATUS, HANDLE, DATA, c_size_t, c_int, ERROR),
@@ -213,6 +219,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "snap_run_event": (STATUS, HANDLE, TEXT, TEXT, ERROR),
     "snap_run_dir": (TEXT, HANDLE),
     "snap_run_after_fork": (NOTHING, HANDLE),
+    "snap_run_check_volumes": (STATUS, HANDLE, ERROR),
     "snap_run_close": (STATUS, HANDLE, ERROR),
     # signature.h
     "snap_signature_verify": (STATUS, DATA, c_size_t, TEXT, c_size_t, TEXT, c_size_t, HANDLE,
@@ -325,7 +332,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     # store.h
     "snap_is_uri": (c_bool, TEXT),
     "snap_push": (STATUS, TEXT, TEXT, _p(snap_push_options), _p(snap_push_result), ERROR),
-    "snap_push_run_files": (STATUS, TEXT, TEXT, ERROR),
+    "snap_push_run_files": (STATUS, TEXT, TEXT, _p(snap_push_run_result), ERROR),
+    "snap_store_check": (STATUS, TEXT, ERROR),
     "snap_pull": (STATUS, TEXT, TEXT, _p(snap_pull_options), _p(snap_pull_result), ERROR),
     "snap_pull_archive": (STATUS, TEXT, TEXT, HANDLE, ERROR),
     "snap_stored_list_read": (STATUS, TEXT, _p(snap_stored_list), ERROR),

@@ -5,29 +5,24 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import json
 import os
-import struct
 import warnings
 import weakref
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import errors
-from ._library import attempt, call, check, error_of, library, path_bytes, text, utf8
-from ._structs import DIGEST_BYTES, HASH_TEXT_BYTES, ScalarType, Status, TensorRole, Tier, Wanted
-from ._structs import snap_attachment, snap_failure, snap_position, snap_run_options, snap_scalar
-from ._structs import snap_step_record, snap_tensor_digest, snap_tree_memory
+from ._digests import Digest
+from ._library import archive_bytes, attempt, call, check, error_of, json_text, library
+from ._library import path_bytes, text, utf8
+from ._step_record import Scalars, TensorDigests, step_record
+from ._structs import HASH_TEXT_BYTES, Status, Tier, Wanted, snap_attachment, snap_failure
+from ._structs import snap_position, snap_run_options, snap_tree_memory
 from .receipt import Receipt
 from .tensors import TensorMemory
 
 PATH_BYTES = 8192
-Digest = ctypes.c_ubyte * DIGEST_BYTES
 
 Node = Dict[str, Any]
-Scalars = Mapping[str, object]
-# role ("output", "gradient", "weight"), name, 32 bytes
-TensorDigests = Sequence[Tuple[str, str, bytes]]
-
 
 # The runs of this process, for the children that it forks.
 _open_runs: "weakref.WeakSet[RunHandle]" = weakref.WeakSet()
@@ -50,11 +45,6 @@ def _at_exit() -> None:
         handle.close()
 
 
-def json_text(value: object) -> bytes:
-    """JSON for the library, which makes it canonical."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-
-
 def make_folder(path: str, what: str) -> None:
     """A folder, and those that it lies in. EnvironmentFailure, which begins with `what`."""
     try:
@@ -68,33 +58,6 @@ def make_folder(path: str, what: str) -> None:
 
 def _hash_buffer() -> Any:
     return ctypes.create_string_buffer(HASH_TEXT_BYTES)
-
-
-def _scalar(name: str, value: object) -> snap_scalar:
-    """An integer, or a float; a 32-bit one is given as numpy.float32 or as `F32`."""
-    if isinstance(value, F32):
-        return snap_scalar(utf8(name), ScalarType.F32, value.bits)
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not 0 <= value <= 1 << 53:
-            raise errors.InvalidError(f"scalar {name}: {value} is no integer from 0 to 2^53")
-        return snap_scalar(utf8(name), ScalarType.INT, value)
-    if isinstance(value, float):
-        (bits,) = struct.unpack("<Q", struct.pack("<d", value))
-        return snap_scalar(utf8(name), ScalarType.F64, bits)
-    raise errors.InvalidError(f"scalar {name}: a {type(value).__name__} is neither int nor float")
-
-
-class F32:
-    """A binary32 number by its bits, so that nothing is lost on the way into a ledger."""
-
-    __slots__ = ("bits",)
-
-    def __init__(self, bits: int) -> None:
-        self.bits = bits
-
-    @property
-    def value(self) -> float:
-        return float(struct.unpack("<f", struct.pack("<I", self.bits))[0])
 
 
 class RunHandle:
@@ -115,7 +78,7 @@ class RunHandle:
                                                                f"lies in")
         options = snap_run_options(
             dir=None if dir is None else path_bytes(dir),
-            archive=None if archive is None else path_bytes(archive),
+            archive=None if archive is None else archive_bytes(archive),
             must_be_new=must_be_new, must_exist=must_exist, profile=utf8(profile),
             binding=None if binding is None else json_text(binding),
             training=None if training is None else json_text(training),
@@ -267,23 +230,7 @@ class RunHandle:
              batch: Optional[bytes] = None, host: Scalars = {}, floats: Scalars = {},
              skipped: bool = False, tensors: TensorDigests = ()) -> None:
         """The ledger line. DiffersError: another one was expected; difference() says where."""
-        record = snap_step_record(step=step, epoch=epoch, skipped=skipped)
-        if samples is not None:
-            record.sample_digest = Digest(*samples)
-        if batch is not None:
-            record.batch_digest = Digest(*batch)
-        host_array = (snap_scalar * max(len(host), 1))(*(_scalar(n, v) for n, v in host.items()))
-        float_array = (snap_scalar * max(len(floats), 1))(
-            *(_scalar(n, v) for n, v in floats.items()))
-        record.host_scalars, record.host_scalar_count = host_array, len(host)
-        record.float_scalars, record.float_scalar_count = float_array, len(floats)
-        if tensors:
-            array = (snap_tensor_digest * len(tensors))()
-            for place, (role, name, digest) in zip(array, tensors):
-                place.role = TensorRole[role.upper()]
-                place.name = utf8(name)
-                place.sha256 = Digest(*digest)
-            record.tensor_digests, record.tensor_digest_count = array, len(tensors)
+        record = step_record(step, epoch, samples, batch, host, floats, skipped, tensors)
         status, error = attempt("snap_run_step", self.pointer, ctypes.byref(record))
         if status:
             raise self._chained(error_of(status, error))
@@ -330,12 +277,13 @@ class RunHandle:
         self._tell_agent_trouble()
 
     def _tell_agent_trouble(self) -> None:
-        """One warning when the agent begins to fail: the run saves by itself."""
-        trouble = text(library().snap_run_agent_trouble(self.pointer))
-        if trouble and not self._agent_trouble:
+        """One warning when the agent begins to fail: the run saves by itself. It may be an error
+        to the user, and is told once all the same."""
+        before, self._agent_trouble = self._agent_trouble, text(
+            library().snap_run_agent_trouble(self.pointer))
+        if self._agent_trouble and not before:
             warnings.warn(f"{self.dir}: the agent did not save, and the training saves by itself: "
-                          f"{trouble}", RuntimeWarning, stacklevel=4)
-        self._agent_trouble = trouble
+                          f"{self._agent_trouble}", RuntimeWarning, stacklevel=4)
 
     def _capture(self, step: int, ticket: Any) -> None:
         status, error = attempt("snap_run_capture", self.pointer, step, None, ticket)
@@ -399,32 +347,3 @@ class RunHandle:
             attempt("snap_run_close", self._run)
 
 
-def tensor_digest(memory: TensorMemory) -> bytes:
-    """The 32-byte digest of a tensor's elements, which lie in host memory."""
-    from ._structs import Dtype  # names of dtypes are the enum's in lower case
-
-    shape = (ctypes.c_uint64 * max(len(memory.shape), 1))(*memory.shape)
-    strides = (ctypes.c_uint64 * max(len(memory.strides), 1))(*memory.strides)
-    digest = Digest()
-    call("snap_tensor_digest", memory.pointer, Dtype[memory.dtype.upper()], len(memory.shape),
-         shape, strides, digest)
-    return bytes(digest)
-
-
-def sample_digest(ids: Sequence[int]) -> bytes:
-    """The digest of sample ids, each from 0 to 2^32 - 1. InvalidError for others."""
-    try:
-        array = (ctypes.c_uint32 * max(len(ids), 1))(*ids)
-    except (TypeError, OverflowError):
-        raise errors.InvalidError("sample ids: they are no integers") from None
-    if any(not 0 <= number < 1 << 32 for number in ids):
-        raise errors.InvalidError("sample ids: they are not from 0 to 2^32 - 1")
-    digest = Digest()
-    call("snap_sample_digest", array, len(ids), digest)
-    return bytes(digest)
-
-
-def bytes_digest(data: bytes) -> bytes:
-    digest = Digest()
-    call("snap_bytes_digest", data, len(data), digest)
-    return bytes(digest)

@@ -80,9 +80,9 @@ class RunLoop(RunSaving):
         if self._in_step:
             return
         if self._trap.armed:
-            self._link.together(self._trap.check)
+            self._link.each(self._trap.check)
         self._throw_away.insist_wrapped()
-        self._assembly.gather(None)
+        self._assembly.gather(lambda: None)
         self._assembly.insist_distinct()
         self._handle.begin_step()
         if self._guard.watches:
@@ -122,7 +122,7 @@ class RunLoop(RunSaving):
         if self.optimizers and not self._counter.updates and not self._counter.skipped:
             return False
         step = self._steps + 1
-        record = merged(step, self._assembly.gather(self._record()))
+        record = merged(step, self._assembly.gather(self._record))
         self._insist_finite(step, record.floats)
         if self._state_every and step % self._state_every == 0:
             self._assembly.set_trees(self._handle)

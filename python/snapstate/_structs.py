@@ -183,7 +183,7 @@ class snap_verify_options(Sized):
 class snap_push_options(Sized):
     _fields_ = [("size_bytes", c_size_t), ("connections", c_uint), ("part_bytes", c_uint64),
                 ("keep_latest", c_bool), ("pool", c_void_p), ("progress", c_void_p),
-                ("arg", c_void_p)]
+                ("stopped", c_void_p), ("arg", c_void_p), ("run_dir", c_char_p)]
 
 
 class snap_push_result(Sized):
@@ -191,6 +191,10 @@ class snap_push_result(Sized):
                 ("snapshot_hash", c_char * HASH_TEXT_BYTES), ("bytes", c_uint64),
                 ("sent_bytes", c_uint64), ("kept_bytes", c_uint64), ("was_there", c_bool),
                 ("latest_moved", c_bool), ("not_exclusive", c_bool)]
+
+
+class snap_push_run_result(Sized):
+    _fields_ = [("size_bytes", c_size_t), ("newer_there", c_bool), ("not_exclusive", c_bool)]
 
 
 class snap_pull_options(Sized):
@@ -216,7 +220,7 @@ class snap_stored_upload(ctypes.Structure):
 class snap_stored_list(Sized):
     _fields_ = [("size_bytes", c_size_t), ("archives", POINTER(snap_stored)), ("count", c_size_t),
                 ("uploads", POINTER(snap_stored_upload)), ("upload_count", c_size_t),
-                ("run_id", c_char * 17)]
+                ("run_id", c_char * 17), ("uploads_unknown", c_bool)]
 
 
 class snap_import_file(Sized):
@@ -236,7 +240,8 @@ class snap_run_options(Sized):
                 ("state_every", c_uint64), ("every", c_uint64), ("pool", c_void_p),
                 ("staging_bytes", c_uint64), ("no_read_back", c_bool),
                 ("first_step", c_uint64), ("group", c_void_p), ("thin", c_uint64),
-                ("volume_size", c_uint64), ("agent", c_char_p)]
+                ("volume_size", c_uint64), ("agent", c_char_p),
+                ("device_copy", c_char_p)]
 
 
 class snap_run_tensor(Sized):
@@ -317,4 +322,5 @@ STRUCTS = [snap_error, snap_device, snap_tensor_view, snap_member, snap_diff_ent
            snap_position, snap_scalar,
            snap_tensor_digest, snap_step_record, snap_attachment, snap_failure, snap_stream_ops,
            snap_mt19937_state, snap_curand_host, snap_push_options, snap_push_result,
-           snap_pull_options, snap_pull_result, snap_stored, snap_stored_upload, snap_stored_list]
+           snap_push_run_result, snap_pull_options, snap_pull_result, snap_stored,
+           snap_stored_upload, snap_stored_list]

@@ -8,7 +8,8 @@ import enum
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import errors
-from ._tree_encode import Encoder, Place, encoded_text, format_place
+from ._tree_encode import Encoder
+from ._tree_text import Place, encoded_text, format_place
 from ._tree_names import DefaultDict, DeviceName, DtypeName, EnumName, FunctionName, NamedFields
 from ._tree_names import ScalarBits, enum_name, is_named_tuple, name_of
 

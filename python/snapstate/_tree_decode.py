@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import errors
 from ._dtypes import ELEMENTS, numpy_dtype, size_bytes
-from ._tree_encode import Node, Place, format_place
+from ._tree_text import Node, Place, format_place
 from ._tree_names import DefaultDict, DeviceName, DtypeName, EnumName, FunctionName, NamedFields
 from ._tree_names import ScalarBits, Size
 

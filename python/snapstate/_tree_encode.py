@@ -5,28 +5,21 @@ from __future__ import annotations
 
 import collections
 import enum
-import json
-import re
-import reprlib
 import struct
 import types
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Set
 
 from . import errors
 from ._dtypes import loaded, numpy_name
 from ._tree_names import DefaultDict, DeviceName, DtypeName, EnumName, FunctionName, NamedFields
 from ._tree_names import ScalarBits, Size, enum_name, is_named_tuple, name_of
+from ._tree_text import Node, PLAIN_INT, Place, encoded_text, format_place, has_plain_keys
+from ._tree_text import is_plain_text
 from .tensors import TensorMemory, describe
-
-Node = Dict[str, Any]
-# A place: that of the container, the key or index in it (None: the value of a tag, or no
-# container), and the id of the value there.
-Place = Optional[Tuple[Any, Any, int]]
 
 MAX_DEPTH = 32
 MAX_PATH_BYTES = 1024
 MAX_DIGITS = 4300
-PLAIN_INT = 2**53
 
 _NOT_SAFE = "a value of type {} has no safe form"
 _HINTS = {
@@ -40,22 +33,6 @@ _HINTS = {
     "functools.partial": "keep the name of the function and its arguments",
     "builtins.method": "keep what it needs as values",
 }
-
-
-def format_place(place: Place, root: str) -> str:
-    """A place as people write it: optimizer.param_groups[0].foo"""
-    keys = []
-    while place is not None:
-        if place[1] is not None:
-            keys.append(place[1])
-        place = place[0]
-    text = root
-    for key in reversed(keys):
-        if isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9_~][A-Za-z0-9_.-]*", key):
-            text += f".{key}" if text else key
-        else:
-            text += f"[{reprlib.repr(key)}]"
-    return text or "the value"
 
 
 class Encoder:
@@ -385,31 +362,3 @@ _METHODS: Dict[type, Callable[..., Node]] = {
     Size: Encoder.on_size, NamedFields: Encoder.on_named_tuple,
     DefaultDict: Encoder.on_default_name,
 }
-
-
-def is_plain_text(value: str) -> bool:
-    """Can the format hold this text as a string?"""
-    if value.isascii():
-        return "\0" not in value
-    try:
-        return b"\0" not in value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-
-
-def has_plain_keys(value: Any) -> bool:
-    """Are all keys of a dict such as a map of the format can have?"""
-    for key in value:
-        kind = type(key)
-        if kind is str:
-            if not is_plain_text(key):
-                return False
-        elif kind is not int or not -PLAIN_INT <= key <= PLAIN_INT:
-            return False
-    return True
-
-
-def encoded_text(node: Node) -> bytes:
-    """The text of a node in the format, of one that holds no tensor: what sets are sorted by."""
-    text = json.dumps(node, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return text.encode("utf-8")

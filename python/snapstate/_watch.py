@@ -16,11 +16,13 @@ from ._arguments import count_of, json_of
 from ._hooks import around_step
 from ._line import scalar_bits
 from ._operations import tensors_of
-from ._run_handle import RunHandle, tensor_digest
+from ._digests import tensor_digest
+from ._run_handle import RunHandle
 from .errors import CaptureError
 from .state.collection import named
 from .generators import Stream, streams as all_streams
-from .tensors import describe, stage
+from ._staging import stage
+from .tensors import describe
 
 Remove = Callable[[], None]
 

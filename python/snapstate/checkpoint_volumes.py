@@ -18,7 +18,8 @@ from ._archived import ArchivedTensor
 from ._run_handle import Node, RunHandle
 from .archive import Archive
 from .generators import Stream
-from .tensors import TensorMemory, stage
+from ._staging import stage
+from .tensors import TensorMemory
 
 FORMAT = 1
 INDEX = "index.snap.tar"
@@ -206,6 +207,13 @@ class Checkpoint:
         for name, stream in live.items():
             stream.set(archived[name].bytes())
         return list(archived)
+
+    def close_volume(self, rank: int) -> None:
+        """It is opened again when it is asked for: so that a folder of more volumes than files that
+        a process may have open can be read."""
+        volume = self._volumes.pop(rank, None)
+        if volume is not None:
+            volume.close()
 
     def close(self) -> None:
         volumes, self._volumes = self._volumes, {}

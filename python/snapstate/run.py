@@ -21,34 +21,29 @@ from ._dtypes import loaded
 from ._guard import Guard
 from ._hooks import UpdateCounter
 from ._line import Line
-from ._loading import Ignored, Loading, RunState
+from ._loading import Loading
 from ._replay import Replay
 from ._run_handle import RunHandle
-from ._run_loop import RunLoop
+from ._run_restoring import RunRestoring
 from ._run_saving import Stopped
 from ._signals import Signals
 from ._trap import Trap
-from .environment import capture_environment
 from .profile import PROFILE, Violation, cautions, torch_binding, violations
 from .ranks.link import link_of_process
-from .ranks.rank_binding import (buffer_addresses, own_buffers, shared_binding, unwrapped,
-                                 wrappers_of)
-from .ranks.ranks_assembly import RanksAssembly
+from .ranks.rank_binding import shared_binding, unwrapped, wrappers_of
 from .ranks.ranks_handle import RanksHandle
 from .ranks.ranks_replay import replay_of_ranks
-from .ranks.ranks_state import RanksState
 from .ranks.throw_away import ThrowAway
 from .receipt import Receipt
 from .state import collection
-from .state.component import Component
-from .generators import Stream, find_generators, streams as all_streams
+from .generators import Stream
 
 __all__ = ["Run", "Stopped"]
 
 PROFILES = (PROFILE, "host-1", "none")
 
 
-class Run(RunLoop):
+class Run(RunRestoring):
     """A run folder and the objects that train in it.
 
     dir          the folder, made when it is not there; one process at a time
@@ -104,19 +99,21 @@ class Run(RunLoop):
         self._import_numpy()
         wrapped = collection.named("model", model)
         model = unwrapped(model)
+        self._objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
+                         "scaler": scaler, "ema": ema, "values": values}
+        collection.insist_objects({**self._objects, "values": None})
         self.models = collection.named("model", model)
         self._wrappers = wrappers_of(wrapped)
         self._link = link_of_process()
         self.cautions: List[Violation] = []  # what may break the profile; also in events.jsonl
         self.optimizers = collection.named("optimizer", optimizer)
+        collection.insist_steps(self.optimizers)
         self.profile = self._link.together(lambda: self._choose_profile(profile))[0]
         self._require = require
         self._nonfinite = nonfinite
         self._state_every = state_every
         self._line = Line(batch_bytes)
         self._loading = Loading.of(loader)
-        self._objects = {"model": model, "optimizer": optimizer, "scheduler": scheduler,
-                         "scaler": scaler, "ema": ema, "values": values}
         self._gradients = gradients
         self._given_streams = dict_of("streams", streams, "generators")
         self._data = dict_of("data", data, "paths")
@@ -192,70 +189,6 @@ class Run(RunLoop):
             return {"archive": self._replay.archive}
         return {"dir": dir, "archive": None if archive is None else os.fspath(archive)}
 
-    def _parts(self) -> List[Component]:
-        """The components of the objects that train."""
-        return collection.collect(gradients="values" if self._gradients else "presence",
-                                  **self._objects)
-
-    def _assemble(self) -> Assembly:
-        parts = self._parts()
-        found: Dict[str, Stream] = dict(all_streams())
-        for name, generator in self._given_streams.items():
-            found[name] = self._loading.stream(name, generator)
-        known = [*self._loading.known(), *(stream.generator for stream in found.values())]
-        gaps = [(gap.path, gap.reason) for gap in find_generators(
-            {**self._objects, **self._loading.searched()}, known=known)]
-        if self._objects["model"] is not None and not self._gradients:
-            gaps.append(("gradients", "an update has used them; whether they are there is kept, "
-                                      "their values are not (gradients=True keeps them)"))
-        if self._link.world == 1:
-            passed_over = [] if self._replay is None else self._replay.passed_over()
-            return Assembly([*parts, RunState(self._line), *self._loading.components(),
-                             *map(Ignored, passed_over)], found, gaps)
-        ranks = RanksState(self._link.rank, self._link.world, self._line,
-                           self._loading.components(), own_buffers(self._wrappers))
-        return RanksAssembly(self._link, parts, ranks, found, gaps,
-                             buffer_addresses(self._wrappers), self._distinct)
-
-    def restore(self) -> Optional[Receipt]:
-        """Go on from the snapshot that `latest` names, or from `archive`; None: a fresh run. Called
-        by batches(), steps() and begin(): call it yourself to look at the receipt before."""
-        if self._restored:
-            return self.receipt
-        self._assembly = self._assemble()
-        self._assembly.register(self._handle)
-        for role, path in self._data.items():
-            self._handle.add_data_file(role, path)
-        self._loading.require(self._require)
-        self.receipt = self._restore_state()
-        self._restored = True
-        self._steps = self._handle.steps_done
-        if self.receipt is not None:
-            self._captured_step = self._steps
-            self._loading.resume(self.receipt)
-            self._assembly.share(self.receipt)
-            self._trap.arm(self._assembly.streams)
-            self._throw_away.restored(self._steps)
-        if self._replay is not None:
-            self._replay.begin(self._handle)
-        self._handle.event("environment", {"environment": capture_environment()})
-        for caution in self.cautions:
-            self._handle.event("caution", {"text": str(caution)})
-        for name, first, second in self._assembly.twins():
-            self._handle.event("caution", {
-                "text": f"stream {name}: is in one state on ranks {first} and {second}: they draw "
-                        f"the same numbers; seed it by the rank if each is to draw its own"})
-        return self.receipt
-
-    def _restore_state(self) -> Optional[Receipt]:
-        if self._replay is None:
-            return self._assembly.restore(self._handle, self._require)
-        try:
-            return self._assembly.restore(
-                self._handle, "streams" if self._replay.host_part else self._require)
-        except errors.AbsentError as problem:
-            self._replay.refused(problem)
-            raise
     # ---- looking ----
 
     @property

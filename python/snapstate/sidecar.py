@@ -22,13 +22,15 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Union
 from . import errors
 from ._assembly import first_difference
 from ._library import call, path_bytes
-from ._run_handle import Digest, make_folder, tensor_digest
+from ._digests import Digest, tensor_digest
+from ._run_handle import make_folder
 from ._structs import Wanted
 from .archive import Archive
 from .ranks.link import link_of_process
 from .run import Run
 from .state.component import Component, Plan
-from .tensors import describe, stage
+from ._staging import stage
+from .tensors import describe
 from .tree import encode
 
 FOLDER = "snap"

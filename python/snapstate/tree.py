@@ -21,7 +21,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from ._dtypes import loaded
 from ._tree_adopt import adopt
 from ._tree_decode import Decoder
-from ._tree_encode import Encoder, Node, encoded_text
+from ._tree_encode import Encoder
+from ._tree_text import Node, encoded_text
 from ._tree_names import DefaultDict, DeviceName, DtypeName, EnumName, FunctionName, NamedFields
 from ._tree_names import ScalarBits, Size
 from .tensors import TensorMemory

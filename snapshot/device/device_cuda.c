@@ -7,13 +7,32 @@
 
 #include <cuda_runtime_api.h>
 
+#include "core/array.h"
 #include "device/cuda_tree_digest.h"
 #include "device/device_ops.h"
 
+/* Room is plenty when this many times what is taken of a device's memory stays free. A trainer's
+ * allocator asks for more when shapes grow, and would fail for what is taken here: four fifths of
+ * what was free are its own all the same. Memory that it holds and does not use counts as taken. */
+#define SPARE 4u
+
+/* A piece within the device, on its way out. */
+struct leaving {
+    void *host;
+    const void *from;
+    size_t size_bytes;
+};
+
 struct snap_device_copies {
     int index;
+    cudaStream_t callers;
     cudaStream_t stream; /* of their own: nothing of the caller's waits for them unasked */
+    cudaEvent_t copied;  /* the pieces were read */
     cudaEvent_t done;
+    unsigned char *room; /* of the device; NULL: they go straight */
+    size_t used;         /* bytes of it */
+    struct leaving *leaving;
+    size_t leaving_count;
 };
 
 static enum snap_status fail(int index, const char *action, cudaError_t code,
@@ -87,19 +106,60 @@ static enum snap_status cuda_to_device(int index, void *device, const void *host
 
 static void cuda_copies_free(struct snap_device_copies *copies)
 {
+    int before = 0;
     if (copies == NULL)
         return;
-    if (copies->stream != NULL) {
+    if (copies->stream != NULL)
         (void)cudaStreamSynchronize(copies->stream); /* a failure was told by copies_wait */
-        (void)cudaStreamDestroy(copies->stream);
+    if (copies->room != NULL && enter(copies->index, &before, NULL) == SNAP_OK) {
+        /* They failed before they were closed. Their own stream is done with it: */
+        (void)cudaFreeAsync(copies->room, copies->callers);
+        leave(copies->index, before);
     }
+    if (copies->stream != NULL)
+        (void)cudaStreamDestroy(copies->stream);
+    if (copies->copied != NULL)
+        (void)cudaEventDestroy(copies->copied);
     if (copies->done != NULL)
         (void)cudaEventDestroy(copies->done);
+    free(copies->leaving);
     free(copies);
 }
 
-static enum snap_status cuda_copies_new(int index, void *stream,
-                                        struct snap_device_copies **copies, struct snap_error *err)
+/* Memory of the current device for the copies, in the order of the stream; NULL: none. It is the
+ * pool's, and so the device's again when it is freed, without a wait for the whole device. */
+static void *take_room(const struct snap_device_room *room, cudaStream_t stream)
+{
+    size_t spare = 0;
+    size_t total;
+    void *taken = NULL;
+    if (room->first == SNAP_DEVICE_FIRST_NEVER || room->size_bytes == 0)
+        return NULL;
+    cudaError_t code = cudaSuccess;
+    if (room->first == SNAP_DEVICE_FIRST_PLENTY)
+        code = cudaMemGetInfo(&spare, &total);
+    if (code == cudaSuccess && room->first == SNAP_DEVICE_FIRST_PLENTY &&
+        room->size_bytes > spare / (1 + SPARE))
+        return NULL;
+    if (code == cudaSuccess)
+        code = cudaMallocAsync(&taken, room->size_bytes, stream);
+    if (code == cudaSuccess)
+        return taken;
+    (void)cudaGetLastError(); /* none is needed; a device that is broken fails the next call too */
+    return NULL;
+}
+
+/* Their own stream goes on after what is in the caller's now. The event serves twice: a wait is for
+ * what was recorded when it was asked for. */
+static cudaError_t follow(struct snap_device_copies *copies)
+{
+    cudaError_t code = cudaEventRecord(copies->copied, copies->callers);
+    return code == cudaSuccess ? cudaStreamWaitEvent(copies->stream, copies->copied, 0) : code;
+}
+
+static enum snap_status cuda_copies_new(int index, const struct snap_device_room *room,
+                                        void *stream, struct snap_device_copies **copies,
+                                        struct snap_error *err)
 {
     int before = 0;
     struct snap_device_copies *made = calloc(1, sizeof *made);
@@ -111,14 +171,16 @@ static enum snap_status cuda_copies_new(int index, void *stream,
         return status;
     }
     made->index = index;
+    made->callers = stream;
     cudaError_t code = cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking);
     if (code == cudaSuccess)
+        code = cudaEventCreateWithFlags(&made->copied, cudaEventDisableTiming);
+    if (code == cudaSuccess)
         code = cudaEventCreateWithFlags(&made->done, cudaEventDisableTiming);
-    /* One event serves twice: a wait is for what was recorded when it was asked for. */
     if (code == cudaSuccess)
-        code = cudaEventRecord(made->done, stream);
+        made->room = take_room(room, stream);
     if (code == cudaSuccess)
-        code = cudaStreamWaitEvent(made->stream, made->done, 0);
+        code = follow(made);
     leave(index, before);
     if (code != cudaSuccess) {
         status = fail(index, "begin copies to the host", code, err);
@@ -129,10 +191,41 @@ static enum snap_status cuda_copies_new(int index, void *stream,
     return SNAP_OK;
 }
 
+/* Into the room; out of it when all are there. */
+static enum snap_status copy_within(struct snap_device_copies *copies, void *host,
+                                    const void *device, size_t size_bytes, bool early,
+                                    struct snap_error *err)
+{
+    int before = 0;
+    void *grown =
+        snap_array_grow(copies->leaving, copies->leaving_count, sizeof *copies->leaving);
+    if (grown == NULL)
+        return snap_error_set(err, SNAP_NO_MEMORY, "device cuda:%d: copies: out of memory",
+                              copies->index);
+    copies->leaving = grown;
+    enum snap_status status = enter(copies->index, &before, err); /* whose default stream it is */
+    if (status != SNAP_OK)
+        return status;
+    unsigned char *place = copies->room + copies->used;
+    cudaError_t code = cudaMemcpyAsync(place, device, size_bytes, cudaMemcpyDeviceToDevice,
+                                       early ? copies->callers : copies->stream);
+    leave(copies->index, before);
+    if (code != cudaSuccess)
+        return fail(copies->index, "copy within the device", code, err);
+    copies->used += (size_bytes + SNAP_DEVICE_ALIGN - 1) / SNAP_DEVICE_ALIGN * SNAP_DEVICE_ALIGN;
+    copies->leaving[copies->leaving_count++] =
+        (struct leaving){ .host = host, .from = place, .size_bytes = size_bytes };
+    return SNAP_OK;
+}
+
 static enum snap_status cuda_copies_add(struct snap_device_copies *copies, void *host,
-                                        const void *device, size_t size_bytes,
+                                        const void *device, size_t size_bytes, bool early,
                                         struct snap_error *err)
 {
+    if (copies->room != NULL)
+        return copy_within(copies, host, device, size_bytes, early, err);
+    if (early)
+        return cuda_to_host(copies->index, host, device, size_bytes, copies->callers, err);
     cudaError_t code =
         cudaMemcpyAsync(host, device, size_bytes, cudaMemcpyDeviceToHost, copies->stream);
     return code == cudaSuccess ? SNAP_OK : fail(copies->index, "copy to the host", code, err);
@@ -141,7 +234,24 @@ static enum snap_status cuda_copies_add(struct snap_device_copies *copies, void 
 static enum snap_status cuda_copies_close(struct snap_device_copies *copies,
                                           struct snap_error *err)
 {
-    cudaError_t code = cudaEventRecord(copies->done, copies->stream);
+    int before = 0;
+    enum snap_status status = enter(copies->index, &before, err);
+    if (status != SNAP_OK)
+        return status;
+    cudaError_t code = copies->room != NULL ? follow(copies) : cudaSuccess; /* early ones */
+    if (code == cudaSuccess)
+        code = cudaEventRecord(copies->copied, copies->stream);
+    for (size_t i = 0; code == cudaSuccess && i < copies->leaving_count; i++)
+        code = cudaMemcpyAsync(copies->leaving[i].host, copies->leaving[i].from,
+                               copies->leaving[i].size_bytes, cudaMemcpyDeviceToHost,
+                               copies->stream);
+    if (code == cudaSuccess && copies->room != NULL) {
+        code = cudaFreeAsync(copies->room, copies->stream);
+        copies->room = code == cudaSuccess ? NULL : copies->room;
+    }
+    if (code == cudaSuccess)
+        code = cudaEventRecord(copies->done, copies->stream);
+    leave(copies->index, before);
     return code == cudaSuccess ? SNAP_OK : fail(copies->index, "end copies", code, err);
 }
 
@@ -152,7 +262,7 @@ static enum snap_status cuda_copies_fence(struct snap_device_copies *copies, voi
     enum snap_status status = enter(copies->index, &before, err); /* whose default stream it is */
     if (status != SNAP_OK)
         return status;
-    cudaError_t code = cudaStreamWaitEvent(stream, copies->done, 0);
+    cudaError_t code = cudaStreamWaitEvent(stream, copies->copied, 0);
     leave(copies->index, before);
     return code == cudaSuccess ? SNAP_OK
                                : fail(copies->index, "hold the update until the state is copied",

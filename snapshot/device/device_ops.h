@@ -22,6 +22,22 @@ struct snap_device_piece {
     size_t size_bytes;
 };
 
+/* Are copies to the host first made within the device, and leave it from there? */
+enum snap_device_first {
+    SNAP_DEVICE_FIRST_PLENTY, /* where room is plenty */
+    SNAP_DEVICE_FIRST_ALWAYS, /* where there is any */
+    SNAP_DEVICE_FIRST_NEVER
+};
+
+/* What will be added to copies. */
+struct snap_device_room {
+    enum snap_device_first first;
+    /* The sizes of all pieces, each rounded up to SNAP_DEVICE_ALIGN; each is added once. */
+    size_t size_bytes;
+};
+/* What allocators of devices align to. */
+#define SNAP_DEVICE_ALIGN 256u
+
 /* `index` is a device's number, `stream` a stream of its runtime (a cudaStream_t), NULL the default
  * one. A failure names the device and the runtime's reason; its status is SNAP_IO, or
  * SNAP_NO_MEMORY. */
@@ -34,17 +50,23 @@ struct snap_device_ops {
     enum snap_status (*to_device)(int index, void *device, const void *host, size_t size_bytes,
                                   void *stream, struct snap_error *err);
     /* Copies that begin after what is in the stream now, and do not hold up what comes later in it.
-     * Owned by the caller, who frees them after copies_wait. */
-    enum snap_status (*copies_new)(int index, void *stream, struct snap_device_copies **copies,
-                                   struct snap_error *err);
+     * With room for them the device copies within its memory first: that is what the fence is for
+     * then, and they reach the host behind it. Without, they go straight: no failure. The room is
+     * given back when the last of them has left it. Owned by the caller, who frees them after
+     * copies_wait. */
+    enum snap_status (*copies_new)(int index, const struct snap_device_room *room, void *stream,
+                                   struct snap_device_copies **copies, struct snap_error *err);
+    /* `early`: what comes later in the stream may change the piece without a fence; it is copied
+     * before that. */
     enum snap_status (*copies_add)(struct snap_device_copies *copies, void *host,
-                                   const void *device, size_t size_bytes, struct snap_error *err);
+                                   const void *device, size_t size_bytes, bool early,
+                                   struct snap_error *err);
     /* All of them are added. */
     enum snap_status (*copies_close)(struct snap_device_copies *copies, struct snap_error *err);
-    /* What comes later in the stream begins after them. */
+    /* What comes later in the stream begins after the pieces were read. */
     enum snap_status (*copies_fence)(struct snap_device_copies *copies, void *stream,
                                      struct snap_error *err);
-    /* They are done on return. By any thread, and by two at once. */
+    /* They are in the host's memory on return. By any thread, and by two at once. */
     enum snap_status (*copies_wait)(struct snap_device_copies *copies, struct snap_error *err);
     void (*copies_free)(struct snap_device_copies *copies); /* waits; NULL is fine */
     /* Make host memory one that copies go to at full speed. False: it stays as it is, and copies to

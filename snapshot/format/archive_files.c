@@ -220,29 +220,22 @@ static bool is_tensor(const struct snap_write_member *member)
     return kind == SNAP_MEMBER_TENSOR;
 }
 
-/* Share the tensors out, in order: each volume takes as many as it can, and one at least. `volumes`
- * (NULL: only count) has room for all. */
+/* Share the tensors out. `volumes` (NULL: only count) has room for all. */
 static size_t share_out(const struct snap_archive_plan *plan, uint64_t volume_size,
                         struct snap_plan_file *volumes)
 {
-    uint64_t size = 0;
-    size_t count = 0;
+    struct snap_volume_filling filling = { .volume_size = volume_size };
     for (size_t i = 0; i < plan->member_count; i++) {
         const struct snap_write_member *member = &plan->members[i];
         if (member->withheld || !is_tensor(member))
             continue;
-        uint64_t bytes = snap_tar_member_bytes(member->size);
-        if (count == 0 || size + bytes > volume_size) {
-            size = SNAP_TAR_END_BYTES;
-            count++;
-            if (volumes != NULL)
-                volumes[count - 1].begin = i;
-        }
-        size += bytes;
+        bool begins = snap_volume_fill(&filling, member->size);
+        if (volumes != NULL && begins)
+            volumes[filling.count - 1].begin = i;
         if (volumes != NULL)
-            volumes[count - 1].end = i + 1;
+            volumes[filling.count - 1].end = i + 1;
     }
-    return count;
+    return filling.count;
 }
 
 size_t snap_archive_plan_volumes_needed(const struct snap_archive_plan *plan, uint64_t volume_size)

@@ -9,6 +9,7 @@
 #include "format/archive_object.h"
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
+#include "format/json_guard.h"
 #include "format/limits.h"
 #include "format/listing.h"
 #include "format/member_name.h"
@@ -226,17 +227,32 @@ static bool place_listed(const struct walk *walk)
     return true;
 }
 
+/* Bytes of a volumes.json that names each tensor once; it may have no more. */
+static uint64_t most_volumes_bytes(const struct snap_archive *archive)
+{
+    /* {"format":"snap-volumes-1","volumes":[]}, and {"file":"...","members":[]}, for each. */
+    uint64_t most = 64 + SNAP_MAX_VOLUMES * (uint64_t)(SNAP_VOLUME_NAME_BYTES + 32);
+    for (size_t i = 0; i < archive->member_count; i++)
+        if (archive->members[i].kind == SNAP_MEMBER_TENSOR)
+            most += strlen(archive->members[i].name) + 3;
+    return most < SNAP_MAX_VOLUMES_JSON_BYTES ? most : SNAP_MAX_VOLUMES_JSON_BYTES;
+}
+
 /* volumes.json, which the manifest does not list: read it. */
 static enum snap_status read_volumes(struct walk *walk, struct snap_error *err)
 {
+    static const struct snap_json_bounds bounds = { .string_bytes = SNAP_MAX_VOLUMES_STRING_BYTES,
+                                                    .keys = SNAP_MAX_VOLUMES_KEYS,
+                                                    .containers = SNAP_MAX_VOLUMES_CONTAINERS };
     struct snap_archive *archive = walk->archive;
-    const struct snap_member member = { .data_size = walk->size,
+    const struct snap_member member = { .name = SNAP_VOLUMES_MEMBER,
+                                        .data_size = walk->size,
                                         .data_offset = walk->offset + SNAP_TAR_BLOCK_BYTES };
     struct snap_buffer text = SNAP_BUFFER_INIT;
     struct snap_error cause = SNAP_ERROR_INIT;
-    if (walk->size > SNAP_MAX_VOLUMES_JSON_BYTES)
-        return refuse(walk, walk->name, "is larger than allowed", err);
-    enum snap_status status = snap_archive_load(archive, &member, &text, err);
+    if (walk->size > most_volumes_bytes(archive))
+        return refuse(walk, walk->name, "is larger than one that names each tensor once", err);
+    enum snap_status status = snap_archive_load_text(archive, &member, &bounds, &text, err);
     if (status == SNAP_OK) {
         status = snap_volumes_decode(text.data, text.size, &archive->volumes_document, &cause);
         if (status != SNAP_OK)

@@ -10,8 +10,6 @@
  * bracket and a comma counted as one each. Some may be denser: a shape, the key of a generator. */
 #define BYTES_PER_CONTAINER 5
 #define BYTES_PER_VALUE 3
-/* A sign and the digits of any 64 bits; more than "false". */
-#define MOST_TOKEN_BYTES 20
 
 static const char *count_value(struct snap_json_guard *guard)
 {
@@ -68,7 +66,7 @@ static const char *feed_byte(struct snap_json_guard *guard, unsigned char byte)
     bool token = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte == '-' ||
                  byte == '+' || byte == '.' || byte == 'E';
     guard->token_bytes = token ? guard->token_bytes + 1 : 0;
-    if (guard->token_bytes > MOST_TOKEN_BYTES)
+    if (guard->token_bytes > SNAP_MAX_JSON_TOKEN_BYTES)
         return "a number longer than any integer";
     if (token || byte == ':')
         return NULL;

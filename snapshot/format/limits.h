@@ -69,12 +69,22 @@
 #define SNAP_MAX_VOLUME_NUMBER 9999u
 /* Bytes of the stem of their names, ".vol-0001.tar" left out: a store takes names of 200 bytes. */
 #define SNAP_MAX_VOLUME_STEM_BYTES 180
-/* Bytes of volumes.json: names that manifest.json has too. */
+/* Bytes of volumes.json: names that manifest.json has too. An archive with few tensors may have
+ * fewer still (archive_walk.c): what a reader takes of memory follows from the manifest. */
 #define SNAP_MAX_VOLUMES_JSON_BYTES SNAP_MAX_MANIFEST_BYTES
+/* Bytes of a string in it: the name of a volume, and a NUL. */
+#define SNAP_MAX_VOLUMES_STRING_BYTES (SNAP_MAX_VOLUME_STEM_BYTES + 14)
+/* Arrays and objects in it: of each volume an object and an array, and as many again, so that
+ * volumes that are too many are told as that. */
+#define SNAP_MAX_VOLUMES_CONTAINERS (4 * SNAP_MAX_VOLUMES)
+/* Keys of an object of volumes.json: two are in use; a later version may have more. */
+#define SNAP_MAX_VOLUMES_KEYS 16u
 
 /* Arrays and objects inside each other: what a state, nine maps deep, needs; far below what
  * recursion can take. */
 #define SNAP_MAX_JSON_DEPTH 32
+/* Characters of a number, or of a word like "true": a sign and the digits of any 64 bits. */
+#define SNAP_MAX_JSON_TOKEN_BYTES 20
 /* Values of a document however short it is, beyond which there is one for so many bytes
  * (json_guard.c). */
 #define SNAP_MAX_DENSE_JSON_VALUES 16384u

@@ -7,6 +7,7 @@
 #include "format/json_canonical.h"
 #include "format/json_fields.h"
 #include "format/member_name.h"
+#include "format/tar_layout.h"
 #include "format/volumes.h"
 
 #define FORMAT "snap-volumes-1"
@@ -14,6 +15,10 @@
 #define MARK ".vol-"
 #define SUFFIX ".tar"
 #define DIGITS 4
+
+_Static_assert(SNAP_VOLUME_NAME_BYTES ==
+                   SNAP_MAX_VOLUME_STEM_BYTES + sizeof MARK + DIGITS + sizeof SUFFIX - 1,
+               "the name of a volume and a NUL");
 
 bool snap_volume_stem(const char *file, char stem[SNAP_MAX_VOLUME_STEM_BYTES + 1])
 {
@@ -55,6 +60,18 @@ bool snap_volume_name_parse(const char *file, char stem[SNAP_MAX_VOLUME_STEM_BYT
     stem[length - tail] = '\0';
     *number = value;
     return true;
+}
+
+bool snap_volume_fill(struct snap_volume_filling *filling, uint64_t member_bytes)
+{
+    uint64_t bytes = snap_tar_member_bytes(member_bytes);
+    bool begins = filling->count == 0 || filling->size + bytes > filling->volume_size;
+    if (begins) {
+        filling->size = SNAP_TAR_END_BYTES;
+        filling->count++;
+    }
+    filling->size += bytes;
+    return begins;
 }
 
 /* The name of volume `index`, which must go on from the one before. */

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -17,7 +18,7 @@
 #define SNAP_VOLUMES_MEMBER "volumes.json"
 
 /* "STEM.vol-0001.tar" and a NUL. */
-#define SNAP_VOLUME_NAME_BYTES (SNAP_MAX_VOLUME_STEM_BYTES + sizeof ".vol-0001.tar")
+#define SNAP_VOLUME_NAME_BYTES SNAP_MAX_VOLUMES_STRING_BYTES
 
 /* What the names of an archive's volumes begin with: `file` is the archive's name without folder,
  * "STEM.snap.tar", or any other word, which is the stem itself. False: too long, or no word. */
@@ -27,6 +28,16 @@ void snap_volume_name(const char *stem, unsigned number, char name[SNAP_VOLUME_N
 /* False for a name of another form. */
 bool snap_volume_name_parse(const char *file, char stem[SNAP_MAX_VOLUME_STEM_BYTES + 1],
                             unsigned *number);
+
+/* Sharing members out, in the order of the file: each volume takes as many as fit, and one at
+ * least. */
+struct snap_volume_filling {
+    uint64_t volume_size; /* bytes of a volume */
+    uint64_t size;        /* of the one that is filled, its end counted */
+    size_t count;         /* volumes so far */
+};
+/* The next member, of that many bytes. True: it begins a volume. */
+bool snap_volume_fill(struct snap_volume_filling *filling, uint64_t member_bytes);
 
 /* Read volumes.json: the document, its form checked (names of files legal, of one stem, their
  * numbers without a gap; lists of strings that are not empty). What it says of members is for the

@@ -56,8 +56,6 @@ enum snap_status snap_group_prepare(struct snap_group *group, struct snap_error 
 /* A group of the same ranks for work beside the training: no message of one meets one of the other.
  * Of one process alone it is the group itself. Borrowed; for one save at a time. */
 struct snap_group *snap_group_beside(struct snap_group *group);
-/* What was agreed upon is past: the next failure is another one. */
-void snap_group_go_on(struct snap_group *group);
 /* Can that be by another thread? */
 bool snap_group_in_threads(const struct snap_group *group);
 

@@ -142,15 +142,22 @@ enum snap_status snap_agent_send(int fd, const char *text, const int *files, siz
 
 /* ---- receiving ---- */
 
-/* Keep the descriptors that came; more than fit are closed. False: some were lost. */
-static bool keep_files(struct msghdr *received, struct snap_agent_message *message)
+/* Keep the descriptors that came; more than fit are closed. The kernel cuts them off where more
+ * came than there is room for (a control has some at its end, for alignment), and where this
+ * process may open no more. */
+static enum snap_status keep_files(struct msghdr *received, struct snap_agent_message *message,
+                                   struct snap_error *err)
 {
-    bool whole = (received->msg_flags & MSG_CTRUNC) == 0;
+    const size_t room = (sizeof(union control) - CMSG_LEN(0)) / sizeof(int);
+    bool is_cut = (received->msg_flags & MSG_CTRUNC) != 0;
+    bool too_many = false;
+    size_t came = 0;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(received); header != NULL;
          header = CMSG_NXTHDR(received, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
             continue;
         size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        came += count;
         for (size_t i = 0; i < count; i++) {
             int file;
             memcpy(&file, CMSG_DATA(header) + i * sizeof file, sizeof file);
@@ -158,11 +165,17 @@ static bool keep_files(struct msghdr *received, struct snap_agent_message *messa
                 message->files[message->file_count++] = file;
             } else {
                 close(file); /* nothing was written through it */
-                whole = false;
+                too_many = true;
             }
         }
     }
-    return whole;
+    if (is_cut && came < room)
+        return snap_error_set(err, SNAP_IO, "agent: message: its files cannot be received: this "
+                              "process may open no more (ulimit -n)");
+    if (is_cut || too_many)
+        return snap_error_set(err, SNAP_CORRUPT, "agent: message: brings more than %u files",
+                              SNAP_AGENT_MESSAGE_FILES);
+    return SNAP_OK;
 }
 
 /* Exactly `size` bytes. *first: none of the message has come yet. */
@@ -187,9 +200,9 @@ static enum snap_status receive_bytes(int fd, unsigned char *bytes, size_t size,
         if (now < 0)
             return snap_error_set_os(err, is_gone(errno) ? SNAP_NOT_FOUND : SNAP_IO, errno,
                                      "agent: message: receiving it");
-        if (!keep_files(&received, message))
-            return snap_error_set(err, SNAP_CORRUPT, "agent: message: brings more than %u files",
-                                  SNAP_AGENT_MESSAGE_FILES);
+        status = keep_files(&received, message, err);
+        if (status != SNAP_OK)
+            return status;
         if (now == 0 && *first)
             return snap_error_set(err, SNAP_NOT_FOUND, "agent: message: the other side is gone");
         if (now == 0)

@@ -100,6 +100,16 @@ static enum snap_status check_peer(int fd, const char *path, struct snap_error *
     return SNAP_OK;
 }
 
+/* Where the queue is full it waits, and a signal ends that: it is begun again. */
+static int connect_again(int fd, const struct sockaddr_un *address)
+{
+    int result;
+    do {
+        result = connect(fd, (const struct sockaddr *)address, sizeof *address);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
 enum snap_status snap_agent_connect(const char *path, int *fd, struct snap_error *err)
 {
     struct sockaddr_un address;
@@ -110,7 +120,7 @@ enum snap_status snap_agent_connect(const char *path, int *fd, struct snap_error
     int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (made < 0)
         status = snap_error_set_os(err, SNAP_IO, errno, "agent %s: no socket can be made", path);
-    else if (connect(made, (const struct sockaddr *)&address, sizeof address) != 0)
+    else if (connect_again(made, &address) != 0)
         status = snap_error_set_os(
             err, errno == ENOENT || errno == ECONNREFUSED ? SNAP_NOT_FOUND : SNAP_IO, errno,
             "agent %s: cannot be reached", path);

@@ -27,6 +27,7 @@ struct writer {
     atomic_bool direct;
     bool forced; /* direct, or not at all */
     atomic_ullong *written; /* NULL: nobody looks on */
+    const struct snap_stop *stop;
     /* Task i begins at border i and ends at border i + 1. */
     struct seam *seams;
     size_t first_seam; /* of the job under way; at last, the end of the file */
@@ -49,6 +50,8 @@ static enum snap_status write_blocks(struct writer *writer, const unsigned char 
 {
     struct snap_error cause = SNAP_ERROR_INIT;
     bool direct = atomic_load(&writer->direct);
+    if (snap_stop_is_asked(writer->stop))
+        return snap_error_set(err, SNAP_IO, "%s: writing: stopped, as was asked", writer->what);
     enum snap_status status =
         snap_file_pwrite(writer->fd, data, bytes, offset, writer->what, &cause);
     if (status != SNAP_OK && direct && cause.os_error == EINVAL && writer->forced)
@@ -172,7 +175,8 @@ enum snap_status snap_write_file(int fd, const struct snap_content *content,
     struct writer writer = { .fd = fd,
                              .what = what,
                              .size_bytes = content->size_bytes,
-                             .written = options->written };
+                             .written = options->written,
+                             .stop = options->stop };
     struct snap_rest more = { NULL, 0 };
     enum snap_io_way way;
     bool large = content->size_bytes >= SNAP_IO_LARGE_BYTES;

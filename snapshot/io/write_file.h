@@ -11,12 +11,14 @@
 #include <snapstate/status.h>
 
 #include "core/segment.h"
+#include "core/stop.h"
 #include "io/io_choice.h"
 
 struct snap_write_options {
     enum snap_io_way way; /* unless another is forced (io_choice.h) */
     struct snap_pool *pool; /* how many threads; NULL: the caller's alone. No byte depends on it */
     atomic_ullong *written; /* (optional) bytes are added as they are written, for who looks on */
+    const struct snap_stop *stop; /* (optional) looked at before each piece: then SNAP_IO */
 };
 
 /* The segments that `finish` gave; borrowed until it is called again. */

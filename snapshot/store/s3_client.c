@@ -11,6 +11,8 @@
 
 #define FIRST_PAUSE_MS 100u
 #define LONGEST_PAUSE_MS 5000u
+/* How often in a pause it is looked whether to stop. */
+#define SLICE_MS 100u
 
 enum snap_status snap_s3_new(const char *uri, struct snap_s3 **s3, struct snap_error *err)
 {
@@ -112,7 +114,7 @@ uint64_t snap_s3_clock_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void snap_s3_pause(unsigned attempt, uint64_t most_ms)
+void snap_s3_pause(const struct snap_s3 *s3, unsigned attempt, uint64_t most_ms)
 {
     uint64_t pause = attempt < 7 ? (uint64_t)FIRST_PAUSE_MS << (attempt - 1) : LONGEST_PAUSE_MS;
     uint32_t chance = 0;
@@ -122,7 +124,11 @@ void snap_s3_pause(unsigned attempt, uint64_t most_ms)
         pause -= pause / 2 * (chance & 0xffff) / 0xffff;
     if (pause > most_ms)
         pause = most_ms;
-    struct timespec left = { (time_t)(pause / 1000), (long)(pause % 1000) * 1000000 };
-    while (nanosleep(&left, &left) != 0) /* a signal: the rest of it */
-        continue;
+    while (pause > 0 && !snap_stop_is_asked(s3->stop)) {
+        uint64_t slice = pause < SLICE_MS ? pause : SLICE_MS;
+        struct timespec left = { 0, (long)slice * 1000000 };
+        while (nanosleep(&left, &left) != 0) /* a signal: the rest of it */
+            continue;
+        pause -= slice;
+    }
 }

@@ -14,6 +14,7 @@
 #include <snapstate/status.h>
 
 #include "core/buffer.h"
+#include "core/stop.h"
 #include "store/curl_library.h"
 #include "store/s3_config.h"
 
@@ -25,6 +26,7 @@ struct snap_s3 {
     struct snap_curl curl;
     char *where;           /* the URI, without a '/' at its end: for messages */
     unsigned deadline_ms;  /* of one request, with all its attempts */
+    const struct snap_stop *stop; /* borrowed; NULL: nobody can ask */
     atomic_bool no_conditions; /* the server has answered 501 to a condition on a PUT */
     pthread_mutex_t lock;  /* of the handles */
     CURL *idle[SNAP_S3_MOST_IDLE];
@@ -73,7 +75,8 @@ struct snap_s3_response {
 
 /* Send it, again and again while there is no answer or one that says "later". SNAP_OK: there is an
  * answer, whatever its status; the response is then to be released, and on failure is not.
- * SNAP_IO: none until the deadline. SNAP_CORRUPT: what was sent arrives as something else. */
+ * SNAP_IO: none until the deadline, or it was asked to stop. SNAP_CORRUPT: what was sent arrives as
+ * something else, or the answer is longer than most_bytes. */
 enum snap_status snap_s3_send(struct snap_s3 *s3, const struct snap_s3_request *request,
                               struct snap_s3_response *response, struct snap_error *err);
 void snap_s3_response_release(struct snap_s3_response *response);
@@ -95,7 +98,7 @@ enum snap_status snap_s3_encode(struct snap_buffer *out, const char *text, bool 
 uint64_t snap_s3_clock_ms(void);
 /* Wait before attempt `attempt` (1: the second): 100 ms, doubled each time up to 5 s, of which a
  * random part of up to a half is left out, so that writers who were refused together do not come
- * back together. At most `most_ms`. */
-void snap_s3_pause(unsigned attempt, uint64_t most_ms);
+ * back together. At most `most_ms`, and no longer than nobody asks to stop. */
+void snap_s3_pause(const struct snap_s3 *s3, unsigned attempt, uint64_t most_ms);
 
 #endif

@@ -13,6 +13,7 @@
 
 #define MOST_PROFILE_BYTES ((uint64_t)1 << 20)
 #define MOST_BUCKET_BYTES 63u
+#define MOST_REGION_BYTES 64u
 /* A key has at most 1024 bytes; names of the store take 200. */
 #define MOST_PREFIX_BYTES 800u
 #define DEFAULT_DEADLINE_MS 120000u
@@ -67,10 +68,11 @@ static enum snap_status read_profile(const char *name, const char *home_file,
     char path[4096];
     if (named == NULL && home == NULL)
         return SNAP_OK;
-    if (named != NULL)
-        snprintf(path, sizeof path, "%s", named);
-    else
-        snprintf(path, sizeof path, "%s/%s", home, home_file);
+    int length = named != NULL ? snprintf(path, sizeof path, "%s", named)
+                               : snprintf(path, sizeof path, "%s/%s", home, home_file);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return snap_error_set(err, SNAP_INVALID, "%s: the path is too long",
+                              named != NULL ? name : "HOME");
     enum snap_status status = snap_file_read(AT_FDCWD, path, MOST_PROFILE_BYTES, out, err);
     if (status == SNAP_NOT_FOUND && named == NULL)
         return SNAP_OK;
@@ -221,7 +223,8 @@ static enum snap_status find_place(struct snap_s3_config *config, const struct p
                                 "s3://%s: the endpoint (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or "
                                 "endpoint_url) is no http:// or https:// address",
                                 config->bucket);
-    else if (strspn(config->region, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    else if (strlen(config->region) > MOST_REGION_BYTES ||
+             strspn(config->region, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                     "0123456789-_") != strlen(config->region))
         status = snap_error_set(err, SNAP_INVALID, "s3://%s: AWS_REGION: no name of a region",
                                 config->bucket);

@@ -6,7 +6,7 @@
 
 #include "core/array.h"
 #include "store/s3_objects.h"
-#include "store/xml_reader.h"
+#include "store/s3_pages.h"
 
 /* Objects of one folder: a bound on what a server can have us hold. */
 #define MOST_OBJECTS ((size_t)1 << 20)
@@ -27,7 +27,7 @@ struct page {
     char *name; /* of the object under way; NULL: none, or none of ours */
     bool has_size;
     uint64_t size;
-    bool truncated;
+    struct snap_s3_pages pages;
     char token[SNAP_XML_TEXT_BYTES + 1];
 };
 
@@ -82,33 +82,29 @@ static enum snap_status take_element(void *arg, const char *parent, const char *
         page->has_size = false;
         return status;
     } else if (strcmp(name, "IsTruncated") == 0 && text != NULL) {
-        page->truncated = strcmp(text, "true") == 0;
+        page->pages.truncated = strcmp(text, "true") == 0;
     } else if (strcmp(name, "NextContinuationToken") == 0 && text != NULL) {
         strcpy(page->token, text); /* texts are no longer */
     }
     return SNAP_OK;
 }
 
-static enum snap_status make_query(const struct page *page, struct snap_buffer *query,
-                                   struct snap_error *err)
+static enum snap_status make_query(void *arg, struct snap_buffer *query, struct snap_error *err)
 {
+    const struct page *page = arg;
     enum snap_status status = SNAP_OK;
-    query->size = 0;
-    if (page->token[0] != '\0') {
-        status = snap_buffer_append_text(query, "continuation-token=", err);
-        if (status == SNAP_OK)
-            status = snap_s3_encode(query, page->token, false, err);
-        if (status == SNAP_OK)
-            status = snap_buffer_append_text(query, "&", err);
-    }
+    if (page->token[0] != '\0')
+        status = snap_s3_add_parameter(query, "continuation-token", page->token, err);
     if (status == SNAP_OK)
-        status = snap_buffer_append_text(query, "delimiter=%2F&list-type=2&prefix=", err);
+        status = snap_s3_add_parameter(query, "delimiter", "/", err);
     if (status == SNAP_OK)
-        status = snap_s3_encode(query, page->s3->config.prefix, false, err);
+        status = snap_s3_add_parameter(query, "list-type", "2", err);
+    if (status == SNAP_OK)
+        status = snap_s3_add_parameter(query, "prefix", page->s3->config.prefix, err);
     if (status == SNAP_OK)
         status = snap_s3_encode(query, page->folder, false, err);
     if (status == SNAP_OK && page->folder[0] != '\0')
-        status = snap_buffer_append_text(query, "%2F", err);
+        status = snap_s3_encode(query, "/", false, err);
     return status;
 }
 
@@ -121,39 +117,19 @@ static int compare_objects(const void *left, const void *right)
 enum snap_status snap_s3_list(struct snap_s3 *s3, const char *folder,
                               struct snap_s3_objects *objects, struct snap_error *err)
 {
-    struct snap_buffer query = SNAP_BUFFER_INIT;
     struct page *page = calloc(1, sizeof *page);
-    enum snap_status status = SNAP_OK;
     *objects = (struct snap_s3_objects){ NULL, 0 };
     if (page == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: listing: out of memory", s3->where);
-    *page = (struct page){ .s3 = s3, .folder = folder, .objects = objects, .truncated = true };
-    while (status == SNAP_OK && page->truncated) {
-        struct snap_s3_response response = SNAP_S3_RESPONSE_INIT;
-        struct snap_s3_request request = { .method = "GET", .what = "listing it" };
-        status = make_query(page, &query, err);
-        request.query = (const char *)query.data;
-        if (status == SNAP_OK)
-            status = snap_s3_send(s3, &request, &response, err);
-        if (status != SNAP_OK)
-            break;
-        page->truncated = false;
-        page->token[0] = '\0';
-        if (!snap_s3_is_done(&response))
-            status = snap_s3_refused(s3, &request, &response, err);
-        else
-            status = snap_xml_read(response.body.data, response.body.size, s3->where, take_element,
-                                   page, err);
-        if (status == SNAP_OK && page->truncated && page->token[0] == '\0')
-            status = snap_error_set(err, SNAP_CORRUPT,
-                                    "%s: listing: the server says that there is more, and not how "
-                                    "to ask for it",
-                                    s3->where);
-        snap_s3_response_release(&response);
-    }
+    page->s3 = s3;
+    page->folder = folder;
+    page->objects = objects;
+    page->pages = (struct snap_s3_pages){
+        .what = "listing it", .query = make_query, .element = take_element, .arg = page
+    };
+    enum snap_status status = snap_s3_pages_read(s3, &page->pages, err);
     free(page->name);
     free(page);
-    snap_buffer_release(&query);
     if (status != SNAP_OK)
         snap_s3_objects_release(objects);
     else if (objects->count > 0)

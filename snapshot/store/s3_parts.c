@@ -4,21 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/s3_pages.h"
 #include "store/s3_parts.h"
-#include "store/xml_reader.h"
 
 static enum snap_status out_of_memory(const struct snap_s3 *s3, struct snap_error *err)
 {
     return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
-}
-
-/* "KEY=VALUE", the value encoded, after what is there. */
-static enum snap_status add_parameter(struct snap_buffer *query, const char *key,
-                                      const char *value, struct snap_error *err)
-{
-    enum snap_status status =
-        snap_buffer_appendf(query, err, "%s%s=", query->size > 0 ? "&" : "", key);
-    return status == SNAP_OK ? snap_s3_encode(query, value, false, err) : status;
 }
 
 /* Send a request about an upload, "uploadId=ID" after what the query has; the answer must be a
@@ -30,7 +21,7 @@ static enum snap_status ask(struct snap_s3 *s3, struct snap_s3_request *request,
 {
     enum snap_status status = SNAP_OK;
     if (upload->id != NULL)
-        status = add_parameter(query, "uploadId", upload->id, err);
+        status = snap_s3_add_parameter(query, "uploadId", upload->id, err);
     if (status != SNAP_OK)
         return status;
     request->name = upload->name;

@@ -32,12 +32,15 @@ struct snap_s3_uploads {
 void snap_s3_uploads_release(struct snap_s3_uploads *uploads);
 
 /* Uploads that are not complete, of the object `name` (NULL: of all in the store), in the order of
- * the server: of one object the later come later. On failure nothing is left to be released. */
+ * the server: of one object the later come later. On failure nothing is left to be released.
+ * *secret (NULL: that is a failure): the server lists them not, or not to whoever asks. */
 enum snap_status snap_s3_uploads_list(struct snap_s3 *s3, const char *name,
-                                      struct snap_s3_uploads *uploads, struct snap_error *err);
-/* The parts that the server has, part 1 first: parts[SNAP_S3_MOST_PARTS]. *bytes: of all. */
+                                      struct snap_s3_uploads *uploads, bool *secret,
+                                      struct snap_error *err);
+/* The parts that the server has, part 1 first: parts[SNAP_S3_MOST_PARTS]. *bytes: of all. *secret:
+ * as above. */
 enum snap_status snap_s3_parts_list(struct snap_s3 *s3, const struct snap_s3_upload *upload,
-                                    struct snap_s3_part *parts, uint64_t *bytes,
+                                    struct snap_s3_part *parts, uint64_t *bytes, bool *secret,
                                     struct snap_error *err);
 
 /* Begin one; `upload` is to be freed like an item of a list. */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/array.h"
+#include "store/s3_pages.h"
 #include "store/s3_parts.h"
-#include "store/xml_reader.h"
 
 /* A bound on what a server can have us hold. */
 #define MOST_UPLOADS ((size_t)1 << 16)
@@ -25,7 +25,7 @@ void snap_s3_uploads_release(struct snap_s3_uploads *uploads)
 /* A page of a listing, of uploads or of parts. */
 struct page {
     const struct snap_s3 *s3;
-    bool truncated;
+    struct snap_s3_pages pages;
     char marker[SNAP_XML_TEXT_BYTES + 1];
     char second_marker[SNAP_XML_TEXT_BYTES + 1];
     /* Uploads. */
@@ -33,6 +33,7 @@ struct page {
     const char *wanted; /* NULL: all */
     struct snap_s3_upload upload;
     /* Parts. */
+    const char *id; /* of the upload */
     struct snap_s3_part *parts;
     uint64_t bytes;
     uint64_t number;
@@ -79,8 +80,12 @@ static enum snap_status add_upload(struct page *page, struct snap_error *err)
             snap_array_grow(uploads->items, uploads->count, sizeof *items);
         if (items != NULL)
             uploads->items = items;
-        if (items == NULL || uploads->count == MOST_UPLOADS) {
+        if (items == NULL) {
             status = out_of_memory(page, err);
+        } else if (uploads->count == MOST_UPLOADS) {
+            status = snap_error_set(err, SNAP_UNSUPPORTED,
+                                    "%s: listing unfinished uploads: more than %zu",
+                                    page->s3->where, MOST_UPLOADS);
         } else {
             memmove(upload->name, upload->name + prefix, strlen(upload->name + prefix) + 1);
             items[uploads->count++] = *upload;
@@ -106,7 +111,7 @@ static enum snap_status take_upload(void *arg, const char *parent, const char *n
     if (strcmp(parent, "Upload") == 0 && strcmp(name, "UploadId") == 0)
         return copy_text(page, text, &page->upload.id, err);
     if (strcmp(name, "IsTruncated") == 0)
-        page->truncated = strcmp(text, "true") == 0;
+        page->pages.truncated = strcmp(text, "true") == 0;
     else if (strcmp(name, "NextKeyMarker") == 0)
         strcpy(page->marker, text); /* texts are no longer */
     else if (strcmp(name, "NextUploadIdMarker") == 0)
@@ -114,36 +119,19 @@ static enum snap_status take_upload(void *arg, const char *parent, const char *n
     return SNAP_OK;
 }
 
-static enum snap_status add_parameter(struct snap_buffer *query, const char *key,
-                                      const char *value, struct snap_error *err)
+static enum snap_status uploads_query(void *arg, struct snap_buffer *query, struct snap_error *err)
 {
-    enum snap_status status =
-        snap_buffer_appendf(query, err, "%s%s=", query->size > 0 ? "&" : "", key);
-    return status == SNAP_OK ? snap_s3_encode(query, value, false, err) : status;
-}
-
-/* Parameters are sorted, as the signature wants them. */
-static enum snap_status uploads_query(const struct page *page, struct snap_buffer *query,
-                                      struct snap_error *err)
-{
+    const struct page *page = arg;
     enum snap_status status = SNAP_OK;
-    struct snap_buffer prefix = SNAP_BUFFER_INIT;
-    query->size = 0;
     if (page->marker[0] != '\0')
-        status = add_parameter(query, "key-marker", page->marker, err);
+        status = snap_s3_add_parameter(query, "key-marker", page->marker, err);
     if (status == SNAP_OK)
-        status = snap_buffer_append_text(&prefix, page->s3->config.prefix, err);
+        status = snap_s3_add_parameter(query, "prefix", page->s3->config.prefix, err);
     if (status == SNAP_OK && page->wanted != NULL)
-        status = snap_buffer_append_text(&prefix, page->wanted, err);
-    if (status == SNAP_OK)
-        status = add_parameter(query, "prefix",
-                               prefix.data != NULL ? (const char *)prefix.data : "", err);
+        status = snap_s3_encode(query, page->wanted, false, err);
     if (status == SNAP_OK && page->marker[0] != '\0' && page->second_marker[0] != '\0')
-        status = add_parameter(query, "upload-id-marker", page->second_marker, err);
-    if (status == SNAP_OK)
-        status = add_parameter(query, "uploads", "", err);
-    snap_buffer_release(&prefix);
-    return status;
+        status = snap_s3_add_parameter(query, "upload-id-marker", page->second_marker, err);
+    return status == SNAP_OK ? snap_s3_add_parameter(query, "uploads", "", err) : status;
 }
 
 /* ---- parts ---- */
@@ -173,69 +161,50 @@ static enum snap_status take_part(void *arg, const char *parent, const char *nam
         if (strlen(text) < sizeof page->part.etag)
             strcpy(page->part.etag, text);
     } else if (strcmp(name, "IsTruncated") == 0) {
-        page->truncated = strcmp(text, "true") == 0;
+        page->pages.truncated = strcmp(text, "true") == 0;
     } else if (strcmp(name, "NextPartNumberMarker") == 0) {
         strcpy(page->marker, text);
     }
     return SNAP_OK;
 }
 
-static enum snap_status parts_query(const struct page *page, const char *id,
-                                    struct snap_buffer *query, struct snap_error *err)
+static enum snap_status parts_query(void *arg, struct snap_buffer *query, struct snap_error *err)
 {
+    const struct page *page = arg;
     enum snap_status status = SNAP_OK;
-    query->size = 0;
     if (page->marker[0] != '\0')
-        status = add_parameter(query, "part-number-marker", page->marker, err);
-    return status == SNAP_OK ? add_parameter(query, "uploadId", id, err) : status;
+        status = snap_s3_add_parameter(query, "part-number-marker", page->marker, err);
+    return status == SNAP_OK ? snap_s3_add_parameter(query, "uploadId", page->id, err) : status;
 }
 
-/* ---- pages ---- */
+/* ---- both ---- */
 
-/* Ask for page after page. A marker that stays where it is would never end. */
-static enum snap_status read_pages(struct snap_s3 *s3, struct page *page,
-                                   const struct snap_s3_upload *upload, struct snap_error *err)
+/* Does the server refuse to tell, whoever asks or this one? */
+static bool is_secret(long status)
 {
-    struct snap_buffer query = SNAP_BUFFER_INIT;
-    struct snap_buffer before = SNAP_BUFFER_INIT;
-    enum snap_status status = SNAP_OK;
-    page->truncated = true;
-    while (status == SNAP_OK && page->truncated) {
-        struct snap_s3_response response = SNAP_S3_RESPONSE_INIT;
-        struct snap_s3_request request = { .method = "GET",
-                                           .what = "listing unfinished uploads",
-                                           .name = upload != NULL ? upload->name : NULL };
-        status = upload != NULL ? parts_query(page, upload->id, &query, err)
-                                : uploads_query(page, &query, err);
-        if (status == SNAP_OK && before.size == query.size && query.size > 0 &&
-            memcmp(before.data, query.data, query.size) == 0)
-            status = snap_error_set(err, SNAP_CORRUPT,
-                                    "%s: listing unfinished uploads: the server gives the same "
-                                    "page again",
-                                    s3->where);
-        before.size = 0;
-        if (status == SNAP_OK)
-            status = snap_buffer_append(&before, query.data, query.size, err);
-        request.query = (const char *)query.data;
-        if (status == SNAP_OK)
-            status = snap_s3_send(s3, &request, &response, err);
-        if (status != SNAP_OK)
-            break;
-        page->truncated = false;
-        if (!snap_s3_is_done(&response))
-            status = snap_s3_refused(s3, &request, &response, err);
-        else
-            status = snap_xml_read(response.body.data, response.body.size, s3->where,
-                                   upload != NULL ? take_part : take_upload, page, err);
-        snap_s3_response_release(&response);
-    }
-    snap_buffer_release(&before);
-    snap_buffer_release(&query);
+    return status == 401 || status == 403 || status == 405 || status == 501;
+}
+
+/* Where `secret` is not NULL, that the server does not tell is no failure. */
+static enum snap_status read_pages(struct snap_s3 *s3, struct page *page, bool *secret,
+                                   struct snap_error *err)
+{
+    struct snap_error cause = SNAP_ERROR_INIT;
+    page->pages.what = "listing unfinished uploads";
+    page->pages.arg = page;
+    enum snap_status status = snap_s3_pages_read(s3, &page->pages, &cause);
+    if (secret != NULL)
+        *secret = status != SNAP_OK && is_secret(page->pages.refused);
+    if (secret != NULL && *secret)
+        return SNAP_OK;
+    if (status != SNAP_OK && err != NULL)
+        *err = cause;
     return status;
 }
 
 enum snap_status snap_s3_uploads_list(struct snap_s3 *s3, const char *name,
-                                      struct snap_s3_uploads *uploads, struct snap_error *err)
+                                      struct snap_s3_uploads *uploads, bool *secret,
+                                      struct snap_error *err)
 {
     struct page *page = calloc(1, sizeof *page);
     *uploads = (struct snap_s3_uploads){ NULL, 0 };
@@ -244,7 +213,9 @@ enum snap_status snap_s3_uploads_list(struct snap_s3 *s3, const char *name,
     page->s3 = s3;
     page->uploads = uploads;
     page->wanted = name;
-    enum snap_status status = read_pages(s3, page, NULL, err);
+    page->pages.query = uploads_query;
+    page->pages.element = take_upload;
+    enum snap_status status = read_pages(s3, page, secret, err);
     free(page->upload.name);
     free(page->upload.id);
     free(page);
@@ -254,7 +225,7 @@ enum snap_status snap_s3_uploads_list(struct snap_s3 *s3, const char *name,
 }
 
 enum snap_status snap_s3_parts_list(struct snap_s3 *s3, const struct snap_s3_upload *upload,
-                                    struct snap_s3_part *parts, uint64_t *bytes,
+                                    struct snap_s3_part *parts, uint64_t *bytes, bool *secret,
                                     struct snap_error *err)
 {
     struct page *page = calloc(1, sizeof *page);
@@ -262,8 +233,12 @@ enum snap_status snap_s3_parts_list(struct snap_s3 *s3, const struct snap_s3_upl
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
     memset(parts, 0, SNAP_S3_MOST_PARTS * sizeof *parts);
     page->s3 = s3;
+    page->id = upload->id;
     page->parts = parts;
-    enum snap_status status = read_pages(s3, page, upload, err);
+    page->pages.name = upload->name;
+    page->pages.query = parts_query;
+    page->pages.element = take_part;
+    enum snap_status status = read_pages(s3, page, secret, err);
     if (status == SNAP_OK)
         *bytes = page->bytes;
     free(page);

@@ -100,15 +100,21 @@ enum snap_status snap_s3_compare(struct snap_s3 *s3, const char *name,
 
 /* The name is taken: by the same bytes, or by others. */
 static enum snap_status meet_existing(struct snap_s3 *s3, const char *name,
-                                      const struct snap_content *content,
+                                      const struct snap_content *content, bool exclusive,
                                       struct snap_put_note *note, struct snap_error *err)
 {
     bool same = false;
     enum snap_status status = snap_s3_compare(s3, name, content, &same, err);
+    if (status == SNAP_OK && !same && !exclusive)
+        return snap_error_set(err, SNAP_IO,
+                              "%s/%s: another writes it too, and has ended the upload: push it "
+                              "again",
+                              s3->where, name);
     if (status == SNAP_OK && !same)
         return snap_error_set(err, SNAP_DIFFERS, "%s/%s: is there already, with other content",
                               s3->where, name);
-    note->was_there = status == SNAP_OK;
+    /* When all of it was sent it is ours: the answer to the last call was lost. */
+    note->was_there = status == SNAP_OK && note->sent_bytes < content->size_bytes;
     return status;
 }
 
@@ -181,6 +187,6 @@ enum snap_status snap_s3_put(struct snap_s3 *s3, const char *name,
     else if (status == SNAP_OK && !there)
         status = snap_s3_put_parts(s3, name, content, &chosen, &taken, err);
     if (status == SNAP_OK && (there || taken))
-        status = meet_existing(s3, name, content, chosen.note, err);
+        status = meet_existing(s3, name, content, exclusive, chosen.note, err);
     return status;
 }

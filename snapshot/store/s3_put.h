@@ -27,7 +27,8 @@ enum snap_status snap_s3_compare(struct snap_s3 *s3, const char *name,
                                  struct snap_error *err);
 
 /* Send it in parts (s3_upload.c), as `options` say, of which connections, part_bytes and note are
- * set. Where the mode is create it must not be there; *taken: it is. */
+ * set. Where the mode is create it must not be there. *taken: there is an object, which may be
+ * another writer's, and is to be compared. */
 enum snap_status snap_s3_put_parts(struct snap_s3 *s3, const char *name,
                                    const struct snap_content *content,
                                    const struct snap_put_options *options, bool *taken,

@@ -1,153 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request, and its attempts. */
+/* A request, and its attempts until the deadline. */
 #include "config.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/hex.h"
 #include "digest/sha256.h"
-#include "store/s3_client.h"
-#include "store/xml_reader.h"
+#include "store/s3_attempt.h"
 
-#define CONNECT_MS 10000u
-/* A connection on which so long nothing moves is given up, and the request tried again. */
-#define STILL_MS 30000u
-/* However near the deadline is: an attempt that was begun gets so much. */
-#define LEAST_STILL_MS 5000u
 /* What was sent and arrives as something else is sent again so often. */
 #define MOST_MISMATCHES 3u
-
-/* An attempt under way. */
-struct attempt {
-    struct snap_s3 *s3;
-    const struct snap_s3_request *request;
-    struct snap_s3_response *response;
-    CURL *handle;
-    /* Bytes that have moved, either way, and when the last did. */
-    curl_off_t moved;
-    uint64_t moved_ms;
-    uint64_t still_ms; /* how long none may */
-    size_t range_done;
-    bool too_long;
-    bool no_memory;
-};
-
-static CURL *take_handle(struct snap_s3 *s3)
-{
-    CURL *handle = NULL;
-    pthread_mutex_lock(&s3->lock);
-    if (s3->idle_count > 0)
-        handle = s3->idle[--s3->idle_count];
-    pthread_mutex_unlock(&s3->lock);
-    return handle != NULL ? handle : s3->curl.easy_init();
-}
-
-/* With its connection, for the next request. */
-static void give_handle(struct snap_s3 *s3, CURL *handle)
-{
-    s3->curl.easy_reset(handle);
-    pthread_mutex_lock(&s3->lock);
-    bool kept = s3->idle_count < SNAP_S3_MOST_IDLE;
-    if (kept)
-        s3->idle[s3->idle_count++] = handle;
-    pthread_mutex_unlock(&s3->lock);
-    if (!kept)
-        s3->curl.easy_cleanup(handle);
-}
-
-/* ---- what comes back ---- */
-
-static size_t take_body(char *bytes, size_t one, size_t size, void *arg)
-{
-    struct attempt *attempt = arg;
-    const struct snap_s3_request *request = attempt->request;
-    struct snap_s3_response *response = attempt->response;
-    size_t most = request->most_bytes > 0 ? request->most_bytes : SNAP_S3_ANSWER_BYTES;
-    long status = 0;
-    (void)one; /* always 1 */
-    attempt->s3->curl.easy_getinfo(attempt->handle, CURLINFO_RESPONSE_CODE, &status);
-    if (request->range != NULL && status / 100 == 2) {
-        /* All of an object may be the answer to a range of it from its start. */
-        attempt->too_long = (status != 206 && request->offset > 0) ||
-                            size > request->range_bytes - attempt->range_done;
-        if (attempt->too_long)
-            return 0;
-        memcpy(request->range + attempt->range_done, bytes, size);
-        attempt->range_done += size;
-        return size;
-    }
-    attempt->too_long = size > most - response->body.size;
-    if (attempt->too_long)
-        return 0;
-    attempt->no_memory = snap_buffer_append(&response->body, bytes, size, NULL) != SNAP_OK;
-    return attempt->no_memory ? 0 : size;
-}
-
-/* Called by libcurl about once a second. libcurl's own low-speed limit would look at an average
- * over more seconds than a short deadline has. */
-static int watch(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
-                 curl_off_t up)
-{
-    struct attempt *attempt = arg;
-    uint64_t now = snap_s3_clock_ms();
-    (void)down_total;
-    (void)up_total;
-    if (down + up != attempt->moved) {
-        attempt->moved = down + up;
-        attempt->moved_ms = now;
-    }
-    return now - attempt->moved_ms > attempt->still_ms;
-}
-
-static const char *header(const struct attempt *attempt, const char *name)
-{
-    struct curl_header *found = NULL;
-    if (attempt->s3->curl.easy_header(attempt->handle, name, 0, CURLH_HEADER, -1, &found) !=
-        CURLHE_OK)
-        return NULL;
-    return found->value;
-}
-
-static enum snap_status take_error(void *arg, const char *parent, const char *name,
-                                   const char *text, struct snap_error *err)
-{
-    struct snap_s3_response *response = arg;
-    (void)err;
-    if (text == NULL || strcmp(parent, "Error") != 0)
-        return SNAP_OK;
-    if (strcmp(name, "Code") == 0)
-        snprintf(response->code, sizeof response->code, "%s", text);
-    else if (strcmp(name, "Message") == 0)
-        snprintf(response->message, sizeof response->message, "%s", text);
-    else if (strcmp(name, "Region") == 0 && response->region[0] == '\0')
-        snprintf(response->region, sizeof response->region, "%s", text);
-    return SNAP_OK;
-}
-
-static void read_answer(struct attempt *attempt)
-{
-    struct snap_s3_response *response = attempt->response;
-    const char *etag;
-    const char *size;
-    const char *region;
-    attempt->s3->curl.easy_getinfo(attempt->handle, CURLINFO_RESPONSE_CODE, &response->status);
-    etag = header(attempt, "ETag");
-    if (etag != NULL && strlen(etag) < sizeof response->etag && strpbrk(etag, "\r\n") == NULL)
-        snprintf(response->etag, sizeof response->etag, "%s", etag);
-    size = header(attempt, "Content-Length");
-    response->has_size = size != NULL && snap_xml_number(size, &response->size_bytes);
-    region = header(attempt, "x-amz-bucket-region");
-    if (region != NULL)
-        snprintf(response->region, sizeof response->region, "%s", region);
-    if ((!snap_s3_is_done(response) || attempt->request->patient) && response->body.size > 0)
-        snap_xml_read(response->body.data, response->body.size, "error", take_error, response,
-                      NULL); /* what is no XML has no words for us */
-}
 
 /* ---- what goes out ---- */
 
@@ -204,119 +69,6 @@ static bool add_headers(const struct snap_s3 *s3, const struct snap_s3_request *
     return done;
 }
 
-static CURLcode set_options(const struct attempt *attempt, const char *url,
-                            struct curl_slist *headers)
-{
-    const struct snap_s3 *s3 = attempt->s3;
-    const struct snap_s3_config *config = &s3->config;
-    const struct snap_s3_request *request = attempt->request;
-    CURL *handle = attempt->handle;
-    char provider[160];
-    bool head = strcmp(request->method, "HEAD") == 0;
-    snprintf(provider, sizeof provider, "aws:amz:%.64s:s3", config->region);
-#define SET(option, value)                                                                         \
-    if (code == CURLE_OK)                                                                          \
-    code = s3->curl.easy_setopt(handle, option, value)
-    CURLcode code = CURLE_OK;
-    SET(CURLOPT_URL, url);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_NOPROGRESS, 0L);
-    SET(CURLOPT_XFERINFOFUNCTION, watch);
-    SET(CURLOPT_XFERINFODATA, (void *)(uintptr_t)attempt);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(attempt->still_ms < CONNECT_MS ? attempt->still_ms
-                                                                         : CONNECT_MS));
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_USERNAME, config->user);
-    SET(CURLOPT_PASSWORD, config->secret);
-    SET(CURLOPT_AWS_SIGV4, provider);
-    SET(CURLOPT_HTTPHEADER, headers);
-    SET(CURLOPT_USERAGENT, PACKAGE_TARNAME "/" PACKAGE_VERSION);
-    SET(CURLOPT_WRITEFUNCTION, take_body);
-    SET(CURLOPT_WRITEDATA, (void *)(uintptr_t)attempt);
-    if (config->ca_bundle != NULL)
-        SET(CURLOPT_CAINFO, config->ca_bundle);
-    if (request->body != NULL) {
-        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
-        SET(CURLOPT_POSTFIELDS, request->body);
-    }
-    if (head)
-        SET(CURLOPT_NOBODY, 1L);
-    SET(CURLOPT_CUSTOMREQUEST, head ? NULL : request->method);
-#undef SET
-    return code;
-}
-
-/* A connection that breaks while it is written to must be an error, and no signal. */
-static CURLcode perform(const struct attempt *attempt)
-{
-    const struct timespec at_once = { 0, 0 };
-    sigset_t pipe;
-    sigset_t before;
-    sigset_t pending;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    sigpending(&pending);
-    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    CURLcode code = attempt->s3->curl.easy_perform(attempt->handle);
-    if (!was_pending)
-        sigtimedwait(&pipe, NULL, &at_once); /* there is one, or there is none */
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return code;
-}
-
-/* One attempt. SNAP_OK: there is an answer, or *broken says why there is none. */
-static enum snap_status try_once(struct attempt *attempt, const char *url,
-                                 struct curl_slist *headers, uint64_t left_ms, char broken[200],
-                                 struct snap_error *err)
-{
-    struct snap_s3 *s3 = attempt->s3;
-    const struct snap_s3_request *request = attempt->request;
-    broken[0] = '\0';
-    attempt->range_done = 0;
-    attempt->moved = 0;
-    attempt->moved_ms = snap_s3_clock_ms();
-    attempt->still_ms = request->patient || left_ms < STILL_MS ? left_ms : STILL_MS;
-    if (attempt->still_ms < LEAST_STILL_MS)
-        attempt->still_ms = LEAST_STILL_MS;
-    attempt->handle = take_handle(s3);
-    if (attempt->handle == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
-    CURLcode code = set_options(attempt, url, headers);
-    enum snap_status status = SNAP_OK;
-    if (code != CURLE_OK)
-        status = snap_error_set(err, SNAP_UNSUPPORTED, "%s: libcurl takes an option not: %s",
-                                s3->where, s3->curl.easy_strerror(code));
-    else
-        code = perform(attempt);
-    if (status == SNAP_OK && attempt->no_memory)
-        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
-    else if (status == SNAP_OK && attempt->too_long)
-        status = snap_error_set(err, SNAP_UNSUPPORTED,
-                                "%s/%s: %s: the server sends more than was asked for (does it know "
-                                "ranges?)",
-                                s3->where, request->name != NULL ? request->name : "",
-                                request->what);
-    else if (status == SNAP_OK && code == CURLE_OUT_OF_MEMORY)
-        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
-    else if (status == SNAP_OK && code == CURLE_ABORTED_BY_CALLBACK)
-        snprintf(broken, 200, "the connection was still for %u ms", (unsigned)attempt->still_ms);
-    else if (status == SNAP_OK && code != CURLE_OK)
-        snprintf(broken, 200, "%s", s3->curl.easy_strerror(code));
-    if (status == SNAP_OK && code == CURLE_OK)
-        read_answer(attempt);
-    if (status == SNAP_OK && code == CURLE_OK && request->range != NULL &&
-        snap_s3_is_done(attempt->response) && attempt->range_done != request->range_bytes)
-        snprintf(broken, 200, "the answer ends after %zu of %zu bytes", attempt->range_done,
-                 request->range_bytes);
-    if (code == CURLE_OK)
-        give_handle(s3, attempt->handle);
-    else
-        s3->curl.easy_cleanup(attempt->handle); /* its connection is of no use */
-    return status;
-}
-
 /* ---- again ---- */
 
 static bool is_code(const struct snap_s3_response *response, const char *const *codes)
@@ -327,12 +79,12 @@ static bool is_code(const struct snap_s3_response *response, const char *const *
     return false;
 }
 
-/* Does the answer mean "not now"? */
+/* Does the answer mean "not now"? (BrokenMPU is Swift's: the server that has a part is away.) */
 static bool says_later(const struct snap_s3_response *response)
 {
     static const char *const later[] = { "RequestTimeout", "SlowDown", "InternalError",
                                          "ServiceUnavailable", "OperationAborted",
-                                         "ConditionalRequestConflict", NULL };
+                                         "ConditionalRequestConflict", "BrokenMPU", NULL };
     switch (response->status) {
     case 408:
     case 429:
@@ -375,19 +127,29 @@ static enum snap_status no_answer(const struct snap_s3 *s3, const struct snap_s3
                           attempts == 1 ? "" : "s", why);
 }
 
-static enum snap_status attempts(struct attempt *attempt, const char *url,
-                                 struct curl_slist *headers, struct snap_error *err)
+static enum snap_status stopped(const struct snap_s3 *s3, const struct snap_s3_request *request,
+                                struct snap_error *err)
 {
-    struct snap_s3 *s3 = attempt->s3;
-    struct snap_s3_response *response = attempt->response;
+    return snap_error_set(err, SNAP_IO, "%s%s%s: %s: stopped, as was asked", s3->where,
+                          request->name != NULL ? "/" : "",
+                          request->name != NULL ? request->name : "", request->what);
+}
+
+static enum snap_status attempts(struct snap_s3 *s3, const struct snap_s3_request *request,
+                                 const char *url, struct curl_slist *headers,
+                                 struct snap_s3_response *response, struct snap_error *err)
+{
     uint64_t end = snap_s3_clock_ms() + s3->deadline_ms;
     unsigned mismatches = 0;
     for (unsigned count = 1;; count++) {
-        char broken[200];
+        char broken[SNAP_S3_BROKEN_BYTES];
         uint64_t now = snap_s3_clock_ms();
         *response = (struct snap_s3_response)SNAP_S3_RESPONSE_INIT;
+        if (snap_stop_is_asked(s3->stop))
+            return stopped(s3, request, err);
         enum snap_status status =
-            try_once(attempt, url, headers, now < end ? end - now : 1, broken, err);
+            snap_s3_attempt(s3, request, url, headers, now < end ? end - now : 1, response, broken,
+                            err);
         bool damaged = status == SNAP_OK && broken[0] == '\0' && says_damaged(response);
         bool later = status == SNAP_OK && broken[0] == '\0' && says_later(response);
         mismatches += damaged;
@@ -395,26 +157,25 @@ static enum snap_status attempts(struct attempt *attempt, const char *url,
             return SNAP_OK;
         now = snap_s3_clock_ms();
         if (status == SNAP_OK && damaged && mismatches == MOST_MISMATCHES) {
-            snap_s3_refused(s3, attempt->request, response, err);
+            snap_s3_refused(s3, request, response, err);
             status = SNAP_CORRUPT;
             if (err != NULL)
                 err->status = status;
         } else if (status == SNAP_OK && now >= end && (later || damaged)) {
             return SNAP_OK; /* the last word of the server */
         } else if (status == SNAP_OK && (now >= end || is_hopeless(broken, s3))) {
-            status = no_answer(s3, attempt->request, count, broken, err);
+            status = no_answer(s3, request, count, broken, err);
         }
         snap_s3_response_release(response);
         if (status != SNAP_OK)
             return status;
-        snap_s3_pause(count, end - now);
+        snap_s3_pause(s3, count, end - now);
     }
 }
 
 enum snap_status snap_s3_send(struct snap_s3 *s3, const struct snap_s3_request *request,
                               struct snap_s3_response *response, struct snap_error *err)
 {
-    struct attempt attempt = { .s3 = s3, .request = request, .response = response };
     struct snap_buffer url = SNAP_BUFFER_INIT;
     struct curl_slist *headers = NULL;
     unsigned char sha256[SNAP_DIGEST_BYTES];
@@ -426,7 +187,7 @@ enum snap_status snap_s3_send(struct snap_s3 *s3, const struct snap_s3_request *
     if (status == SNAP_OK && !add_headers(s3, request, sha256, &headers))
         status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
     if (status == SNAP_OK)
-        status = attempts(&attempt, (const char *)url.data, headers, err);
+        status = attempts(s3, request, (const char *)url.data, headers, response, err);
     s3->curl.slist_free_all(headers);
     snap_buffer_release(&url);
     return status;

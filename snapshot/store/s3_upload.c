@@ -121,10 +121,10 @@ static enum snap_status find_upload(struct job *job, const char *name, struct sn
 {
     struct snap_s3_uploads uploads = { NULL, 0 };
     uint64_t bytes;
-    enum snap_status status = snap_s3_uploads_list(job->s3, name, &uploads, err);
+    enum snap_status status = snap_s3_uploads_list(job->s3, name, &uploads, NULL, err);
     if (status == SNAP_OK && uploads.count > 0) {
         job->upload = uploads.items[--uploads.count];
-        status = snap_s3_parts_list(job->s3, &job->upload, job->parts, &bytes, err);
+        status = snap_s3_parts_list(job->s3, &job->upload, job->parts, &bytes, NULL, err);
     }
     snap_s3_uploads_release(&uploads);
     if (status == SNAP_NOT_FOUND && job->upload.id != NULL) { /* it was ended meanwhile */
@@ -136,22 +136,9 @@ static enum snap_status find_upload(struct job *job, const char *name, struct sn
     return status;
 }
 
-/* The server may have made the object and its answer been lost: then the upload is gone, and the
- * object is there. */
-static enum snap_status meet_lost_answer(struct job *job, const char *name, struct snap_error *err)
-{
-    char etag[SNAP_S3_ETAG_BYTES];
-    bool there = false;
-    uint64_t size = 0;
-    enum snap_status status = snap_s3_look(job->s3, name, &there, &size, etag, err);
-    if (status == SNAP_OK && !there)
-        status = snap_error_set(err, SNAP_IO,
-                                "%s/%s: the server knows its upload no more: push it again",
-                                job->s3->where, name);
-    return status;
-}
-
-/* Another writer of the same object, with whom the upload was shared, has ended it. */
+/* The server knows the upload no more: the answer that it had made the object of it was lost, or
+ * another writer, with whom it was shared, has ended it. *taken: there is an object, of which
+ * nobody has said that it is this one. */
 static enum snap_status meet_ended(struct job *job, const char *name, bool *taken,
                                    struct snap_error *err)
 {
@@ -159,8 +146,10 @@ static enum snap_status meet_ended(struct job *job, const char *name, bool *take
     uint64_t size = 0;
     enum snap_status status = snap_s3_look(job->s3, name, taken, &size, etag, err);
     if (status == SNAP_OK && !*taken)
-        status = snap_error_set(err, SNAP_IO, "%s/%s: its upload was given up by somebody: push it "
-                                "again", job->s3->where, name);
+        status = snap_error_set(err, SNAP_IO,
+                                "%s/%s: the server knows its upload no more, somebody gave it up: "
+                                "push it again",
+                                job->s3->where, name);
     return status;
 }
 
@@ -186,7 +175,7 @@ static enum snap_status complete(struct job *job, const char *name, bool exclusi
         return snap_s3_upload_abort(job->s3, &job->upload, err);
     }
     if (status == SNAP_OK && code == 404)
-        status = meet_lost_answer(job, name, err);
+        return meet_ended(job, name, taken, err);
     if (status == SNAP_OK)
         status = snap_s3_look(job->s3, name, &there, &size, etag, err);
     if (status == SNAP_OK && (!there || size != job->size_bytes))
@@ -203,7 +192,7 @@ static enum snap_status complete(struct job *job, const char *name, bool exclusi
 static void forget_others(struct job *job, const char *name)
 {
     struct snap_s3_uploads uploads = { NULL, 0 };
-    if (snap_s3_uploads_list(job->s3, name, &uploads, NULL) != SNAP_OK)
+    if (snap_s3_uploads_list(job->s3, name, &uploads, NULL, NULL) != SNAP_OK)
         return;
     for (size_t i = 0; i < uploads.count; i++)
         snap_s3_upload_abort(job->s3, &uploads.items[i], NULL);

@@ -83,44 +83,24 @@ enum snap_status snap_store_open_file(struct snap_store *store, const char *name
     return status != SNAP_OK ? status : store->ops->open(store, name, fd, err);
 }
 
-/* Where there are no descriptors. */
-static enum snap_status read_ranges(struct snap_store *store, const char *name, uint64_t limit,
-                                    struct snap_buffer *out, struct snap_error *err)
-{
-    struct snap_ranges *ranges = NULL;
-    enum snap_status status = snap_store_open_ranges(store, name, &ranges, err);
-    if (status != SNAP_OK)
-        return status;
-    if (ranges->size_bytes > limit)
-        status = snap_error_set(err, SNAP_CORRUPT,
-                                "%s/%s: has %llu bytes, and at most %llu are read",
-                                snap_store_where(store), name,
-                                (unsigned long long)ranges->size_bytes, (unsigned long long)limit);
-    if (status == SNAP_OK)
-        status = snap_buffer_reserve(out, (size_t)ranges->size_bytes, err);
-    if (status == SNAP_OK && ranges->size_bytes > 0)
-        status = ranges->ops->read(ranges, out->data + out->size, (size_t)ranges->size_bytes, 0,
-                                   err);
-    if (status == SNAP_OK) {
-        out->size += (size_t)ranges->size_bytes;
-        if (out->data != NULL)
-            out->data[out->size] = '\0';
-    }
-    snap_ranges_close(ranges);
-    return status;
-}
-
 enum snap_status snap_store_read(struct snap_store *store, const char *name, uint64_t limit,
                                  struct snap_buffer *out, struct snap_error *err)
 {
+    char *label = NULL;
     int fd;
-    if (store->ops->open == NULL)
-        return read_ranges(store, name, limit, out, err);
-    enum snap_status status = snap_store_open_file(store, name, &fd, err);
+    enum snap_status status = check_name(name, err);
+    if (status == SNAP_OK && store->ops->read != NULL)
+        return store->ops->read(store, name, limit, out, err);
+    if (status == SNAP_OK)
+        status = snap_store_open_file(store, name, &fd, err);
     if (status != SNAP_OK)
         return status;
-    status = snap_file_read_fd(fd, name, limit, out, err);
+    if (asprintf(&label, "%s/%s", snap_store_where(store), name) < 0)
+        status = snap_error_set(err, SNAP_NO_MEMORY, "%s: reading: out of memory", name);
+    else
+        status = snap_file_read_fd(fd, label, limit, out, err);
     close(fd); /* only read: nothing can be lost */
+    free(label);
     return status;
 }
 
@@ -193,11 +173,13 @@ enum snap_status snap_store_uploads(struct snap_store *store, bool give_up,
                                     enum snap_status (*visit)(void *arg, const char *name,
                                                               uint64_t size,
                                                               struct snap_error *err),
-                                    void *arg, struct snap_error *err)
+                                    void *arg, bool *told, struct snap_error *err)
 {
+    if (told != NULL)
+        *told = true;
     if (store->ops->uploads == NULL)
         return SNAP_OK;
-    return store->ops->uploads(store, give_up, visit, arg, err);
+    return store->ops->uploads(store, give_up, visit, arg, told, err);
 }
 
 enum snap_status snap_store_exists(struct snap_store *store, const char *name, bool *exists,
@@ -244,6 +226,12 @@ void snap_store_unlock(struct snap_store *store, struct snap_store_lock *lock)
 int snap_store_lock_file(struct snap_store *store, const struct snap_store_lock *lock)
 {
     return lock == NULL || store->ops->lock_file == NULL ? -1 : store->ops->lock_file(lock);
+}
+
+void snap_store_heed(struct snap_store *store, const struct snap_stop *stop)
+{
+    if (store->ops->heed != NULL)
+        store->ops->heed(store, stop);
 }
 
 const char *snap_store_path(const struct snap_store *store)

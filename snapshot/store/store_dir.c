@@ -7,43 +7,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/array.h"
 #include "core/file.h"
 #include "store/publish.h"
-#include "store/store_ops.h"
+#include "store/store_dir.h"
 
 #define FOLDER_MODE 0755
 #define FILE_MODE 0644
-/* A lock is tried again when the file was replaced between opening and locking it. */
-#define LOCK_ATTEMPTS 8
-/* Another's update is waited for, 20 ms at a time: ten seconds. */
-#define UPDATE_ATTEMPTS 500
 
-struct dir_store {
-    struct snap_store store;
-    char *path;
-    int dirfd;
-};
-
-struct snap_store_lock {
-    int fd; /* flock holds as long as it is open */
-};
-
-static struct dir_store *as_dir(struct snap_store *store)
+static struct snap_dir_store *as_dir(struct snap_store *store)
 {
-    return (struct dir_store *)store;
+    return (struct snap_dir_store *)store;
 }
 
-/* "PATH/NAME", for messages; cut when it is too long to show. */
-#define WHAT_BYTES 512
-static const char *describe(const struct dir_store *dir, const char *name, char what[WHAT_BYTES])
+const char *snap_dir_describe(const struct snap_dir_store *dir, const char *name,
+                              char what[SNAP_DIR_WHAT_BYTES])
 {
-    snprintf(what, WHAT_BYTES, "%s/%s", dir->path, name);
+    snprintf(what, SNAP_DIR_WHAT_BYTES, "%s/%s", dir->path, name);
     return what;
 }
 
@@ -62,29 +45,28 @@ static enum snap_status sync_folder(int parent, const char *folder, const char *
     return status;
 }
 
-/* Open the folder that `name` lies in, made when it is not there and `create`. *leaf is the last
- * part of the name. */
-static enum snap_status open_folder(struct dir_store *dir, const char *name, bool create, int *fd,
-                                    const char **leaf, struct snap_error *err)
+enum snap_status snap_dir_open_folder(struct snap_dir_store *dir, const char *name, bool create,
+                                      int *fd, const char **leaf, struct snap_error *err)
 {
     const char *slash = strchr(name, '/');
     char folder[256] = ".";
-    char what[WHAT_BYTES];
+    char what[SNAP_DIR_WHAT_BYTES];
     *leaf = slash != NULL ? slash + 1 : name;
     if (slash != NULL)
         snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
     if (slash != NULL && create && mkdirat(dir->dirfd, folder, FOLDER_MODE) == 0) {
-        enum snap_status status = sync_folder(dir->dirfd, ".", describe(dir, folder, what), err);
+        enum snap_status status =
+            sync_folder(dir->dirfd, ".", snap_dir_describe(dir, folder, what), err);
         if (status != SNAP_OK)
             return status;
     } else if (slash != NULL && create && errno != EEXIST) {
         return snap_error_set_os(err, SNAP_IO, errno, "%s: making the folder",
-                                 describe(dir, folder, what));
+                                 snap_dir_describe(dir, folder, what));
     }
     int opened = openat(dir->dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened < 0)
         return snap_error_set_os(err, errno == ENOENT ? SNAP_NOT_FOUND : SNAP_IO, errno,
-                                 "%s: opening its folder", describe(dir, name, what));
+                                 "%s: opening its folder", snap_dir_describe(dir, name, what));
     *fd = opened;
     return SNAP_OK;
 }
@@ -96,12 +78,13 @@ static enum snap_status dir_put(struct snap_store *store, const char *name,
     struct snap_publish_options publish = { .mode = options->mode,
                                             .no_read_back = options->no_read_back,
                                             .write = { .pool = options->pool,
-                                                       .written = options->written },
+                                                       .written = options->written,
+                                                       .stop = as_dir(store)->stop },
                                             .share = options->share };
     struct snap_error cause = SNAP_ERROR_INIT;
     const char *leaf;
     int fd;
-    enum snap_status status = open_folder(as_dir(store), name, true, &fd, &leaf, err);
+    enum snap_status status = snap_dir_open_folder(as_dir(store), name, true, &fd, &leaf, err);
     if (status != SNAP_OK)
         return status;
     status = snap_publish(fd, leaf, content, &publish, &cause);
@@ -122,15 +105,15 @@ static enum snap_status dir_put(struct snap_store *store, const char *name,
 static enum snap_status dir_append(struct snap_store *store, const char *name, const void *data,
                                    size_t size_bytes, struct snap_error *err)
 {
-    struct dir_store *dir = as_dir(store);
-    char what[WHAT_BYTES];
+    struct snap_dir_store *dir = as_dir(store);
+    char what[SNAP_DIR_WHAT_BYTES];
     const char *leaf;
     int folder;
     bool created = false;
-    enum snap_status status = open_folder(dir, name, true, &folder, &leaf, err);
+    enum snap_status status = snap_dir_open_folder(dir, name, true, &folder, &leaf, err);
     if (status != SNAP_OK)
         return status;
-    describe(dir, name, what);
+    snap_dir_describe(dir, name, what);
     int fd = openat(folder, leaf, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         created = true;
@@ -158,75 +141,34 @@ out:
 static enum snap_status dir_sync(struct snap_store *store, const char *name,
                                  struct snap_error *err)
 {
-    struct dir_store *dir = as_dir(store);
-    char what[WHAT_BYTES];
+    struct snap_dir_store *dir = as_dir(store);
+    char what[SNAP_DIR_WHAT_BYTES];
     const char *leaf;
     int folder;
     int fd;
-    enum snap_status status = open_folder(dir, name, false, &folder, &leaf, err);
+    enum snap_status status = snap_dir_open_folder(dir, name, false, &folder, &leaf, err);
     if (status != SNAP_OK)
         return status;
     status = snap_file_open(folder, leaf, O_RDONLY | O_NONBLOCK, 0, &fd, err);
     if (status == SNAP_OK) {
-        status = snap_file_sync(fd, describe(dir, name, what), err);
+        status = snap_file_sync(fd, snap_dir_describe(dir, name, what), err);
         close(fd); /* only read: nothing can be lost */
     }
     if (status == SNAP_OK)
-        status = snap_folder_sync(folder, describe(dir, name, what), err);
+        status = snap_folder_sync(folder, snap_dir_describe(dir, name, what), err);
     close(folder); /* only read: nothing can be lost */
-    return status;
-}
-
-/* The lock of a file that is replaced is beside it: a lock on the file itself would be lost. */
-static enum snap_status lock_beside(struct snap_store *store, const char *name,
-                                    struct snap_store_lock **lock, struct snap_error *err)
-{
-    const struct timespec pause = { 0, 20000000 };
-    char beside[WHAT_BYTES];
-    enum snap_status status = SNAP_BUSY;
-    snprintf(beside, sizeof beside, "%s.lock", name);
-    for (int i = 0; status == SNAP_BUSY && i < UPDATE_ATTEMPTS; i++) {
-        if (i > 0)
-            nanosleep(&pause, NULL);
-        status = snap_store_lock(store, beside, lock, err);
-    }
-    return status;
-}
-
-static enum snap_status dir_update(struct snap_store *store, const char *name, uint64_t limit,
-                                   snap_store_decide *decide, void *arg, bool *exclusive,
-                                   struct snap_error *err)
-{
-    const struct snap_put_options replace = { .mode = SNAP_PUT_REPLACE };
-    struct snap_buffer old = SNAP_BUFFER_INIT;
-    struct snap_buffer content = SNAP_BUFFER_INIT;
-    struct snap_store_lock *lock = NULL;
-    bool write = false;
-    (void)exclusive;
-    enum snap_status status = lock_beside(store, name, &lock, err);
-    if (status != SNAP_OK)
-        return status;
-    status = snap_store_read(store, name, limit, &old, err);
-    bool there = status != SNAP_NOT_FOUND;
-    if (status == SNAP_OK || !there)
-        status = decide(arg, there ? &old : NULL, &content, &write, err);
-    if (status == SNAP_OK && write)
-        status = snap_store_put_bytes(store, name, content.data, content.size, &replace, err);
-    snap_store_unlock(store, lock);
-    snap_buffer_release(&content);
-    snap_buffer_release(&old);
     return status;
 }
 
 static enum snap_status dir_open(struct snap_store *store, const char *name, int *fd,
                                  struct snap_error *err)
 {
-    struct dir_store *dir = as_dir(store);
-    char what[WHAT_BYTES];
+    struct snap_dir_store *dir = as_dir(store);
+    char what[SNAP_DIR_WHAT_BYTES];
     int opened = openat(dir->dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (opened < 0)
         return snap_error_set_os(err, errno == ENOENT ? SNAP_NOT_FOUND : SNAP_IO, errno,
-                                 "%s: opening", describe(dir, name, what));
+                                 "%s: opening", snap_dir_describe(dir, name, what));
     *fd = opened;
     return SNAP_OK;
 }
@@ -234,16 +176,16 @@ static enum snap_status dir_open(struct snap_store *store, const char *name, int
 static enum snap_status dir_exists(struct snap_store *store, const char *name, bool *exists,
                                    struct snap_error *err)
 {
-    struct dir_store *dir = as_dir(store);
+    struct snap_dir_store *dir = as_dir(store);
     struct stat info;
-    char what[WHAT_BYTES];
+    char what[SNAP_DIR_WHAT_BYTES];
     if (fstatat(dir->dirfd, name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
         *exists = true;
         return SNAP_OK;
     }
     if (errno != ENOENT)
         return snap_error_set_os(err, SNAP_IO, errno, "%s: looking for it",
-                                 describe(dir, name, what));
+                                 snap_dir_describe(dir, name, what));
     *exists = false;
     return SNAP_OK;
 }
@@ -251,14 +193,14 @@ static enum snap_status dir_exists(struct snap_store *store, const char *name, b
 static enum snap_status dir_remove(struct snap_store *store, const char *name,
                                    struct snap_error *err)
 {
-    struct dir_store *dir = as_dir(store);
-    char what[WHAT_BYTES];
+    struct snap_dir_store *dir = as_dir(store);
+    char what[SNAP_DIR_WHAT_BYTES];
     const char *leaf;
     int folder;
-    enum snap_status status = open_folder(dir, name, false, &folder, &leaf, err);
+    enum snap_status status = snap_dir_open_folder(dir, name, false, &folder, &leaf, err);
     if (status != SNAP_OK)
         return status;
-    describe(dir, name, what);
+    snap_dir_describe(dir, name, what);
     if (unlinkat(folder, leaf, 0) != 0)
         status = snap_error_set_os(err, errno == ENOENT ? SNAP_NOT_FOUND : SNAP_IO, errno,
                                    "%s: removing", what);
@@ -279,12 +221,12 @@ static int compare_files(const void *left, const void *right)
                   ((const struct listed_file *)right)->name);
 }
 
-static enum snap_status collect_files(struct dir_store *dir, const char *folder,
+static enum snap_status collect_files(struct snap_dir_store *dir, const char *folder,
                                       struct listed_file **files, size_t *count,
                                       struct snap_error *err)
 {
-    char what[WHAT_BYTES];
-    describe(dir, folder, what);
+    char what[SNAP_DIR_WHAT_BYTES];
+    snap_dir_describe(dir, folder, what);
     int fd = openat(dir->dirfd, folder[0] != '\0' ? folder : ".",
                     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
@@ -349,91 +291,19 @@ static enum snap_status dir_list(struct snap_store *store, const char *folder,
     return status;
 }
 
-/* Open and lock once; *again: the file was replaced meanwhile. */
-static enum snap_status try_lock(int folder, const char *leaf, const char *what, int *fd,
-                                 bool *again, struct snap_error *err)
+static void dir_heed(struct snap_store *store, const struct snap_stop *stop)
 {
-    struct stat locked;
-    struct stat named;
-    bool created = false;
-    enum snap_status status = SNAP_OK;
-    *again = false;
-    int opened = openat(folder, leaf, O_RDWR | O_APPEND | O_CLOEXEC);
-    if (opened < 0 && errno == ENOENT) {
-        created = true;
-        opened = openat(folder, leaf, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, FILE_MODE);
-    }
-    if (opened < 0)
-        return snap_error_set_os(err, SNAP_IO, errno, "%s: opening it to lock it", what);
-    if (flock(opened, LOCK_EX | LOCK_NB) != 0)
-        status = errno == EWOULDBLOCK
-                     ? snap_error_set(err, SNAP_BUSY, "%s: another process holds its lock", what)
-                     : snap_error_set_os(err, SNAP_IO, errno, "%s: locking", what);
-    else if (fstat(opened, &locked) != 0 ||
-             fstatat(folder, leaf, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
-             locked.st_ino != named.st_ino || locked.st_dev != named.st_dev)
-        *again = true;
-    else if (created)
-        status = snap_folder_sync(folder, what, err);
-    if (status == SNAP_OK && !*again)
-        *fd = opened;
-    else
-        close(opened); /* nothing was written */
-    return status;
-}
-
-static enum snap_status dir_lock(struct snap_store *store, const char *name,
-                                 struct snap_store_lock **lock, struct snap_error *err)
-{
-    struct dir_store *dir = as_dir(store);
-    char what[WHAT_BYTES];
-    const char *leaf;
-    int folder;
-    int fd = -1;
-    bool again = true;
-    struct snap_store_lock *made = malloc(sizeof *made);
-    if (made == NULL)
-        return snap_error_set(err, SNAP_NO_MEMORY, "%s: locking: out of memory", name);
-    describe(dir, name, what);
-    enum snap_status status = open_folder(dir, name, true, &folder, &leaf, err);
-    if (status != SNAP_OK) {
-        free(made);
-        return status;
-    }
-    for (int i = 0; i < LOCK_ATTEMPTS && again && status == SNAP_OK; i++)
-        status = try_lock(folder, leaf, what, &fd, &again, err);
-    if (status == SNAP_OK && again)
-        status = snap_error_set(err, SNAP_BUSY, "%s: somebody keeps replacing it", what);
-    close(folder); /* only read: nothing can be lost */
-    if (status != SNAP_OK) {
-        free(made);
-        return status;
-    }
-    made->fd = fd;
-    *lock = made;
-    return SNAP_OK;
-}
-
-static void dir_unlock(struct snap_store *store, struct snap_store_lock *lock)
-{
-    (void)store;
-    close(lock->fd); /* nothing was written through it */
-    free(lock);
-}
-
-static int dir_lock_file(const struct snap_store_lock *lock)
-{
-    return lock->fd;
+    as_dir(store)->stop = stop;
 }
 
 static const char *dir_path(const struct snap_store *store)
 {
-    return ((const struct dir_store *)store)->path;
+    return ((const struct snap_dir_store *)store)->path;
 }
 
 static void dir_close(struct snap_store *store)
 {
-    struct dir_store *dir = as_dir(store);
+    struct snap_dir_store *dir = as_dir(store);
     close(dir->dirfd); /* only read: nothing can be lost */
     free(dir->path);
     free(dir);
@@ -444,14 +314,15 @@ static const struct snap_store_ops dir_ops = {
     .put = dir_put,
     .append = dir_append,
     .sync = dir_sync,
-    .update = dir_update,
+    .update = snap_dir_update,
     .open = dir_open,
     .exists = dir_exists,
     .remove = dir_remove,
     .list = dir_list,
-    .lock = dir_lock,
-    .unlock = dir_unlock,
-    .lock_file = dir_lock_file,
+    .lock = snap_dir_lock,
+    .unlock = snap_dir_unlock,
+    .lock_file = snap_dir_lock_file,
+    .heed = dir_heed,
     .path = dir_path,
     .close = dir_close,
 };
@@ -485,7 +356,7 @@ enum snap_status snap_store_dir_open(const char *path, bool create, struct snap_
         status = snap_error_set_os(err, SNAP_IO, errno, "%s: making the folder", path);
     if (status != SNAP_OK)
         return status;
-    struct dir_store *made = calloc(1, sizeof *made);
+    struct snap_dir_store *made = calloc(1, sizeof *made);
     char *copy = strdup(path);
     if (made == NULL || copy == NULL) {
         status = snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", path);

@@ -15,6 +15,7 @@
 #include "core/buffer.h"
 #include "core/ranges.h"
 #include "core/segment.h"
+#include "core/stop.h"
 
 enum snap_put_mode {
     /* The name must be free. A file that is there already with the same bytes is success; with
@@ -88,6 +89,10 @@ struct snap_store_ops {
                                size_t size_bytes, struct snap_error *err);
     /* Make a file that is there durable, its bytes and its name. SNAP_NOT_FOUND. */
     enum snap_status (*sync)(struct snap_store *store, const char *name, struct snap_error *err);
+    /* (optional) Append a whole file of at most `limit` bytes to `out`: all of it as it was at one
+     * moment. SNAP_NOT_FOUND; SNAP_CORRUPT past the limit. By default over `open`. */
+    enum snap_status (*read)(struct snap_store *store, const char *name, uint64_t limit,
+                             struct snap_buffer *out, struct snap_error *err);
     /* Replace a small file (at most `limit` bytes) by what `decide` says, so that no other update
      * is lost: under a lock, or by a condition that the server checks. Where it has none
      * (*exclusive is false) two updates at one time may lose one. */
@@ -99,11 +104,12 @@ struct snap_store_ops {
     enum snap_status (*open_ranges)(struct snap_store *store, const char *name,
                                     struct snap_ranges **ranges, struct snap_error *err);
     /* (optional) Call `visit` for each upload that was broken off, with the bytes that the server
-     * holds of it; `give_up`: and have the server forget it. By default there is none. */
+     * holds of it; `give_up`: and have the server forget it. *told is false when the server does
+     * not tell them, or not to whoever asks; NULL: that is a failure. By default there is none. */
     enum snap_status (*uploads)(struct snap_store *store, bool give_up,
                                 enum snap_status (*visit)(void *arg, const char *name,
                                                           uint64_t size, struct snap_error *err),
-                                void *arg, struct snap_error *err);
+                                void *arg, bool *told, struct snap_error *err);
     /* A descriptor to read the file from, owned by the caller. SNAP_NOT_FOUND. */
     enum snap_status (*open)(struct snap_store *store, const char *name, int *fd,
                              struct snap_error *err);
@@ -127,6 +133,10 @@ struct snap_store_ops {
     /* (optional) A descriptor that holds the lock as long as it, or a copy of it in any process, is
      * open; borrowed until unlock. NULL: locks of this store cannot be shared. */
     int (*lock_file)(const struct snap_store_lock *lock);
+    /* (optional) Give up what takes long when `stop` says so, with SNAP_IO; what can be gone on
+     * with is left. Before the store is used by another thread; borrowed until close. By default
+     * nothing is given up. */
+    void (*heed)(struct snap_store *store, const struct snap_stop *stop);
     /* The file-system path of the store, NULL when it has none; borrowed until close. */
     const char *(*path)(const struct snap_store *store);
     /* Names the store in messages; borrowed until close. NULL: by its path, or kind. */
@@ -183,7 +193,7 @@ enum snap_status snap_store_uploads(struct snap_store *store, bool give_up,
                                     enum snap_status (*visit)(void *arg, const char *name,
                                                               uint64_t size,
                                                               struct snap_error *err),
-                                    void *arg, struct snap_error *err);
+                                    void *arg, bool *told, struct snap_error *err);
 enum snap_status snap_store_exists(struct snap_store *store, const char *name, bool *exists,
                                    struct snap_error *err);
 enum snap_status snap_store_remove(struct snap_store *store, const char *name,
@@ -199,6 +209,7 @@ enum snap_status snap_store_lock(struct snap_store *store, const char *name,
 void snap_store_unlock(struct snap_store *store, struct snap_store_lock *lock);
 /* -1: there is none to share. */
 int snap_store_lock_file(struct snap_store *store, const struct snap_store_lock *lock);
+void snap_store_heed(struct snap_store *store, const struct snap_stop *stop);
 const char *snap_store_path(const struct snap_store *store);
 const char *snap_store_where(const struct snap_store *store);
 /* NULL is fine. */

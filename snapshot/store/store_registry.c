@@ -37,8 +37,8 @@ enum snap_status snap_store_open(const char *uri, bool create, struct snap_store
         uri += strlen("file://");
     if (snap_store_is_uri(uri))
         return snap_error_set(err, SNAP_INVALID,
-                              "%.200s: no such kind of store: there are folders and "
+                              "%.*s://...: no such kind of store: there are folders and "
                               "s3://BUCKET/PREFIX",
-                              uri);
+                              (int)strcspn(uri, ":"), uri); /* the rest may hold a secret */
     return snap_store_dir_open(uri, create, store, err);
 }

@@ -91,9 +91,10 @@ static enum snap_status s3_list(struct snap_store *store, const char *folder,
     return status;
 }
 
-/* ---- update ---- */
+/* ---- small files ---- */
 
-/* What it holds now, and its ETag: "" when it is not there. */
+/* What it holds now, and its ETag: one answer, so that they belong together. That it is not there
+ * is a 404. */
 static enum snap_status read_small(struct snap_s3 *s3, const char *name, uint64_t limit,
                                    struct snap_s3_response *response, struct snap_error *err)
 {
@@ -116,6 +117,22 @@ static enum snap_status read_small(struct snap_s3 *s3, const char *name, uint64_
     return status;
 }
 
+static enum snap_status s3_read(struct snap_store *store, const char *name, uint64_t limit,
+                                struct snap_buffer *out, struct snap_error *err)
+{
+    struct snap_s3_response response = SNAP_S3_RESPONSE_INIT;
+    enum snap_status status = read_small(client(store), name, limit, &response, err);
+    if (status != SNAP_OK)
+        return status;
+    if (!snap_s3_is_done(&response))
+        status = snap_error_set(err, SNAP_NOT_FOUND, "%s/%s: no such object", client(store)->where,
+                                name);
+    else
+        status = snap_buffer_append(out, response.body.data, response.body.size, err);
+    snap_s3_response_release(&response);
+    return status;
+}
+
 static enum snap_status s3_update(struct snap_store *store, const char *name, uint64_t limit,
                                   snap_store_decide *decide, void *arg, bool *exclusive,
                                   struct snap_error *err)
@@ -130,10 +147,14 @@ static enum snap_status s3_update(struct snap_store *store, const char *name, ui
         if (status != SNAP_OK)
             return status;
         bool there = snap_s3_is_done(&old);
+        /* What has no ETag cannot be named in a condition. */
+        bool blind = there && old.etag[0] == '\0';
         status = decide(arg, there ? &old.body : NULL, &content, &write, err);
         if (status == SNAP_OK && write)
-            status = snap_s3_put_if(s3, name, content.data, content.size, there ? old.etag : "",
-                                    &done, exclusive, err);
+            status = snap_s3_put_if(s3, name, content.data, content.size,
+                                    blind ? NULL : there ? old.etag : "", &done, exclusive, err);
+        if (status == SNAP_OK && write && blind)
+            *exclusive = false;
         snap_buffer_release(&content);
         snap_s3_response_release(&old);
         if (status != SNAP_OK || done)
@@ -141,7 +162,7 @@ static enum snap_status s3_update(struct snap_store *store, const char *name, ui
         if (count == UPDATE_ATTEMPTS)
             return snap_error_set(err, SNAP_BUSY, "%s/%s: others change it all the time", s3->where,
                                   name);
-        snap_s3_pause(count, UINT64_MAX);
+        snap_s3_pause(s3, count, UINT64_MAX);
     }
 }
 
@@ -151,28 +172,37 @@ static enum snap_status s3_uploads(struct snap_store *store, bool give_up,
                                    enum snap_status (*visit)(void *arg, const char *name,
                                                              uint64_t size,
                                                              struct snap_error *err),
-                                   void *arg, struct snap_error *err)
+                                   void *arg, bool *told, struct snap_error *err)
 {
     struct snap_s3 *s3 = client(store);
     struct snap_s3_uploads uploads;
     struct snap_s3_part *parts = calloc(SNAP_S3_MOST_PARTS, sizeof *parts);
+    bool secret = false;
+    bool *wanted = told != NULL ? &secret : NULL;
     if (parts == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "%s: out of memory", s3->where);
-    enum snap_status status = snap_s3_uploads_list(s3, NULL, &uploads, err);
-    for (size_t i = 0; status == SNAP_OK && i < uploads.count; i++) {
+    enum snap_status status = snap_s3_uploads_list(s3, NULL, &uploads, wanted, err);
+    for (size_t i = 0; status == SNAP_OK && !secret && i < uploads.count; i++) {
         const struct snap_s3_upload *upload = &uploads.items[i];
         uint64_t bytes = 0;
-        status = snap_s3_parts_list(s3, upload, parts, &bytes, err);
+        status = snap_s3_parts_list(s3, upload, parts, &bytes, wanted, err);
         if (status == SNAP_NOT_FOUND)
             status = SNAP_OK; /* somebody has completed it, or given it up */
         if (status == SNAP_OK && give_up)
             status = snap_s3_upload_abort(s3, upload, err);
-        if (status == SNAP_OK)
+        if (status == SNAP_OK && !secret)
             status = visit(arg, upload->name, bytes, err);
     }
+    if (status == SNAP_OK && told != NULL)
+        *told = !secret;
     snap_s3_uploads_release(&uploads); /* empty when it could not be listed */
     free(parts);
     return status;
+}
+
+static void s3_heed(struct snap_store *store, const struct snap_stop *stop)
+{
+    client(store)->stop = stop;
 }
 
 static const char *s3_path(const struct snap_store *store)
@@ -196,12 +226,14 @@ static const struct snap_store_ops s3_ops = {
     .kind = "object storage",
     .put = s3_put,
     .sync = s3_sync,
+    .read = s3_read,
     .update = s3_update,
     .open_ranges = s3_open_ranges,
     .uploads = s3_uploads,
     .exists = s3_exists,
     .remove = s3_remove,
     .list = s3_list,
+    .heed = s3_heed,
     .path = s3_path,
     .where = s3_where,
     .close = s3_close,

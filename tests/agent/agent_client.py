@@ -35,10 +35,10 @@ def memory(data, seals=SEAL_ALL):
 class Agent:
     """`snap serve` on a folder; stop() it."""
 
-    def __init__(self, snap, root, *options):
+    def __init__(self, snap, root, *options, env=None):
         self.root = Path(root)
         self.process = subprocess.Popen([snap, "serve", "--dir", str(root), *options], text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
         atexit.register(self.process.kill)  # of a test that dies; else it has ended
         self.said = [self.process.stdout.readline()]
         if not self.said[0].startswith("serving"):
@@ -58,8 +58,8 @@ class Agent:
     def stop(self):
         """Its exit status, and what it said."""
         self.process.send_signal(signal.SIGTERM)
-        said = self.process.communicate(timeout=WAIT_S)[0]
-        return self.process.returncode, "".join(self.said) + said
+        said = self.process.stdout.read()  # with what was read ahead; communicate() loses that
+        return self.process.wait(timeout=WAIT_S), "".join(self.said) + said
 
 
 class Client:
@@ -141,7 +141,7 @@ class Handover:
                 self.places.append([0, len(self.behind)])
                 self.behind += members[name].ljust(-(-len(members[name]) // 64) * 64, b"\0")
         self.head = {
-            "began_ms": 0, "format": "snap-handover-1", "keep_latest": False,
+            "began_ms": 0, "format": "snap-handover-1", "held": [], "keep_latest": False,
             "manifest": self.manifest, "name": f"snapshots/{Path(archive).name}",
             "no_read_back": False, "places": self.places, "stall_ms": 0, "thin": 0,
             "volume_size": 0,
@@ -150,7 +150,7 @@ class Handover:
 
     def offer(self):
         return request("offer", dir=str(self.run), file=self.head["name"],
-                       bytes=len(self.staging) + len(self.behind))
+                       bytes=len(self.staging) + len(self.documents()[0]))
 
     def documents(self):
         """The bytes, and how many of them are the head."""
@@ -165,13 +165,15 @@ class Handover:
 
     def give(self, client, **changed):
         """Offer and save; the last answer. `changed`: documents, head_bytes, lock, staging (bytes
-        or descriptors)."""
-        answer = client.ask(self.offer())
-        if answer is None or answer["answer"] != "ready":
-            return answer
+        or descriptors), and the bytes that are offered."""
         documents, head_bytes = self.documents()
         files = [changed.get("documents", documents), changed.get("lock"),
                  changed.get("staging", self.staging)]
+        there = sum(len(data) if isinstance(data, bytes) else os.fstat(data).st_size
+                    for data in files[::2])
+        answer = client.ask({**self.offer(), "bytes": changed.get("bytes", there)})
+        if answer is None or answer["answer"] != "ready":
+            return answer
         files[1] = self.lock() if files[1] is None else files[1]
         files = [memory(data, SEAL_SIZE if place == 2 else SEAL_ALL) if isinstance(data, bytes)
                  else data for place, data in enumerate(files) if data != b""]

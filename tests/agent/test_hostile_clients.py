@@ -4,11 +4,14 @@
 has them, and such as are not. It refuses those, changes nothing, lives on, and keeps no descriptor
 and no memory."""
 
+import fcntl
 import os
+import resource
 import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -112,6 +115,9 @@ def bad_handovers(run, other):
         "followers": 0, "hash": "snap1:" + 64 * "0", "name": "../latest"}}}
     yield "a key too many", {}, {"more": 1}
     yield "a flag that is a number", {}, {"keep_latest": 1}
+    yield "a held step below zero", {}, {"held": [6, -1]}
+    yield "a held step that is a text", {}, {"held": ["6"]}
+    yield "held steps past all limits", {}, {"held": list(range(65537))}
 
 
 def check_good(tap, root, run):
@@ -196,6 +202,43 @@ def check_handovers(tap, root, run, other):
     os.close(lock)
 
 
+def check_memory(tap, root, run):
+    """More memory than was offered, however it is spread."""
+    good = Handover(run, run / STEP)
+    there = good.offer()["bytes"]
+    for name, offered in (("a byte", there - 1), ("all but a byte", 1)):
+        with Client(root) as client:
+            answer = good.give(client, bytes=offered)
+        tap.ok(answer["answer"] == "failed" and f"{there} bytes of memory, and {offered} were "
+               "offered" in answer["why"], f"more memory than was offered, by {name}", answer)
+    sparse = os.memfd_create("sparse", os.MFD_ALLOW_SEALING)
+    os.ftruncate(sparse, 1 << 62)
+    fcntl.fcntl(sparse, fcntl.F_ADD_SEALS, SEAL_SIZE)
+    with Client(root) as client:
+        answer = good.give(client, staging=sparse, bytes=there)  # closed there
+    tap.ok(answer["answer"] == "failed" and "were offered" in answer["why"],
+           "memory of 2^62 bytes", answer)
+
+
+def check_descriptors(tap, root, run, agent):
+    """The agent may open no more files when a save's arrive: it says so, and closes what came."""
+    pid = agent.process.pid
+    good = Handover(run, run / STEP)
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with Client(root) as client:
+        tap.ok(client.ask(good.offer())["answer"] == "ready", "an offer is taken")
+        documents, head_bytes = good.documents()
+        files = [memory(documents), good.lock(), memory(good.staging, SEAL_SIZE)]
+        free = min(set(range(1 << 16)) - set(map(int, os.listdir(f"/proc/{pid}/fd"))))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + 1, before[1]))
+        answer = client.ask(request("save", head_bytes=head_bytes), files)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        tap.ok(answer["answer"] == "failed" and "may open no more" in answer["why"],
+               "an agent without descriptors", answer)
+        for fd in files:
+            os.close(fd)
+
+
 def check_crowd(tap, root):
     """More connections than there may be: those past the limit are hung up on."""
     crowd = [Client(root) for _ in range(500)]
@@ -222,19 +265,46 @@ def settled(root, agent, files):
     return left, status
 
 
+def is_whole(path):
+    with tarfile.open(path) as tar:
+        return any(name.startswith("tensors/") for name in tar.getnames())
+
+
+def check_held(tap, root):
+    """What a training holds is no stub by the agent's own rules."""
+    run = Path(root, "held")
+    agent = Agent(SNAP, root, "--last", "1")
+    good = Handover(run, run / "snapshots/step-0000000024.snap.tar")
+    os.unlink(run / "snapshots/step-0000000024.snap.tar")
+    good.head["held"] = [6]
+    with Client(root) as client:
+        answer = good.give(client)
+    whole = [int(path.name[5:15]) for path in sorted(run.glob("snapshots/*")) if is_whole(path)]
+    tap.ok(answer["answer"] == "saved" and whole == [6, 24], "what is held stays whole", answer,
+           whole)
+    tap.ok(agent.stop()[0] == 0, "and that agent ends")
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="snap-hostile-") as name:
         root = os.path.realpath(name) + "/root"
         config = os.path.join(name, "config.json")
+        longer = os.path.join(name, "longer.json")
         os.mkdir(root)
         os.mkdir(f"{root}-other")
-        subprocess.run(["sh", "-c", 'work=$1; . "$top_srcdir/tests/cli/fixture.sh" && '
-                        'make_config "$2" training.epochs=1', "sh", name, config], check=True)
+        for path, epochs in ((config, 1), (longer, 2)):
+            subprocess.run(["sh", "-c", 'work=$1; . "$top_srcdir/tests/cli/fixture.sh" && '
+                            'make_config "$2" "$3"', "sh", name, path,
+                            f"training.epochs={epochs}"], check=True)
         for run in ("run", "other"):
             subprocess.run([SNAP, "run", config, "--dir", f"{root}/{run}", "--steps", "6"],
                            check=True, stdout=subprocess.DEVNULL,
                            env={**os.environ, "SNAP_AGENT": ""})
+        subprocess.run([SNAP, "run", longer, "--dir", f"{root}/held"],
+                       check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "SNAP_AGENT": ""})
+        check_held(tap, root)
         os.symlink("run", f"{root}/link")
         run, other = Path(root, "run"), Path(root, "other")
         agent = Agent(SNAP, root, "--memory", "64M")
@@ -244,6 +314,8 @@ def main():
         check_bytes(tap, root)
         check_requests(tap, root, run)
         check_handovers(tap, root, run, other)
+        check_memory(tap, root, run)
+        check_descriptors(tap, root, run, agent)
         check_crowd(tap, root)
         left, status = settled(root, agent, files + 1)  # the snapshot in memory
         tap.ok(left == {"connections": 0, "jobs": 0, "files": 1}, "nothing is left over", left)

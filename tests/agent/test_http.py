@@ -5,6 +5,7 @@ that are slow, too large or malformed, paths that lead elsewhere, 500 at once; a
 curve that moves."""
 
 import base64
+import concurrent.futures
 import hashlib
 import html
 import http.client
@@ -216,6 +217,71 @@ def check_slow(tap, port, agent, files):
     tap.ok(settled(agent, files) == files, "no descriptor is left")
 
 
+def check_slow_reader(tap, port, agent, root, files):
+    """An archive is asked for, and a byte of it taken now and then."""
+    archive = root / "run" / "snapshots" / "step-0000000099.snap.tar"
+    with open(archive, "wb") as file:
+        file.truncate(256 << 20)
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.settimeout(WAIT_S)
+        slow.connect(("127.0.0.1", port.number))
+        slow.sendall(b"GET /runs/run/snapshots/step-0000000099.snap.tar HTTP/1.1\r\n"
+                     b"Host: localhost\r\n\r\n")
+        begun = slow.recv(1).startswith(b"H")
+        end = time.monotonic() + WAIT_S
+        while begun and agent.files() > files and time.monotonic() < end:
+            try:
+                slow.recv(1)
+            except OSError:
+                break
+            time.sleep(0.1)
+        tap.ok(begun and settled(agent, files) == files, "who takes a byte now and then is hung "
+               "up on, and its file is closed")
+    archive.unlink()
+
+
+def pages_made(port):
+    return int(re.search(rb"^snap_agent_pages_total (\d+)$", port.get("/metrics")[2],
+                         re.MULTILINE).group(1))
+
+
+def check_pages(tap, port, root):
+    """A page is made once for all who ask, and keeps nobody else waiting."""
+    os.utime(root / "run" / "latest")
+    before = pages_made(port)
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _: port.get("/runs/run/report"), range(500)))
+    tap.ok({status for status, _, _ in answers} == {200} and
+           len({page for _, _, page in answers}) == 1, "500 who ask for a page get it",
+           {status for status, _, _ in answers})
+    tap.ok(pages_made(port) == before + 1, "and it is made once", before, pages_made(port))
+    os.utime(root / "run" / "latest")
+    port.get("/runs/run/report")
+    tap.ok(pages_made(port) == before + 2, "and again when the run has changed", pages_made(port))
+    shutil.copytree(root / "run", root / "stuck")
+    (root / "stuck" / "events.jsonl").unlink()
+    os.mkfifo(root / "stuck" / "events.jsonl")  # whoever reads it waits
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        stuck = [pool.submit(port.get, "/runs/stuck/report") for _ in range(16)]
+        writer = None
+        end = time.monotonic() + WAIT_S
+        while writer is None and time.monotonic() < end:
+            try:
+                writer = os.open(root / "stuck" / "events.jsonl", os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # nobody reads it yet
+                time.sleep(0.01)
+        statuses = [port.get(path)[0] for path in ("/healthz", "/runs", "/metrics", STEP) * 10]
+        tap.ok(writer is not None and statuses == [200] * 40 and
+               not any(one.done() for one in stuck), "a page that takes long keeps nobody waiting",
+               statuses, [one.done() for one in stuck])
+        if writer is not None:
+            os.close(writer)
+        tap.ok(len({one.result(WAIT_S)[0] for one in stuck}) == 1, "and who waited for it is "
+               "answered")
+    shutil.rmtree(root / "stuck")
+
+
 def check_crowd(tap, port, agent, files):
     crowd = [socket.create_connection(("127.0.0.1", port.number), timeout=WAIT_S)
              for _ in range(500)]
@@ -255,6 +321,7 @@ def check_token(tap, root, folder):
            port.get("/nothing")[0] == 401, "nothing is told without")
     status, said = agent.stop()
     tap.ok(status == 0, "the agent ends well", said)
+    tap.ok("every user" not in said, "and said of nobody else that he may read", said)
 
 
 def check_options(tap, root, folder):
@@ -373,11 +440,14 @@ def main():
         check_paths(tap, port)
         check_malformed(tap, port, agent, files)
         check_slow(tap, port, agent, files)
+        check_slow_reader(tap, port, agent, root, files)
+        check_pages(tap, port, root)
         check_crowd(tap, port, agent, files)
         check_browser(tap, port, root, config + ".long", folder)
         tap.ok(agent.lives(), "the agent lives")
         status, said = agent.stop()
         tap.ok(status == 0, "and ends when told", said)
+        tap.ok("every user of this machine can read" in said, "it said who may read", said)
         check_token(tap, root, folder)
         check_options(tap, root, folder)
     return tap.done()

@@ -53,6 +53,20 @@ else
     skip "a disk that is too small" "no file system can be mounted here"
 fi
 
+# 520 parameters, their momenta, and a count.
+layers='{"name": "flatten", "kind": "flatten"}'
+for i in $(seq 260); do
+    layers="$layers, {\"name\": \"fc$i\", \"kind\": \"linear\", \"features\": 10}"
+done
+make_config "$work/many.json" "training.model=[$layers]" running.volume_size=1024
+many='volume_size: 1024: .* would be 1041, and at most 512 are allowed: from [0-9]+ on they fit'
+fails 2 "more volumes than are allowed" "$many" "$SNAP" check "$work/many.json"
+fails 2 "with which no run begins" "$many" "$SNAP" run "$work/many.json" --dir "$work/many"
+try "or leaves a folder" test ! -e "$work/many"
+enough=$("$SNAP" check "$work/many.json" 2>&1 | sed -n 's/.*from \([0-9]*\) on they fit.*/\1/p')
+make_config "$work/fits.json" "training.model=[$layers]" "running.volume_size=$enough"
+exits 0 "the size that is told is enough" "$SNAP" check "$work/fits.json"
+
 # ---- refused ----
 
 make_config "$work/wrong.json" training.epochs=0

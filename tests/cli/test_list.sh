@@ -24,7 +24,13 @@ json_is_valid "its document is valid" list
 same "the members are those of the tar, in its order" "$(tar -tf "$(snapshot "$run" 12)")" \
     "$(json "$work/out" '"\n".join(m["name"] for m in d["result"]["members"])')"
 
-# Withheld members, a capsule, and files that are not ours.
+# A capsule has the number of the step that failed.
+make_nan_config "$work/nan.json"
+"$SNAP" run "$work/nan.json" --dir "$work/nan" >"$work/out" 2>&1
+exits 0 "of a run that ended in a capsule" "$SNAP" list "$work/nan"
+like "it is listed" '^ +4  capsule .*snap1:' "$(cat "$work/out")"
+
+# Withheld members, and files that are not ours.
 cp -r "$run" "$work/mixed"
 "$PYTHON" "$top_srcdir/tests/cli/forge.py" withhold "$(snapshot "$work/mixed" 6)" \
     tensors/model/fc1.weight rng/host

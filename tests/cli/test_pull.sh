@@ -42,6 +42,13 @@ cp -r "$run" "$work/pruned"
 exits 0 "into a run with stubs" "$SNAP" pull "$store" "$work/pruned" --all
 try "they are whole again" cmp "$(snapshot "$run" 6)" "$(snapshot "$work/pruned" 6)"
 
+make_run "$work/cut" running.volume_size=4096 || note "$(cat "$work/make_run.log")"
+volume=$(snapshot "$work/cut" 24 | sed 's/.snap.tar$//').vol-0001.tar
+rm "$volume"
+exits 0 "into a run that lacks a volume" "$SNAP" pull "$store" "$work/cut" --all
+try "its snapshot is whole again" cmp "$(snapshot "$run" 24)" "$(snapshot "$work/cut" 24)"
+same "and the other volumes of it are gone" "" "$(find "$work/cut" -name '*24.vol-*')"
+
 # ---- refused ----
 
 contents "$new" >"$work/before"

@@ -97,6 +97,16 @@ exits 0 "a training that wants none" "$SNAP" run "$work/none.json" --dir "$root/
 same "asks nobody" "0 of 4, 0" "$(saves "$root/none"), $(troubles "$root/none")"
 stop_agent TERM
 
+# A save takes some 85 KiB, and its archive 70 KiB: there is room for both, and no more.
+start_agent --memory 170K
+exits 0 "an agent with memory for a save and its archive" \
+    "$SNAP" run "$work/config.json" --dir "$root/fits"
+exits 0 "it is asked" "$SNAP" serve --dir "$root" --status --json
+same "has the archive in memory, as large as the file is" \
+    "[$(stat -c %s "$(snapshot "$root/fits" 24)")]" \
+    "$(json "$work/out" '[c["bytes"] for c in d["result"]["status"]["runs"][0]["in_memory"]]')"
+stop_agent TERM
+
 # ---- rules ----
 start_agent --last 1
 exits 0 "an agent that prunes" "$SNAP" run "$work/config.json" --dir "$root/pruned"

@@ -13,8 +13,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 # pylint: disable=wrong-import-position
 import corpus_documents  # noqa: E402
 import corpus_tars  # noqa: E402
+import corpus_volumes  # noqa: E402
 
-CASES = corpus_documents.cases + corpus_tars.cases
+CASES = corpus_documents.cases + corpus_tars.cases + corpus_volumes.cases
 
 
 def main(base, folder, *names):

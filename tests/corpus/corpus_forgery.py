@@ -90,6 +90,7 @@ class Forgery:
 
     def __init__(self, path):
         self.members = []
+        self.volumes = {}  # members of each file beside it
         self.end = bytes(END)
         data, at = Path(path).read_bytes(), 0
         while any(data[at:at + BLOCK]):
@@ -159,9 +160,25 @@ class Forgery:
             self[listing].content = "".join(line + "\n" for line in lines).encode()
             known.pop("STATE", None)
 
+    def cut(self, volumes, text=None):
+        """Take members out into files beside it, by the files' names; `text` is volumes.json, the
+        honest one where it is not given."""
+        listed = []
+        for name, members in volumes.items():
+            self.volumes[name] = [self.members.pop(self.place(member)) for member in members]
+            listed.append({"file": name, "members": members})
+        if text is None:
+            text = document({"format": "snap-volumes-1", "volumes": listed})
+        self.members.insert(2, Member("volumes.json", text))
+
     def write(self, path):
+        self.write_tar(path, self.members)
+        for name, members in self.volumes.items():
+            self.write_tar(os.path.join(os.path.dirname(path), name), members)
+
+    def write_tar(self, path, members):
         with open(path, "wb") as file:
-            for member in self.members:
+            for member in members:
                 head = member.header or header(member.name, len(member.content))
                 file.write(member.before + head)
                 if isinstance(member.content, Hole):

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "fuzz_target.h"
-#include "handover.h"
 #include "request.h"
+#include "save/handover.h"
 
 #define FILES_MOST 5
 

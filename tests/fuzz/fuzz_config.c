@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/training_config.h"
 #include "fuzz_target.h"
-#include "training_config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "folder/stored.h"
 #include "fuzz_target.h"
 #include "store/ini_file.h"
-#include "stored.h"
 #if HAVE_S3
 #include "store/xml_reader.h"
 

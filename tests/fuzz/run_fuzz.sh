@@ -12,7 +12,7 @@
 set -eu
 
 all="archive manifest state ledger config pickle torch_file arrays json stream signature store"
-all="$all agent"
+all="$all agent volumes"
 if [ "$1" = list ]; then
     echo "$all"
     exit 0

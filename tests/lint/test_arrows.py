@@ -28,10 +28,25 @@ MIDDLE = ["stream", "device", "store", "group", "ledger", "foreign", "signature"
 for room in MIDDLE:
     ROOMS[f"snapshot/{room}"] = {"snapshot/core", "snapshot/digest", "snapshot/io",
                                  "snapshot/format"}
-ROOMS["snapshot"] = {f"snapshot/{room}" for room in MIDDLE + ["core", "digest", "io", "format"]}
-ROOMS["trainer"] = {"trainer/ops", "trainer/data", "trainer/layers", "trainer/optim"}
-ROOMS["cli"] = {"trainer", "agent"}
-ROOMS["agent"] = {"trainer"}
+BELOW = {f"snapshot/{room}" for room in MIDDLE + ["core", "digest", "io", "format"]}
+ROOMS["snapshot/folder"] = BELOW
+for room in ("run", "save", "restore"):  # the three of a run in memory know one another
+    ROOMS[f"snapshot/{room}"] = BELOW | {"snapshot/folder", "snapshot/run", "snapshot/save",
+                                         "snapshot/restore"}
+ROOMS["snapshot/verify"] = BELOW | {"snapshot/folder"}
+ROOMS["snapshot/salvage"] = BELOW | {"snapshot/folder", "snapshot/verify"}
+for room in ("diff", "exchange"):
+    ROOMS[f"snapshot/{room}"] = BELOW | {"snapshot/folder", "snapshot/run", "snapshot/save"}
+PARTS = {f"trainer/{room}" for room in ("ops", "data", "layers", "optim")}
+ROOMS["trainer"] = PARTS  # trainer.h, which all know
+for room in ("config", "process"):
+    ROOMS[f"trainer/{room}"] = PARTS | {"trainer"}
+ROOMS["trainer/metrics"] = PARTS | {"trainer", "trainer/process"}
+ROOMS["trainer/session"] = PARTS | {"trainer", "trainer/config", "trainer/process",
+                                    "trainer/metrics"}
+ROOMS["trainer/replay"] = ROOMS["trainer/session"] | {"trainer/session"}
+ROOMS["agent"] = {"trainer", "trainer/process"}
+ROOMS["cli"] = {"agent", "trainer", "trainer/config", "trainer/metrics", "trainer/process"}
 
 # Who may be included as "room/file.h" from the folders of a part.
 ROOTS = {"snapshot": ["snapshot"], "trainer": ["trainer"], "cli": ["cli", "trainer", "agent"],
@@ -87,7 +102,7 @@ RIGHT = {
     "snapshot/core/bytes.c": '#include "config.h"\n#include "core/bytes.h"\n#include "bytes.h"\n',
     "snapshot/store/store_ops.h": '#include "core/bytes.h"\n',
     "snapshot/stream/philox.h": "\n",
-    "snapshot/save.c": '#include "store/store_ops.h"\n',
+    "snapshot/save/save.c": '#include "store/store_ops.h"\n',
     "trainer/ops/ops.h": "\n",
     "trainer/layers/linear.h": '#include "ops/ops.h"\n',
     "trainer/trainer.h": '#include "layers/linear.h"\n#include <snapstate/status.h>\n',
@@ -98,10 +113,10 @@ PLANTED = {
     "snapshot/core/dots.c": '#include "../store/store_ops.h"\n',
     "snapshot/store/sideways.c": '#include "stream/philox.h"\n',
     "snapshot/include/snapstate/inner.h": '#include "core/bytes.h"\n',
-    "snapshot/to_trainer.c": '#include "trainer.h"\n',
-    "snapshot/no_header.c": "#include <snapstate/nowhere.h>\n",
+    "snapshot/run/to_trainer.c": '#include "trainer.h"\n',
+    "snapshot/run/no_header.c": "#include <snapstate/nowhere.h>\n",
     "snapshot/core/backend.c": "#if HAVE_CUDA\n#endif\n",
-    "trainer/inner.c": '#include "core/bytes.h"\n',
+    "trainer/session/inner.c": '#include "core/bytes.h"\n',
     "trainer/ops/up.c": '#  include "layers/linear.h"\n',
     "trainer/layers/top.c": '#include "trainer.h"\n',
     "cli/inner.c": '#include "../snapshot/core/bytes.h"\n',

@@ -75,6 +75,19 @@ try "and so are its archives" same_snapshots "$work/new" "$work/new-4"
 try "steps that are made again on 2 ranks are compared" \
     ranks_restore 2 "$archive" --dir "$work/cnn" --steps 60
 
+# What one process has cut, ranks write as one file, when it is to be written anew.
+write_config "$work/cut.json" "$(optimizer sgd), \"shards\": 4, \"evaluate\": 1" \
+    "$more, \"volume_size\": 4096"
+try "one process cuts" snap_run "$work/cut.json" "$work/cut" --steps 60
+rm "$work/cut/snapshots/step-0000000060.vol-0002.tar"
+sed 's/4096/0/' "$work/cut/config.json" >"$work/cut/config" && mv "$work/cut/config" \
+    "$work/cut/config.json"
+try "a volume of the last one is lost: 2 ranks make it again" \
+    ranks_restore 2 "$work/cut/snapshots/step-0000000030.snap.tar" --dir "$work/cut" --steps 60
+try "in one file" cmp "$work/cnn/snapshots/step-0000000060.snap.tar" \
+    "$work/cut/snapshots/step-0000000060.snap.tar"
+same "and its other volumes are gone" "" "$(find "$work/cut" -name '*60.vol-*')"
+
 # ---- what one rank finds wrong ----
 
 sed 's/"shards": 4/"shards": 2/' "$work/mlp.json" >"$work/two.json"

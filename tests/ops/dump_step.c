@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "training.h"
+#include "session/training.h"
 
 static void print_bits(const float *values, size_t count)
 {

@@ -19,8 +19,8 @@
 
 #include "cudnn_device_test.h"
 #include "cudnn_rig.h"
-#include "train_loop.h"
-#include "training.h"
+#include "session/train_loop.h"
+#include "session/training.h"
 
 static void twice_is_the_same(void **state)
 {

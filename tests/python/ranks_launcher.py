@@ -10,7 +10,9 @@ import traceback
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "-r", "1", "-t", "1"]
+# --standalone of torch 1.13 has one port for all, and two tests may run at once.
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--rdzv_backend=c10d",
+            "--rdzv_endpoint=localhost:0", "-r", "1", "-t", "1"]
 
 
 def _rank(function, rank, world, meet, output, arguments, options):

@@ -3,8 +3,6 @@
 """torch.distributed.checkpoint over archives: what 4 ranks wrote is read on 4, 2 and 1, bit for
 bit; what is damaged, foreign or unfinished is refused; the program checks each volume."""
 
-import hashlib
-import json
 import os
 import shutil
 import signal
@@ -16,89 +14,21 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests" / "support"), str(TOP / "python")]
 
+from dcp_setting import MISSING, Sharded, join, raised, tell, told  # noqa: E402
 from ranks_launcher import launch  # noqa: E402
 from raises import caught, fails  # noqa: E402
 from tap import Tap  # noqa: E402
 
 SNAP = os.environ.get("SNAP", str(Path(os.environ.get("top_builddir", TOP)) / "snap"))
 
-try:
-    import torch
-    if int(torch.__version__.split(".")[0]) < 2:
-        # That of 1.13 cannot be imported under Python 3.11.
-        raise ImportError(f"torch {torch.__version__} has no torch.distributed.checkpoint")
-    import torch.distributed as dist
-    from torch import nn
-    from torch.distributed.fsdp import fully_shard
-    import torch.distributed.checkpoint as dcp
-    from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
-    MISSING = None
-except ImportError as problem:
-    MISSING = str(problem)
-
 import snapstate  # noqa: E402
 from snapstate.checkpoint_volumes import Checkpoint, shard_key  # noqa: E402
 
 if not MISSING:
+    import torch
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+    import torch.distributed.checkpoint as dcp
     from snapstate.integrations.dcp import SnapReader, SnapWriter
-
-
-def join():
-    torch.set_num_threads(1)
-    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    dist.init_process_group("gloo", init_method=os.environ["MEET"], rank=rank, world_size=world)
-    return rank, init_device_mesh("cpu", (world,))
-
-
-class Sharded:
-    """A model in FSDP whose rows do not divide evenly, with dropout from each rank's own stream."""
-
-    def __init__(self, mesh, seed):
-        torch.manual_seed(seed)
-        self.model = nn.Sequential(nn.Linear(16, 33), nn.Dropout(0.2), nn.Linear(33, 10))
-        for layer in (self.model[0], self.model[2], self.model):
-            fully_shard(layer, mesh=mesh)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), 1e-2)
-        torch.manual_seed(seed + 1 + dist.get_rank())
-
-    def steps(self, count):
-        for _ in range(count):
-            self.model(torch.randn(8, 16)).pow(2).sum().backward()
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-
-    def state(self):
-        model, optimizer = get_state_dict(self.model, self.optimizer)
-        return {"model": model, "optimizer": optimizer, "place": {"epoch": 3, "betas": (1, 2.5)}}
-
-    def load(self, path):
-        reader, state = SnapReader(), self.state()
-        state["place"] = {"epoch": 0, "betas": None}
-        dcp.load(state, checkpoint_id=path, storage_reader=reader)
-        set_state_dict(self.model, self.optimizer, model_state_dict=state["model"],
-                       optim_state_dict=state["optimizer"])
-        return reader, state["place"]
-
-    def digest(self):
-        """Of every whole tensor of model and optimizer."""
-        return digest_of(self.state())
-
-
-def digest_of(value):
-    if isinstance(value, dict):
-        return {str(key): digest_of(item) for key, item in value.items()}
-    if isinstance(value, DTensor):
-        value = value.full_tensor()
-    if isinstance(value, torch.Tensor):
-        return hashlib.sha256(value.detach().contiguous().numpy().tobytes()).hexdigest()
-    return repr(value)
-
-
-def tell(path, value):
-    if dist.get_rank() == 0:
-        Path(path).write_text(json.dumps(value))
 
 
 def save_fsdp(path):
@@ -165,10 +95,6 @@ def killed(path):
     dcp.save(training.state(), storage_writer=writer)
 
 
-def told(path):
-    return json.loads(Path(path).read_text())
-
-
 def resharding(tap, work):
     path = work / "fsdp"
     statuses, text = launch(work / "l", 4, save_fsdp, path)
@@ -213,15 +139,6 @@ def seen_by_the_program(tap, path):
            done.stdout)
     with Checkpoint(path) as checkpoint:
         tap.ok(checkpoint.world == 4 and checkpoint.step == 2, "Checkpoint says what is there")
-
-
-def raised(call, *arguments, **options):
-    """What torch's CheckpointException, which is no Exception, says of our own."""
-    try:
-        call(*arguments, **options)
-    except BaseException as problem:
-        return str(problem)
-    return ""
 
 
 def load_alone(path):

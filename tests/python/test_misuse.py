@@ -33,6 +33,9 @@ ARGUMENTS = [
     ({"training": {1: 2}}, "training: the key 1 is no text"),
     ({"training": {"a": 2**53 + 1}}, r"training\.a: 9007199254740993 is past 2\^53"),
     ({"training": {"a": b""}}, r"training\.a: a bytes has no form in JSON"),
+    ({"optimizer": "adam"}, r"optimizer: a builtins\.str has no step\(\): give the object"),
+    ({"optimizer": dict}, r"optimizer: is the class builtins\.dict: give an object of it"),
+    ({"model": dict}, r"model: is the class builtins\.dict: give an object of it"),
     ({"require": "all"}, "require 'all': it is \"exact\""),
 ]
 
@@ -42,6 +45,10 @@ def arguments(tap, work):
         fails(tap, snapstate.InvalidError, pattern, str(options), snapstate.Run, work / "run",
               **options)
     tap.ok(not (work / "run").exists(), "no folder was made for them")
+    folder = "is a folder, and no archive: name the file"
+    fails(tap, snapstate.InvalidError, folder, "a folder as an archive", snapstate.Archive, work)
+    fails(tap, snapstate.InvalidError, folder, "or to begin from", snapstate.Run, work / "run",
+          archive=work)
     fails(tap, snapstate.InvalidError, "its folder is empty", "no name", snapstate.Run, "")
     (work / "file").write_text("")
     fails(tap, snapstate.EnvironmentFailure, "file/run: make the folder that it lies in: there is "
@@ -73,6 +80,21 @@ def calls(tap, work):
         for _ in run.steps(3):
             run.step()
         tap.ok(run.steps_done == 3, "a loop that calls it")
+
+
+def not_given(tap, work):
+    """What an archive has, and who restores it did not give."""
+    path = work / "a.snap.tar"
+    snapstate.save(path, values={"a": 1})
+    fails(tap, snapstate.AbsentError, "a.snap.tar: values: is in the archive, and was not given: "
+          "give it as values=", "values that were not given", snapstate.restore, path)
+    tap.ok(snapstate.restore(path, ignore=["values"]).complete, "but for what is passed over")
+    with snapstate.Run(work / "run", loader=[1, 2, 3]) as run:
+        for _ in run.batches(steps=2):
+            run.step()
+    with snapstate.Run(work / "run") as run:
+        fails(tap, snapstate.AbsentError, "step-0000000002.snap.tar: loader: is in the archive, "
+              "and was not given: give it as loader=", "a loader that was not given", run.begin)
 
 
 def forked(tap, work):
@@ -109,7 +131,7 @@ def forked(tap, work):
 
 def main():
     tap = Tap()
-    for part in (arguments, calls, forked):
+    for part in (arguments, calls, not_given, forked):
         with tempfile.TemporaryDirectory() as name:
             part(tap, Path(name))
     return tap.done()

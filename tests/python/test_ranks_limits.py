@@ -13,8 +13,9 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / "tests" / "support"), str(TOP / "python")]
+sys.path[:0] = [str(TOP / "tests" / "support"), str(TOP / "tests" / "agent"), str(TOP / "python")]
 
+from agent_client import Agent  # noqa: E402
 from ranks_launcher import TORCHRUN, launch  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -144,6 +145,98 @@ def own_buffers(tap, work):
            "buffers of each rank come back to it", found)
 
 
+def failing(folder, spoiled):
+    """A save that fails on rank 0 fails on all; they go on, and save again."""
+    import snapstate
+    import torch
+    import ranks_program
+    rank, _ = ranks_program.join()
+    training, told = ranks_program.Training(), "saved"
+    with run_of(folder, training) as run:
+        step = run.distributed(training.step)
+        for batch in run.batches(steps=3):
+            run.step(loss=step(batch))
+            torch.rand(1 + rank)  # told to the others by a save alone
+            if spoiled and run.steps_done == 2:
+                training.counts["bad"] = object() if rank == 0 else 1
+                try:
+                    run.save()
+                except snapstate.CaptureError as problem:
+                    told = str(problem)
+                del training.counts["bad"]
+            run.save()
+    Path(f"{folder}.told-{rank}").write_text(told)
+
+
+def no_data_file(folder):
+    """Rank 0 looks for it."""
+    import snapstate
+    import ranks_program
+    rank, _ = ranks_program.join()
+    told = ""
+    with run_of(folder, ranks_program.Training(), data={"images": f"{folder}.nowhere"}) as run:
+        try:
+            run.begin()
+        except snapstate.NotFoundError as problem:
+            told = str(problem)
+    ranks_program.dist.barrier()
+    Path(f"{folder}.told-{rank}").write_text(told)
+
+
+def without_agent(root):
+    """The agent is killed in step 3, and warnings are errors."""
+    import warnings
+    import ranks_program
+    rank, _ = ranks_program.join()
+    training, told = ranks_program.Training(), []
+    agent = Agent(SNAP, root) if rank == 0 else None
+    ranks_program.dist.barrier()
+    with run_of(root / "run", training, agent=root / ".snap-agent.sock", every=2) as run:
+        step = run.distributed(training.step)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            try:
+                for batch in run.batches(steps=8):
+                    if run.steps_done == 2:
+                        run.wait()
+                        if rank == 0:
+                            agent.kill()
+                        ranks_program.dist.barrier()
+                    run.step(loss=step(batch))
+            except Exception as problem:  # a RuntimeWarning, or what stands for that of rank 0
+                told.append(str(problem))
+            run.save()
+    (root / f"told-{rank}").write_text("; ".join(told))
+
+
+def told_by(path):
+    """What the two ranks of a run left beside it; "" where one did not come that far."""
+    files = [Path(f"{path}-{rank}") for rank in range(2)]
+    return [file.read_text() if file.exists() else "" for file in files]
+
+
+def one_alone(tap, work):
+    """What fails on one rank fails on all, where they can handle it: nobody waits for ever."""
+    for name in ("undisturbed", "failing"):
+        statuses, text = launch(work / "f", 2, failing, work / name, name == "failing")
+        told = told_by(f"{work / name}.told")
+        tap.ok(statuses == [0, 0] and (name == "undisturbed" or all(
+            "bad: a value of type" in one for one in told)), f"a save that is {name}", told, text)
+    found = [(work / name / "snapshots" / "step-0000000003.snap.tar").read_bytes()
+             for name in ("undisturbed", "failing")]
+    tap.ok(found[0] == found[1], "the next one is that of an undisturbed run")
+    statuses, text = launch(work / "f", 2, no_data_file, work / "data")
+    told = told_by(work / "data.told")
+    tap.ok(statuses == [0, 0] and all("nowhere" in one for one in told),
+           "a data file that is not there", told, text)
+    root = (work / "agent").resolve()
+    root.mkdir()
+    statuses, text = launch(work / "f", 2, without_agent, root)
+    told = told_by(root / "told")
+    tap.ok(statuses == [0, 0] and all("the training saves by itself" in one for one in told),
+           "a warning that is an error ends all ranks, which save once more", told, text)
+
+
 def other_worlds(tap, work, folder):
     from ranks_program import train
     refused(tap, "another number of processes is refused", "3 processes made the snapshot, and 2 "
@@ -196,6 +289,7 @@ def main():
         other_worlds(tap, work, folder)
         disagreements(tap, work)
         own_buffers(tap, work)
+        one_alone(tap, work)
     return tap.done()
 
 

@@ -18,7 +18,8 @@ sys.path[:0] = [str(TOP / "tests" / "support"), str(TOP / "python")]
 from raises import caught  # noqa: E402
 from snapstate import _dtypes, errors, tree  # noqa: E402
 from snapstate.archive import Archive  # noqa: E402
-from snapstate.tensors import describe, new_like, new_views, stage  # noqa: E402
+from snapstate._staging import stage  # noqa: E402
+from snapstate.tensors import describe, new_like, new_views  # noqa: E402
 from tap import Tap  # noqa: E402
 from write_tree import write_tree  # noqa: E402
 

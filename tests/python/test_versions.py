@@ -22,19 +22,20 @@ PACKAGE = TOP / "python" / "snapstate"
 
 # Without torch and NumPy, which such an interpreter seldom has: a module that needs them for its
 # import would fail here.
-# An integration alone may need something, the framework that it is for.
+# An integration alone may need something: the framework that it is for, which may need them.
 IMPORT_ALL = """
 import importlib, sys
-FRAMEWORKS = {("snapstate.integrations." + name, name)
+FRAMEWORKS = {"snapstate.integrations." + name: name
               for name in ("accelerate", "lightning", "transformers")}
-FRAMEWORKS.add(("snapstate.integrations.dcp", "torch"))  # torch.distributed.checkpoint
+for name in ("dcp", "dcp_reader", "dcp_writer"):
+    FRAMEWORKS["snapstate.integrations." + name] = "torch"  # torch.distributed.checkpoint
 for name in ("numpy", "torch"):
     sys.modules[name] = None
 for name in sys.argv[1:]:
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as missing:
-        if (name, missing.name) not in FRAMEWORKS:
+        if name not in FRAMEWORKS or missing.name not in (FRAMEWORKS[name], "numpy", "torch"):
             raise
 import snapstate
 for name in snapstate.__all__:

@@ -19,10 +19,10 @@
 
 #include <cmocka.h>
 
-#include "signals.h"
-#include "train_session.h"
+#include "process/signals.h"
+#include "session/train_session.h"
+#include "session/training.h"
 #include "trainer.h"
-#include "training.h"
 
 enum { FAULT_STEP = 4, LAST_STEP = 6 };
 
@@ -34,7 +34,7 @@ static const char config_text[] =
     "\"width\":8,\"dropout\":\"0.1\"},"
     "{\"name\":\"lm_head\",\"kind\":\"linear\",\"features\":256}],"
     "\"optimizer\":{\"kind\":\"adamw\",\"learning_rate\":\"0.003\"}},"
-    "\"running\":{\"threads\":1,\"every\":%d,\"certify\":true,\"on_certify_failure\":\"%s\","
+    "\"running\":{\"threads\":1,\"every\":%d,\"certify\":true,\"on_certify_failure\":\"%s\",%s"
     "\"data\":{\"text\":\"%s/LICENSE\"}}}";
 
 static const char *snap; /* the program */
@@ -120,6 +120,7 @@ struct training {
     int every;
     uint64_t last; /* 0: LAST_STEP */
     const char *policy;
+    const char *keep;    /* a member of the config; NULL: none */
     const char *program; /* NULL: snap */
     bool errs;
     void (*saved)(void *arg, uint64_t step, const char *hash, const char *path);
@@ -156,7 +157,8 @@ static enum snap_status train(struct training *given, struct trn_result *result,
     const char *source = getenv("top_srcdir");
     char real[4096], text[8192], path[4096];
     assert_non_null(realpath(source != NULL ? source : ".", real));
-    snprintf(text, sizeof(text), config_text, given->seed, given->every, given->policy, real);
+    snprintf(text, sizeof(text), config_text, given->seed, given->every, given->policy,
+             given->keep != NULL ? given->keep : "", real);
     path_of(path, "config.json");
     write_text(path, text, 0600);
     path_of(given->dir, given->name);
@@ -268,6 +270,39 @@ static void it_stops_where_it_is_told_to(void **state)
     assert_int_equal(train(&given, &result, &err), SNAP_DIFFERS);
     assert_non_null(strstr(err.text, "the snapshot of step 3 does not lead to the run's next "));
     expect_event(&given, FAULT_STEP - 1, "refuted", "step 4: state differs from the ledger");
+}
+
+static bool is_stub(const struct training *training, int step)
+{
+    char path[4200];
+    struct snap_archive *archive = NULL;
+    struct snap_error err = SNAP_ERROR_INIT;
+    snprintf(path, sizeof(path), "%s/snapshots/step-%010d.snap.tar", training->dir, step);
+    if (snap_archive_open(path, &archive, &err) != SNAP_OK)
+        fail_msg("%s", err.text);
+    bool stub = snap_archive_find(archive, "rng/python")->withheld;
+    snap_archive_close(archive);
+    return stub;
+}
+
+/* What the rules would let go stays until it was certified, however late that is; then it goes. */
+static void one_that_waits_is_kept(void **state)
+{
+    struct training given = { .name = "kept", .seed = 42, .every = 1, .policy = "stop",
+                              .keep = "\"keep\":{\"last\":1}," };
+    struct trn_result result = TRN_RESULT_INIT;
+    struct snap_error err = SNAP_ERROR_INIT;
+    (void)state;
+    given.program = program_of(
+        "while ! grep -q '\"save\".*step-0000000006' \"${2%/snapshots/*}/events.jsonl\"\n"
+        "do sleep 0.05; done\n"
+        "exec \"$SNAP\" \"$@\"");
+    if (train(&given, &result, &err) != SNAP_OK)
+        fail_msg("%s", err.text);
+    for (int step = 1; step < LAST_STEP; step++)
+        expect_event(&given, step, "certified", NULL);
+    for (int step = 1; step <= LAST_STEP; step++)
+        assert_int_equal(is_stub(&given, step), step < LAST_STEP);
 }
 
 static char other_archive[4200];
@@ -419,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_sound_run_is_certified),
         cmocka_unit_test(a_step_that_erred_refutes),
         cmocka_unit_test(it_stops_where_it_is_told_to),
+        cmocka_unit_test(one_that_waits_is_kept),
         cmocka_unit_test(a_wrong_archive_is_refuted),
         cmocka_unit_test(a_damaged_archive_is_refuted),
         cmocka_unit_test(a_wrong_line_is_refuted),

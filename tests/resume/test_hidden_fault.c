@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "train_session.h"
+#include "session/train_session.h"
+#include "session/training.h"
 #include "trainer.h"
-#include "training.h"
 
 enum { FAULT_STEP = 4, LAST_STEP = 6 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every line of the inventory in trainer/training_state.c matters: a restored training makes the
- * next steps as expected; and when one thing is changed after the restore, a step differs, or
+/* Every line of the inventory (trainer/session/training_state.c) matters: a restored training makes
+ * the next steps as expected; and when one thing is changed after the restore, a step differs, or
  * the alarm for streams goes off before it. */
 #include "config.h"
 
@@ -15,10 +15,10 @@
 
 #include <cmocka.h>
 
-#include "run_paths.h"
-#include "train_loop.h"
+#include "process/run_paths.h"
+#include "session/train_loop.h"
+#include "session/training.h"
 #include "trainer.h"
-#include "training.h"
 
 /* The run that is expected, and the step of its first snapshot, in the middle of an epoch. */
 enum { SNAPSHOT_STEP = 7, LAST_STEP = 12 };

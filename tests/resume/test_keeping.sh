@@ -28,6 +28,8 @@ for step in 12 18; do
 done
 exits 0 "all is verified" "$SNAP" verify "$thin"
 exits 0 "a replay from a thin one" "$SNAP" replay "$(snapshot "$thin" 12)"
+exits 0 "all stretches" "$SNAP" verify "$thin" --replay 9
+like "begin at thin ones, too" "4 of 4 stretches" "$(cat "$work/out")"
 exits 0 "packed" "$SNAP" pack "$(snapshot "$thin" 18)"
 try "it is the whole one" cmp "$(snapshot "$thin" 18)" "$(snapshot "$work/whole" 18)"
 

@@ -87,6 +87,8 @@ class Stub:
         self.objects, self.uploads, self.requests, self.faults = {}, {}, [], []
         self.busy = 0  # requests under way
         self.page = 1000  # objects, uploads or parts of one answer
+        self.circle = 0  # so many pages of a listing of objects follow each other, and begin anew
+        self.etag = lambda data: '"' + hashlib.md5(data).hexdigest() + '"'  # of objects; None: none
         self.hook = None  # called with (method, path) before a request is answered
         self.lock = threading.RLock()
         handler = type("Handler", (Handler,), {"stub": self})
@@ -245,6 +247,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if query.get("list-type") != "2" or query.get("delimiter") != "/":
             raise Refused(400, "InvalidArgument")
         prefix, after = query["prefix"], query.get("continuation-token", "")
+        if self.stub.circle:
+            following = (int(after or -1) + 1) % self.stub.circle
+            return self.xml("ListBucketResult", "<IsTruncated>true</IsTruncated>"
+                            f"<NextContinuationToken>{following}</NextContinuationToken>")
         keys = sorted(key for key in self.stub.objects
                       if key.startswith(prefix) and "/" not in key[len(prefix):] and key > after)
         page, more = keys[:self.stub.page], len(keys) > self.stub.page
@@ -274,22 +280,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if key not in self.stub.objects:
             raise Refused(404, "NoSuchKey")
         data = self.stub.objects[key]
-        if self.headers.get("If-Match") not in (None, etag(data)):
-            raise Refused(412, "PreconditionFailed")
+        self.check_match(data)
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if not found:
-            return 200, {"ETag": etag(data)}, data
+            return 200, self.etag_of(data), data
         begin, end = int(found.group(1)), min(int(found.group(2)) + 1, len(data))
         if begin >= len(data):
             raise Refused(416, "InvalidRange")
-        return 206, {"ETag": etag(data),
+        return 206, {**self.etag_of(data),
                      "Content-Range": f"bytes {begin}-{end - 1}/{len(data)}"}, data[begin:end]
 
     def head_object(self, key, _, __):
         if key not in self.stub.objects:
             return 404, {"Content-Length": "0"}, b""
         data = self.stub.objects[key]
-        return 200, {"ETag": etag(data), "Content-Length": str(len(data))}, b""
+        return 200, {**self.etag_of(data), "Content-Length": str(len(data))}, b""
+
+    def etag_of(self, data):
+        tag = self.stub.etag(data)
+        return {"ETag": tag} if tag else {}
+
+    def check_match(self, data):
+        """Weak tags match nothing."""
+        match, tag = self.headers.get("If-Match"), self.stub.etag(data)
+        if match and (match != tag or match.startswith("W/")):
+            raise Refused(412, "PreconditionFailed")
 
     def check_conditions(self, key):
         there = self.stub.objects.get(key)
@@ -300,8 +315,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Refused(412, "PreconditionFailed")
         if match and there is None:
             raise Refused(404, "NoSuchKey")
-        if match and match != etag(there):
-            raise Refused(412, "PreconditionFailed")
+        if match:
+            self.check_match(there)
 
     def put_object(self, key, query, body):
         if "partNumber" in query:

@@ -75,8 +75,9 @@ def test_commands(files, folder):
         tap.ok(last.endswith("/latest"), "latest is written last", last)
         puts = count(stub, "PUT", "/archives/")
         again = exits(0, "push again", stub, "push", files[0].parents[1], STORE)
-        tap.ok(count(stub, "PUT", "/archives/") == puts and "there already" in again.stdout,
-               "nothing is sent twice", outcome(again))
+        tap.ok(count(stub, "PUT", "/archives/") == puts and "there already" in again.stdout
+               and count(stub, "PUT", "/ledger.jsonl") == 1, "nothing is sent twice",
+               outcome(again))
         listed = json.loads(exits(0, "list", stub, "list", STORE, "--json").stdout)["result"]
         tap.ok([a["step"] for a in listed["archives"]] == [6, 12, 18, 24]
                and [a["latest"] for a in listed["archives"]] == [False, False, False, True],
@@ -227,7 +228,7 @@ def test_faults(files):
                     tap.ok("create-only" in done.stdout, "and it says what the server lacks")
     with Stub() as stub:
         run(stub, "push", files[0].parents[1], STORE)
-        for fault in (HALF, CLOSE, Answer(503, "SlowDown"), Pause(1.5)):
+        for fault in (HALF, CLOSE, Answer(503, "SlowDown"), Answer(409, "BrokenMPU"), Pause(1.5)):
             stub.fault("GET", "/archives/step-0000000012", fault, times=2)
             exits(0, f"verified in spite of {fault}", stub, "verify", STORE)
         stub.fault("GET", "/archives/step-0000000012", Answer(503, "SlowDown"), times=10000)
@@ -290,7 +291,7 @@ def test_damage(files, folder):
         tap.ok(not stub.objects and not stub.uploads, "leaves nothing there")
 
 
-def test_races(files):
+def test_races(files, folder):
     """Somebody else writes between two requests."""
     def meddle(stub, method, pattern, action):
         def hook(seen, path):
@@ -323,12 +324,79 @@ def test_races(files):
         meddle(stub, "PUT", "/latest", lambda key: other_latest(stub))
         exits(0, "412: another has moved latest on", stub, "push", files[0], STORE)
         tap.ok(stub.objects[PREFIX + "latest"] == newest, "it does not go back")
+    # An older copy of the run, whose ledger would be the first there.
+    whole = (files[0].parents[1] / "ledger.jsonl").read_bytes()
+    shutil.copytree(files[0].parents[1], folder)
+    (folder / "ledger.jsonl").write_bytes(b"".join(whole.splitlines(keepends=True)[:13]))
+    with Stub() as stub:
+        meddle(stub, "PUT", "/ledger", lambda key: stub.objects.update({key: whole}))
+        done = exits(0, "412: another has put more lines", stub, "push", folder, STORE)
+        tap.ok(stub.objects[PREFIX + "ledger.jsonl"] == whole and "ledger" in done.stdout,
+               "they stay, and it says so", outcome(done))
+    with Stub() as stub:
+        run(stub, "push", files[0].parents[1], STORE)
+        stub.objects[PREFIX + "latest"] = stub.objects[PREFIX + "latest"].replace(b"24", b"25")
+        meddle(stub, "GET", "/latest", lambda key: other_latest(stub))
+        exits(0, "latest moves on when it is read", stub, "list", STORE)
     with Stub() as stub:
         run(stub, "push", files[0], STORE)
         uri = f"{STORE}/{min(archives(stub))[len(PREFIX):]}"
         meddle(stub, "GET", "/archives/", lambda key: stub.objects.update({key: b"x" * 80000}))
         done = exits(3, "replaced while it is read", stub, "verify", uri)
         tap.ok("replaced" in done.stderr, "and says so", outcome(done))
+
+
+def test_readers(files, folder):
+    """What only reads needs no right to list uploads, and no ETags; and it comes to an end."""
+    folder.mkdir()
+    forbidden = ("GET", r"[?&]upload(s|Id)=", Answer(403, "AccessDenied"), 10000)
+    with Stub() as stub:
+        run(stub, "push", files[0].parents[1], STORE)
+        run(stub, "push", files[0].parents[1], STORE + "-two")
+        stub.uploads["x"] = {"key": PREFIX + "archives/" + files[0].name, "parts": {1: b"x"}}
+        for pattern in (forbidden[1], "[?&]uploadId="):
+            stub.faults.clear()
+            stub.fault("GET", pattern, *forbidden[2:])
+            done = exits(0, f"list, {pattern} forbidden", stub, "list", STORE)
+            tap.ok("unfinished: not known" in done.stdout, "it says what it does not know",
+                   outcome(done))
+            listed = json.loads(run(stub, "list", STORE, "--json").stdout)["result"]
+            tap.ok(listed["uploads"] is None and len(listed["archives"]) == 4,
+                   "so does its document")
+            exits(0, "verify", stub, "verify", STORE)
+        stub.faults.clear()
+        stub.fault(*forbidden[:3], times=10000)
+        exits(0, "pull", stub, "pull", STORE, folder / "pulled")
+        tap.ok(stub.faults[0][3] == 10000, "it does not even ask")
+        exits(3, "give up", stub, "push", "--give-up", STORE)
+        stub.faults.clear()
+        stub.fault("GET", "[?&]uploads=", Answer(405, "MethodNotAllowed"), times=10000)
+        exits(0, "list, where there are no uploads", stub, "list", STORE)
+        stub.faults.clear()
+        for size in ((1 << 24) + 1, (1 << 24) + (1 << 17)):
+            stub.objects[PREFIX + "config.json"] = bytes(size)
+            done = exits(5, f"a config of {size} bytes", stub, "pull", STORE, folder / "large")
+            tap.ok("config.json: " in done.stderr and "has more than" in done.stderr,
+                   "it is not read", outcome(done))
+    for name, tag in (("no", lambda data: None),
+                      ("weak", lambda data: 'W/"' + stub_server.sha256(data) + '"')):
+        with Stub() as stub:
+            stub.etag = tag
+            run(stub, "push", files[0], STORE)
+            stub.requests.clear()
+            done = exits(0, f"a newer one, {name} ETags", stub, "push", files[1], STORE)
+            tap.ok(b'"step":12' in stub.objects[PREFIX + "latest"]
+                   and count(stub, "PUT", "/latest") == 1, "latest is written once")
+            tap.ok("create-only" in done.stdout, "and it says what the server lacks", outcome(done))
+            exits(0, f"verify, {name} ETags", stub, "verify", STORE)
+    for pages in (1, 2, 7):
+        with Stub() as stub:
+            run(stub, "push", files[0], STORE)
+            stub.circle = pages
+            stub.requests.clear()
+            done = exits(5, f"a listing of {pages} pages without end", stub, "list", STORE)
+            tap.ok("given this page before" in done.stderr and len(stub.requests) < 3 * pages + 3,
+                   f"it asked {len(stub.requests)} times", outcome(done))
 
 
 def test_ranges(large):
@@ -372,7 +440,8 @@ def main():
             tap.skip("a server with TLS", "no openssl")
         test_faults(files)
         test_damage(files, Path(top) / "damage")
-        test_races(files)
+        test_races(files, Path(top) / "races")
+        test_readers(files, Path(top) / "readers")
         test_ranges(large)
     secrets = [stub_server.SECRET, stub_server.TOKEN, "another/secret"]
     tap.empty((line for line in said if any(secret in line for secret in secrets)),

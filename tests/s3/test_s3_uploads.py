@@ -3,6 +3,7 @@
 """Uploads in parts, against a server that fails on demand: gone on with, shared, given up, and the
 client killed at each of its requests."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -113,6 +114,22 @@ def test_resume(file, content):
         done_well("and the next push gets through", stub, push(stub, file), content)
 
 
+def test_lost_answers(file, content):
+    """The upload is gone, and an object of that size is there: it need not be this one."""
+    for name, there, expected in (("these", content, 0), ("other", bytes(len(content)), 1)):
+        with Stub() as stub:
+            def end(method, path):
+                if method == "POST" and "uploadId" in path:
+                    stub.hook = None
+                    stub.uploads.clear()
+                    stub.objects[path.partition("?")[0].partition("/bucket/")[2]] = there
+            stub.hook = end
+            done = push(stub, file)
+            tap.ok(done.returncode == expected and archive(stub) == there
+                   and (PREFIX + "latest" in stub.objects) == (expected == 0),
+                   f"ended by another, with {name} bytes: exit {expected}", outcome(done))
+
+
 def test_give_up(file, folder):
     with Stub() as stub:
         stub.fault("PUT", "partNumber=3", Answer(503, "SlowDown"), times=10000)
@@ -176,8 +193,12 @@ def test_progress(file):
                               env=clean_environment(**stub.environment())) as client:
             client.communicate()
         os.close(terminal)
-        seen = os.read(master, 65536).decode()
+        seen = b""
+        with contextlib.suppress(OSError):  # EIO: that was all
+            while piece := os.read(master, 65536):
+                seen += piece
         os.close(master)
+        seen = seen.decode()
         tap.ok(client.returncode == 0 and seen.count(" of 13.8 MiB") == 3
                and seen.endswith("\r\033[K"), "a line for each part on a terminal", repr(seen))
 
@@ -230,6 +251,7 @@ def main():
         file, content = files[-1], files[-1].read_bytes()
         tap.ok(10 * MIB < len(content) < 15 * MIB, f"an archive of three parts: {len(content)}")
         test_faults(file, content)
+        test_lost_answers(file, content)
         test_resume(file, content)
         test_give_up(file, top)
         test_together(file, content)

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train_session.h"
+#include "session/train_session.h"
+#include "session/training.h"
 #include "trainer.h"
-#include "training.h"
 
 static struct trn_training *training;
 static const struct trn_ops *true_ops;

@@ -33,6 +33,7 @@ struct snap_device_digester {
 
 struct snap_device_copies {
     bool made;
+    size_t room_bytes; /* of what was announced and did not come */
     size_t count;
     struct {
         void *host;
@@ -146,23 +147,29 @@ static enum snap_status to_device(int index, void *device, const void *host, siz
     return SNAP_OK;
 }
 
-static enum snap_status copies_new(int index, void *stream, struct snap_device_copies **copies,
-                                   struct snap_error *err)
+static enum snap_status copies_new(int index, const struct snap_device_room *room, void *stream,
+                                   struct snap_device_copies **copies, struct snap_error *err)
 {
     (void)index;
     *copies = calloc(1, sizeof **copies);
     if (*copies == NULL)
         return snap_error_set(err, SNAP_NO_MEMORY, "fake device: out of memory");
+    (*copies)->room_bytes = room->size_bytes;
     counts.stream = stream;
     return SNAP_OK;
 }
 
 static enum snap_status copies_add(struct snap_device_copies *copies, void *host,
-                                   const void *device, size_t size_bytes, struct snap_error *err)
+                                   const void *device, size_t size_bytes, bool early,
+                                   struct snap_error *err)
 {
-    (void)err;
+    size_t padded = (size_bytes + SNAP_DEVICE_ALIGN - 1) / SNAP_DEVICE_ALIGN * SNAP_DEVICE_ALIGN;
     must(is_inside(device, size_bytes), "a copy from outside of its memory");
     must(copies->count < MAX_COPIES, "too many copies");
+    must(padded <= copies->room_bytes, "more copies than were announced");
+    copies->room_bytes -= padded;
+    if (early)
+        return to_host(0, host, device, size_bytes, counts.stream, err);
     copies->list[copies->count].host = host;
     copies->list[copies->count].device = device;
     copies->list[copies->count++].size_bytes = size_bytes;

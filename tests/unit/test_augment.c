@@ -13,8 +13,8 @@
 #include <snapstate/run.h>
 
 #include "data/augment.h"
-#include "data_files.h"
 #include "ops/input_scale.h"
+#include "session/data_files.h"
 
 enum { HEIGHT = 3, WIDTH = 4, CHANNELS = 2, IMAGE = HEIGHT * WIDTH * CHANNELS, IMAGES = 5 };
 

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "config_fields.h"
-#include "training_config.h"
+#include "config/config_fields.h"
+#include "config/training_config.h"
 
 /* The least config, with one thing changed: `at` is a JSON pointer without escapes, `value` JSON
  * text (NULL: removed). */

@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "control_address.h"
-#include "control_socket.h"
+#include "process/control_address.h"
+#include "process/control_socket.h"
 #include "trainer.h"
 
 struct fixture {

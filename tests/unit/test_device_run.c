@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "fake_device.h"
-#include "run_internal.h"
+#include "run/run_internal.h"
 #include "toy_run.h"
 #include "unit_check.h"
 

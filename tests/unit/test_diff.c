@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "diff/tensor_compare.h"
 #include "format/json_canonical.h"
-#include "inventory.h"
-#include "tensor_compare.h"
+#include "run/inventory.h"
 #include "toy_run.h"
 #include "unit_check.h"
 

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "event_file.h"
+#include "metrics/event_file.h"
 
 /* RFC 3720, B.4, and the check value of the catalogue of CRCs. */
 static void checksums(void **state)

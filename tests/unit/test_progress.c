@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "progress.h"
+#include "process/progress.h"
 
 static void lines(void **state)
 {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "format/limits.h"
-#include "run_internal.h"
+#include "run/run_internal.h"
 #include "toy_run.h"
 #include "unit_check.h"
 

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "run_metrics.h"
-#include "run_notes.h"
+#include "metrics/run_metrics.h"
+#include "process/run_notes.h"
 
 #define CHAIN(digit) \
     digit digit digit digit digit digit digit digit digit digit digit digit digit digit digit digit

@@ -13,7 +13,7 @@
 #include <snapstate/keep.h>
 #include <snapstate/verify.h>
 
-#include "save.h"
+#include "save/save.h"
 #include "toy_run.h"
 #include "unit_check.h"
 
@@ -55,6 +55,22 @@ int __wrap_fsync(int fd)
     pthread_mutex_unlock(&lock);
     errno = EIO;
     return fails ? -1 : __real_fsync(fd);
+}
+
+static bool fail_thread; /* the next thread cannot be started */
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *arg);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *arg)
+{
+    if (!fail_thread)
+        return __real_pthread_create(thread, attributes, body, arg);
+    fail_thread = false;
+    return EAGAIN;
 }
 
 static void hold(bool value)
@@ -326,6 +342,40 @@ static void test_lets_others_go(void **state)
     end(&toy, dir);
 }
 
+/* An agent that is not there: the run saves by itself, makes its ledger durable once, and says the
+ * true cause of each save that was not the agent's. */
+static void test_without_its_agent(void **state)
+{
+    (void)state;
+    char *dir;
+    struct toy toy;
+    struct snap_run *run;
+    struct snap_ticket *ticket;
+    unsigned before = behind;
+    setenv("SNAP_AGENT", "/nonexistent/agent.sock", 1);
+    begin(&toy, 0, &dir, &run);
+    step(&toy, run);
+    CHECK_OK(snap_run_capture(run, 1, NULL, &ticket, &err));
+    CHECK_OK(snap_run_wait(run, ticket, NULL, &err));
+    assert_int_equal(behind, before + 1);
+    assert_non_null(strstr(snap_run_agent_trouble(run), "its folder cannot be opened"));
+    step(&toy, run);
+    fail_thread = true;
+    CHECK_OK(snap_run_capture(run, 2, NULL, &ticket, &err));
+    CHECK_OK(snap_run_wait(run, ticket, NULL, &err));
+    assert_non_null(strstr(snap_run_agent_trouble(run), "starting a thread"));
+    CHECK_OK(snap_run_close(run, &err));
+    end(&toy, dir);
+    begin(&toy, TOO_LITTLE, &dir, &run);
+    step(&toy, run);
+    CHECK_OK(snap_run_capture(run, 1, NULL, &ticket, &err));
+    CHECK_OK(snap_run_wait(run, ticket, NULL, &err));
+    assert_non_null(strstr(snap_run_agent_trouble(run), "no room in staging memory"));
+    CHECK_OK(snap_run_close(run, &err));
+    end(&toy, dir);
+    unsetenv("SNAP_AGENT");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_failure_reaches_the_loop),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_lets_others_go),
+        cmocka_unit_test(test_without_its_agent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "statistics.h"
+#include "metrics/statistics.h"
 
 static const char *text(double value, const char *format, char out[40])
 {

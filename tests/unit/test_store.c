@@ -4,12 +4,9 @@
  * in SNAP_TEST_S3_URI, and all other stores are then left out. */
 #include "config.h"
 
-#include <dirent.h>
-#include <signal.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -82,28 +79,18 @@ static void begin(struct subject *subject, size_t index)
     assert_string_equal(subject->store->ops->kind, stores[index].kind);
 }
 
-/* Everything in a folder of the file system goes, one level of folders deep. */
-static void remove_tree(const char *folder)
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
 {
-    DIR *stream = opendir(folder);
-    const struct dirent *entry;
-    assert_non_null(stream);
-    while ((entry = readdir(stream)) != NULL) {
-        char path[512];
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (unlink(path) != 0)
-            remove_tree(path);
-    }
-    closedir(stream);
-    assert_int_equal(rmdir(folder), 0);
+    (void)info;
+    (void)kind;
+    (void)place;
+    return remove(path);
 }
 
 static void end(struct subject *subject)
 {
     snap_store_close(subject->store);
-    remove_tree(subject->folder);
+    assert_int_equal(nftw(subject->folder, remove_one, 4, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static void check_content(struct snap_store *store, const char *name, const void *data, size_t size)
@@ -226,6 +213,48 @@ static void test_large(void **state)
         CHECK_OK(snap_store_put(subject.store, "large", &content, &create, &err));
         check_content(subject.store, "large", data, size);
         CHECK_OK(snap_store_put_bytes(subject.store, "large", data, size, &create, &err));
+        end(&subject);
+    }
+    free(data);
+}
+
+/* Asked so often it says no, and then yes. */
+static bool is_stopped(void *arg)
+{
+    return atomic_fetch_sub((atomic_int *)arg, 1) <= 0;
+}
+
+/* Whenever it is asked to stop: nothing is there, and the next put goes on. */
+static void test_stop(void **state)
+{
+    (void)state;
+    size_t size = (size_t)PART_BYTES + 1234;
+    unsigned char *data = calloc(1, size);
+    assert_non_null(data);
+    for (size_t i = 0; i < store_count; i++) {
+        struct subject subject;
+        atomic_int left;
+        const struct snap_stop stop = { is_stopped, &left };
+        bool there;
+        int tried = 0;
+        enum snap_status status = SNAP_IO;
+        begin(&subject, i);
+        snap_store_heed(subject.store, &stop);
+        for (; status != SNAP_OK; tried++) {
+            atomic_init(&left, tried);
+            status = snap_store_put_bytes(subject.store, "large", data, size, &create, &err);
+            if (status == SNAP_OK)
+                continue;
+            assert_int_equal(status, SNAP_IO);
+            assert_non_null(strstr(err.text, "stopped, as was asked"));
+            snap_store_heed(subject.store, NULL);
+            CHECK_OK(snap_store_exists(subject.store, "large", &there, &err));
+            assert_false(there);
+            snap_store_heed(subject.store, &stop);
+        }
+        assert_true(tried > 1 || subject.store->ops->heed == NULL);
+        snap_store_heed(subject.store, NULL);
+        check_content(subject.store, "large", data, size);
         end(&subject);
     }
     free(data);
@@ -448,6 +477,30 @@ static void test_update(void **state)
     }
 }
 
+/* A whole file goes behind what was read before, or nothing does. */
+static void test_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < store_count; i++) {
+        struct subject subject;
+        struct snap_buffer bytes = SNAP_BUFFER_INIT;
+        begin(&subject, i);
+        struct snap_store *store = subject.store;
+        CHECK_OK(snap_store_put_bytes(store, "latest", "one", 3, &create, &err));
+        CHECK_OK(snap_store_put_bytes(store, "empty", "", 0, &create, &err));
+        CHECK_OK(snap_store_read(store, "latest", 3, &bytes, &err));
+        CHECK_FAILS(SNAP_CORRUPT, "latest: has ",
+                    snap_store_read(store, "latest", 2, &bytes, &err));
+        CHECK_FAILS(SNAP_NOT_FOUND, "nothing", snap_store_read(store, "nothing", 3, &bytes, &err));
+        CHECK_OK(snap_store_read(store, "empty", 0, &bytes, &err));
+        CHECK_OK(snap_store_read(store, "latest", 3, &bytes, &err));
+        assert_string_equal((const char *)bytes.data, "oneone");
+        assert_int_equal(bytes.size, 6);
+        snap_buffer_release(&bytes);
+        end(&subject);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -461,6 +514,7 @@ static void test_names(void **state)
         begin(&subject, i);
         for (size_t n = 0; n < sizeof wrong / sizeof wrong[0]; n++) {
             struct snap_store_lock *lock = NULL;
+            struct snap_buffer bytes = SNAP_BUFFER_INIT;
             bool there;
             int fd;
             struct snap_store *store = subject.store;
@@ -470,6 +524,7 @@ static void test_names(void **state)
                         snap_store_append(store, wrong[n], "x", 1, &err));
             CHECK_FAILS(SNAP_INVALID, "no name",
                         snap_store_open_file(store, wrong[n], &fd, &err));
+            CHECK_FAILS(SNAP_INVALID, "no name", snap_store_read(store, wrong[n], 9, &bytes, &err));
             CHECK_FAILS(SNAP_INVALID, "no name", snap_store_exists(store, wrong[n], &there, &err));
             CHECK_FAILS(SNAP_INVALID, "no name", snap_store_remove(store, wrong[n], &err));
             CHECK_FAILS(SNAP_INVALID, "no name", snap_store_lock(store, wrong[n], &lock, &err));
@@ -478,66 +533,6 @@ static void test_names(void **state)
                     snap_store_list(subject.store, "..", note_file, NULL, &err));
         end(&subject);
     }
-}
-
-/* Of the folder alone. */
-static void test_dir(void **state)
-{
-    (void)state;
-    char folder[] = "snap-test-XXXXXX";
-    char path[64];
-    struct snap_store *store = NULL;
-    struct stat info;
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/run", folder);
-    CHECK_FAILS(SNAP_NOT_FOUND, path, snap_store_dir_open(path, false, &store, &err));
-    snprintf(path, sizeof path, "%s/no/run", folder);
-    CHECK_FAILS(SNAP_IO, path, snap_store_dir_open(path, true, &store, &err));
-    snprintf(path, sizeof path, "%s/run", folder);
-    CHECK_OK(snap_store_dir_open(path, true, &store, &err));
-    assert_string_equal(snap_store_path(store), path);
-    mode_t mask = umask(022);
-    CHECK_OK(snap_store_put_bytes(store, "snapshots/a", "x", 1, &create, &err));
-    CHECK_OK(snap_store_put_bytes(store, "latest", "x", 1, &replace, &err));
-    umask(mask);
-    snprintf(path, sizeof path, "%s/run/snapshots/a", folder);
-    assert_int_equal(stat(path, &info), 0);
-    assert_int_equal(info.st_mode & 07777, 0644);
-    assert_int_equal(info.st_nlink, 1);
-    snprintf(path, sizeof path, "%s/run/latest", folder);
-    assert_int_equal(stat(path, &info), 0);
-    assert_int_equal(info.st_mode & 07777, 0644);
-
-    /* The folder's own name stands in messages. */
-    CHECK_FAILS(SNAP_DIFFERS, "/run/snapshots/a: is there already",
-                snap_store_put_bytes(store, "snapshots/a", "y", 1, &create, &err));
-    snprintf(path, sizeof path, "%s/run/file", folder);
-    CHECK_OK(snap_store_put_bytes(store, "file", "x", 1, &create, &err));
-    CHECK_FAILS(SNAP_IO, "/run/file", snap_store_put_bytes(store, "file/a", "y", 1, &create, &err));
-
-    /* A lock is held against another process, and lost with its holder. */
-    struct snap_store_lock *lock = NULL;
-    int ready[2];
-    char byte;
-    assert_int_equal(pipe(ready), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        if (snap_store_lock(store, "events.jsonl", &lock, &err) == SNAP_OK &&
-            write(ready[1], "x", 1) == 1)
-            pause();
-        _exit(1);
-    }
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    CHECK_FAILS(SNAP_BUSY, "events.jsonl", snap_store_lock(store, "events.jsonl", &lock, &err));
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-    CHECK_OK(snap_store_lock(store, "events.jsonl", &lock, &err));
-    snap_store_unlock(store, lock);
-    close(ready[0]);
-    close(ready[1]);
-    snap_store_close(store);
-    remove_tree(folder);
-    snap_store_close(NULL);
 }
 
 static void test_memory_has_no_path(void **state)
@@ -553,10 +548,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_put),     cmocka_unit_test(test_large),
+        cmocka_unit_test(test_stop),
         cmocka_unit_test(test_digests), cmocka_unit_test(test_append),
         cmocka_unit_test(test_lock),    cmocka_unit_test(test_list_and_remove),
-        cmocka_unit_test(test_names),   cmocka_unit_test(test_dir),
-        cmocka_unit_test(test_memory_has_no_path), cmocka_unit_test(test_update),
+        cmocka_unit_test(test_names),   cmocka_unit_test(test_memory_has_no_path),
+        cmocka_unit_test(test_update),  cmocka_unit_test(test_read),
     };
     if (getenv("SNAP_TEST_S3_URI") != NULL) {
         stores = remote_stores;

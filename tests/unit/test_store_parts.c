@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "folder/stored.h"
 #include "store/ini_file.h"
-#include "stored.h"
 #include "unit_check.h"
 #if HAVE_S3
 #include "store/content_cursor.h"
@@ -186,7 +186,19 @@ static void test_place(void **state)
     }
     set("AWS_REGION", "eu/../x");
     CHECK_FAILS(SNAP_INVALID, "AWS_REGION", snap_s3_config_init(&config, "s3://bucket/x", &err));
+    char wide[5000];
+    memset(wide, 'a', sizeof wide);
+    wide[65] = '\0';
+    set("AWS_REGION", wide);
+    CHECK_FAILS(SNAP_INVALID, "AWS_REGION", snap_s3_config_init(&config, "s3://bucket/x", &err));
     set("AWS_REGION", "eu-1");
+    /* A path is not cut: that would be another file. */
+    wide[65] = 'a';
+    wide[4999] = '\0';
+    set("AWS_CONFIG_FILE", wide);
+    CHECK_FAILS(SNAP_INVALID, "AWS_CONFIG_FILE: the path",
+                snap_s3_config_init(&config, "s3://bucket/x", &err));
+    assert_int_equal(unsetenv("AWS_CONFIG_FILE"), 0);
     set("AWS_SESSION_TOKEN", "to\r\nx-amz-acl: public-read");
     CHECK_FAILS(SNAP_INVALID, "a credential has",
                 snap_s3_config_init(&config, "s3://bucket/x", &err));

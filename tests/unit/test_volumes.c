@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,40 @@ static void train(const char *dir, uint64_t steps, uint64_t volume_size, uint64_
     CHECK_OK(snap_run_close(run, &err));
     toy_digest(&toy, digest);
     toy_release(&toy);
+}
+
+/* Volumes cannot be removed while this is set. */
+static bool volumes_stick;
+
+int __real_unlinkat(int dirfd, const char *path, int flags);
+int __wrap_unlinkat(int dirfd, const char *path, int flags);
+int __wrap_unlinkat(int dirfd, const char *path, int flags)
+{
+    if (volumes_stick && strstr(path, ".vol-") != NULL) {
+        errno = EACCES;
+        return -1;
+    }
+    return __real_unlinkat(dirfd, path, flags);
+}
+
+/* Files whose name ends so cannot be opened. */
+static const char *cannot_open;
+
+int __real_openat(int dirfd, const char *path, int flags, ...);
+int __wrap_openat(int dirfd, const char *path, int flags, ...);
+int __wrap_openat(int dirfd, const char *path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    bool makes = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+    mode_t mode = makes ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    const char *found = cannot_open != NULL ? strstr(path, cannot_open) : NULL;
+    if (found != NULL && strcmp(found, cannot_open) == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_openat(dirfd, path, flags, mode);
 }
 
 /* "DIR/snapshots/step-0000000STEP.vol-000NUMBER.tar" */
@@ -304,6 +339,11 @@ static void test_no_volumes_where_somebody_trains(void **state)
     CHECK_FAILS(SNAP_BUSY, "snapshots: write volumes there: a process is training in this run",
                 snap_pack(toy_snapshot(dir, 2), &options, NULL, NULL, &err));
     assert_int_equal(count_files(toy_path(dir, "snapshots"), ".vol-"), 0);
+    options.output = toy_path(dir, "copy.snap.tar"); /* in the run's own folder */
+    CHECK_FAILS(SNAP_BUSY, "write volumes there: a process is training in this run",
+                snap_pack(toy_snapshot(dir, 2), &options, NULL, NULL, &err));
+    assert_int_equal(count_files(dir, ".vol-"), 0);
+    options.output = NULL;
     CHECK_OK(snap_run_close(run, &err));
     toy_release(&toy);
     CHECK_OK(snap_pack(toy_snapshot(dir, 2), &options, NULL, NULL, &err));
@@ -381,8 +421,8 @@ static void test_save_as_again(void **state)
     free(dir);
 }
 
-/* Nothing is written when they would be too many. */
-static void test_too_many(void **state)
+/* A run of 600 tensors of one number, in volumes of that size. `dir` NULL: in memory. */
+static struct snap_run *open_many(const char *dir, uint64_t volume_size)
 {
     enum { COUNT = 600 };
     struct snap_run_options options = SNAP_RUN_OPTIONS_INIT;
@@ -392,17 +432,54 @@ static void test_too_many(void **state)
     static uint64_t counts[COUNT];
     static char texts[COUNT][16];
     static const char *names[COUNT];
-    char *dir = toy_folder();
-    (void)state;
     for (unsigned i = 0; i < COUNT; i++) {
         snprintf(texts[i], sizeof texts[i], "w%u", i);
         names[i] = texts[i];
         counts[i] = 1;
     }
     CHECK_OK(snap_device_parse("cpu", &device, &err));
-    options.volume_size = 1;
+    options.dir = dir;
+    options.volume_size = volume_size;
     CHECK_OK(snap_run_open(&options, &run, &err));
     CHECK_OK(snap_run_add_slab(run, "model", memory, device, SNAP_F32, COUNT, names, counts, &err));
+    return run;
+}
+
+/* Before the first step, with the size that is large enough; and one that is smaller by a byte is
+ * not. */
+static void test_too_many_are_told_at_once(void **state)
+{
+    static const uint64_t enough = 2 * 1024 + 1024; /* two members, and the end */
+    struct snap_archive *archive = NULL;
+    char *dir = toy_folder();
+    (void)state;
+    struct snap_run *run = open_many(toy_path(dir, "run"), 1);
+    CHECK_FAILS(SNAP_INVALID,
+                "volume_size: 1: the tensors of this state have 2400 bytes, and volumes of that "
+                "size would be 600, and at most 512 are allowed: from 3072 on they fit",
+                snap_run_begin_step(run, &err));
+    assert_int_equal(count_files(toy_path(dir, "run"), "ledger"), 0);
+    CHECK_OK(snap_run_close(run, &err));
+    run = open_many(NULL, enough - 1);
+    CHECK_FAILS(SNAP_INVALID, "volume_size: 3071: ", snap_run_check_volumes(run, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    run = open_many(NULL, enough);
+    CHECK_OK(snap_run_check_volumes(run, &err));
+    CHECK_OK(snap_run_save_as(run, toy_path(dir, "many.snap.tar"), NULL, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    CHECK_OK(snap_archive_open(toy_path(dir, "many.snap.tar"), &archive, &err));
+    assert_int_equal(snap_archive_volume_count(archive), 300);
+    snap_archive_close(archive);
+    toy_remove(dir);
+    free(dir);
+}
+
+/* Nothing is written when they would be too many. */
+static void test_too_many(void **state)
+{
+    char *dir = toy_folder();
+    (void)state;
+    struct snap_run *run = open_many(NULL, 1);
     CHECK_FAILS(SNAP_INVALID, "would be 600, and at most 512 are allowed",
                 snap_run_save_as(run, toy_path(dir, "many.snap.tar"), NULL, &err));
     assert_int_equal(count_files(dir, "many"), 0);
@@ -447,6 +524,105 @@ static void test_leftovers(void **state)
     free(dir);
 }
 
+/* Train from the snapshot of step 2 to the end again. */
+static void train_again(const char *dir, uint64_t volume_size, const struct snap_keep *keep)
+{
+    struct toy toy;
+    struct snap_run *run = NULL;
+    toy_init(&toy);
+    toy.every = 2;
+    toy.volume_size = volume_size;
+    CHECK_OK(toy_open(&toy, dir, toy_snapshot(dir, 2), &run, &err));
+    CHECK_OK(snap_run_set_keep(run, keep, &err));
+    CHECK_OK(toy_restore(&toy, run, NULL, &err));
+    CHECK_OK(toy_train(&toy, run, STEPS, &err));
+    CHECK_OK(snap_run_close(run, &err));
+    toy_release(&toy);
+}
+
+/* How often the events tell of volumes of that file that stay. */
+static size_t count_left_over(const char *dir, unsigned step)
+{
+    char file[64];
+    size_t count = 0;
+    char *events = toy_read(toy_path(dir, "events.jsonl"), NULL);
+    snprintf(file, sizeof file, "\"left_over\",\"file\":\"snapshots/step-%010u.snap", step);
+    for (const char *at = events; (at = strstr(at, file)) != NULL; at++)
+        count++;
+    free(events);
+    return count;
+}
+
+/* Old volumes that cannot be removed: what was written is there and reported, and they are told. */
+static void test_volumes_stick(void **state)
+{
+    struct snap_fsck_options repair = SNAP_FSCK_OPTIONS_INIT;
+    struct snap_pack_options pack = SNAP_PACK_OPTIONS_INIT;
+    struct snap_error left_over = SNAP_ERROR_INIT;
+    struct snap_keep keep = SNAP_KEEP_INIT;
+    unsigned char digest[SNAP_DIGEST_BYTES];
+    char *whole = toy_folder();
+    char *dir = toy_folder();
+    const char *snapshots = toy_path(dir, "snapshots");
+    (void)state;
+    repair.repair = true;
+    keep.last = 1;
+    pack.left_over = &left_over;
+    train(whole, STEPS, 0, 0, 0, digest);
+    train(dir, STEPS, 3000, 0, 0, digest);
+    size_t each = count_files(snapshots, "4.vol-");
+    assert_int_equal(remove(volume(dir, 4, 2)), 0); /* the first has what never moves */
+    volumes_stick = true;
+    train_again(dir, 0, &keep); /* in one file, where volumes were; and step 2 goes */
+    volumes_stick = false;
+    assert_true(toy_same_files(toy_snapshot(whole, 4), toy_snapshot(dir, 4)));
+    assert_int_equal(count_files(snapshots, "4.vol-"), each - 1);
+    assert_int_equal(count_files(snapshots, "2.vol-"), each);
+    assert_int_equal(count_left_over(dir, 4), 1);
+    assert_int_equal(count_left_over(dir, 2), 1);
+    CHECK_OK(snap_fsck_run(dir, &repair, NULL, &err));
+    assert_int_equal(count_files(snapshots, ".vol-"), 0);
+
+    pack.volume_size = 3000;
+    CHECK_OK(snap_pack(toy_snapshot(dir, 4), &pack, NULL, NULL, &err));
+    assert_int_equal(left_over.status, SNAP_OK);
+    pack.volume_size = 0;
+    volumes_stick = true;
+    CHECK_OK(snap_pack(toy_snapshot(dir, 4), &pack, NULL, NULL, &err));
+    volumes_stick = false;
+    assert_int_equal(left_over.status, SNAP_IO);
+    assert_non_null(strstr(left_over.text, "step-0000000004.vol-0001.tar"));
+    assert_true(toy_same_files(toy_snapshot(whole, 4), toy_snapshot(dir, 4)));
+    assert_int_equal(count_files(snapshots, "4.vol-"), each);
+    toy_remove(whole);
+    toy_remove(dir);
+    free(whole);
+    free(dir);
+}
+
+/* An archive that cannot be read for now may name any volume: none goes. */
+static void test_unread(void **state)
+{
+    struct snap_fsck_options repair = SNAP_FSCK_OPTIONS_INIT;
+    unsigned char digest[SNAP_DIGEST_BYTES];
+    char *dir = toy_folder();
+    (void)state;
+    repair.repair = true;
+    train(dir, 2, 3000, 0, 0, digest);
+    const char *copy = toy_path(dir, "snapshots/best.snap.tar");
+    assert_int_equal(rename(toy_snapshot(dir, 2), copy), 0);
+    size_t before = count_files(toy_path(dir, "snapshots"), ".vol-");
+    cannot_open = "best.snap.tar";
+    (void)snap_fsck_run(dir, &repair, NULL, &err); /* latest is missing, too */
+    cannot_open = NULL;
+    assert_int_equal(count_files(toy_path(dir, "snapshots"), ".vol-"), before);
+    assert_int_equal(remove(copy), 0);
+    (void)snap_fsck_run(dir, &repair, NULL, &err);
+    assert_int_equal(count_files(toy_path(dir, "snapshots"), ".vol-"), 0);
+    toy_remove(dir);
+    free(dir);
+}
+
 /* A snapshot that is damaged is replaced, volumes and all, by the run that comes to it again. */
 static void test_replace_damaged(void **state)
 {
@@ -460,17 +636,7 @@ static void test_replace_damaged(void **state)
     size_t before = count_files(toy_path(dir, "snapshots"), ".vol-");
     for (unsigned i = 2; i <= before / 2; i++)
         assert_int_equal(remove(volume(dir, 4, i)), 0);
-    /* From step 2 again. */
-    struct toy toy;
-    struct snap_run *run = NULL;
-    toy_init(&toy);
-    toy.every = 2;
-    toy.volume_size = 3000;
-    CHECK_OK(toy_open(&toy, dir, toy_snapshot(dir, 2), &run, &err));
-    CHECK_OK(toy_restore(&toy, run, NULL, &err));
-    CHECK_OK(toy_train(&toy, run, STEPS, &err));
-    CHECK_OK(snap_run_close(run, &err));
-    toy_release(&toy);
+    train_again(dir, 3000, NULL);
     assert_int_equal(count_files(toy_path(dir, "snapshots"), ".vol-"), before);
     assert_int_equal(size_of(volume(dir, 4, 1)), 0); /* it was named until the new one was there */
     assert_same_archives(toy_snapshot(whole, 4), toy_snapshot(dir, 4));
@@ -494,7 +660,10 @@ int main(void)
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_save_as_again),
         cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_too_many_are_told_at_once),
         cmocka_unit_test(test_leftovers),
+        cmocka_unit_test(test_volumes_stick),
+        cmocka_unit_test(test_unread),
         cmocka_unit_test(test_replace_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

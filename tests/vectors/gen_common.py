@@ -173,7 +173,9 @@ def merge(base, others):
     return base
 
 
-def main(family, build, library, version, variants, notes=(), env_check=None):
+def main(family, build, library, version, variants, notes=(), env_check=None, device_env=None):
+    """`device_env`: the environment variable by which the library is told the device of --device;
+    its name, in capitals, is put in place of %s in `library`."""
     ap = argparse.ArgumentParser()
     ap.add_argument(
         "--seed",
@@ -183,6 +185,8 @@ def main(family, build, library, version, variants, notes=(), env_check=None):
     )
     ap.add_argument("--out", required=True)
     ap.add_argument("--child", help=argparse.SUPPRESS)
+    if device_env:
+        ap.add_argument("--device", default="cpu", help="what draws: cpu (the default), cuda")
     a = ap.parse_args()
     if a.child:
         with open(a.child, "w") as f:
@@ -195,6 +199,8 @@ def main(family, build, library, version, variants, notes=(), env_check=None):
         e = dict(os.environ)
         e.update(env)
         e.setdefault("PYTHONHASHSEED", "0")
+        if device_env:
+            e[device_env] = a.device
         subprocess.check_call(
             [
                 sys.executable,
@@ -205,6 +211,7 @@ def main(family, build, library, version, variants, notes=(), env_check=None):
                 a.out,
                 "--child",
                 tmp,
+                *(["--device", a.device] if device_env else []),
             ],
             env=e,
         )
@@ -215,7 +222,7 @@ def main(family, build, library, version, variants, notes=(), env_check=None):
     header = {
         "schema": SCHEMA,
         "family": family,
-        "library": library,
+        "library": library % a.device.upper() if device_env else library,
         "version": version,
         "generated_by": "%s --seed %d" % (os.path.basename(sys.argv[0]), a.seed),
         "platform": "%s %s, %s %s, Python %s"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vectors of jax.random on the CPU: keys of threefry2x32 in both layouts, rbg and unsafe_rbg; seeds
-with and without 64-bit types. Needs JAX."""
+"""Vectors of jax.random on the CPU, or on a GPU with --device cuda: keys of threefry2x32 in both
+layouts, rbg and unsafe_rbg; seeds with and without 64-bit types. Needs JAX, for such a device."""
 
 import json
 
@@ -82,6 +82,8 @@ def build(p):
 
 
 if __name__ == "__main__":
-    g.main("by_name", build, "jax.random, CPU backend", jax.__version__, [("base", {})],
+    g.main("by_name", build, "jax.random, %s backend", jax.__version__, [("base", {})],
            notes=["A state is our member; its words are jax.random.key_data(key). Draws do not "
-                  "change a key.", "rbg and unsafe_rbg are those of the CPU."])
+                  "change a key.", "JAX does not promise that rbg and unsafe_rbg are the same on "
+                  "every backend."],
+           device_env="JAX_PLATFORMS")

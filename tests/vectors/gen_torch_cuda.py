@@ -3,7 +3,7 @@
 """Draws of PyTorch's CUDA generator and of torch.nn.Dropout on a CUDA device, in the schema of
 README.md. Needs torch with CUDA and such a device.
 
-    gen_torch_cuda.py [--seed N] [--out FILE]
+    gen_torch_cuda.py [--seed N] [--out FILE] [--device cuda:N]
 """
 
 import argparse
@@ -60,13 +60,12 @@ def state_of(raw):
     return {"hex": data.hex(), "fields": {"seed": str(seed), "offset": str(offset)}}
 
 
-def make_cases(seed):
+def make_cases(seed, device):
     order = random.Random(seed)
-    device = torch.device("cuda:0")
     for size in SIZES:
         for kind in ("generator", "dropout"):
             value = order.getrandbits(63)
-            generator = torch.cuda.default_generators[0] if kind == "dropout" \
+            generator = torch.cuda.default_generators[device.index] if kind == "dropout" \
                 else torch.Generator(device)
             generator.manual_seed(value)
             case = {"id": f"{kind}/{size}", "seed": {"kind": "manual_seed", "value": str(value)},
@@ -84,16 +83,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", default="torch_cuda.json")
+    parser.add_argument("--device", default="cuda:0", help="cuda:N (cuda:0)")
     options = parser.parse_args()
+    device = torch.device(options.device)
     head = {"schema": "snap-vectors/1", "family": "torch_cuda", "library": "torch",
             "version": torch.__version__, "generated_by": "gen_torch_cuda.py",
-            "platform": f"{platform.platform()}, {torch.cuda.get_device_name(0)}",
+            "platform": f"{platform.platform()}, {torch.cuda.get_device_name(device)}",
             "variants": {"base": {}},
             "notes": ["Each call also has the state that it leaves behind. Of randn there is "
                       "nothing but that: its logarithms and cosines are the device's own."]}
     with open(options.out, "w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1] + ', "cases": [\n')
-        file.write(",\n".join(json.dumps(case) for case in make_cases(options.seed)))
+        file.write(",\n".join(json.dumps(case) for case in make_cases(options.seed, device)))
         file.write("\n]}\n")
 
 

@@ -76,6 +76,10 @@ class RankStreams:
                 found[name] = (stream.kind, *now)
         return found
 
+    def forget_told(self) -> None:
+        """What was told did not arrive everywhere: all of it is to be told again."""
+        self._told.clear()
+
     def receive(self, told: List[Told]) -> None:
         """What moved() gave on each rank."""
         for rank, moved in enumerate(told):

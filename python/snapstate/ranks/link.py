@@ -14,7 +14,8 @@ from .._dtypes import loaded
 MOST_RANKS = 1000  # rng/shard-NNN has three digits
 
 Action = Callable[[], Any]
-# ("value", what came of it), ("error", status, text, os_error), ("exit", code)
+# ("value", what came of it), ("error", status, text, os_error, path of a CaptureError or None),
+# ("exit", code)
 Outcome = Tuple[Any, ...]
 
 
@@ -33,6 +34,9 @@ class Alone:
 
     def together(self, action: Action) -> List[Any]:
         return [action()]
+
+    def each(self, action: Action) -> Any:
+        return action()
 
 
 class Link:
@@ -64,6 +68,12 @@ class Link:
         outcome, problem = _try(action)
         return self._share(self.exchange(outcome), problem)
 
+    def each(self, action: Action) -> Any:
+        """The same, of which each keeps what came of it here."""
+        outcome, problem = _try(action)
+        self._share(self.exchange(("value", None) if problem is None else outcome), problem)
+        return outcome[1]
+
     def lead(self, action: Action) -> Any:
         """Rank 0 does it, and the others wait; what came of it, on all."""
         outcome, problem = _try(action) if self.leads else (("value", None), None)
@@ -78,7 +88,9 @@ class Link:
                 raise SystemExit(outcome[1])
             if outcome[0] == "error":
                 text = f"rank {rank}: {outcome[2]}" if told else outcome[2]
-                raise errors.make(outcome[1], text, outcome[3])
+                _, status, _, os_error, path = outcome
+                raise errors.make(status, text, os_error) if path is None else \
+                    errors.CaptureError(text, path=path)
         return [outcome[1] for outcome in outcomes]
 
 
@@ -86,12 +98,13 @@ def _try(action: Action) -> Tuple[Outcome, Optional[BaseException]]:
     try:
         return ("value", action()), None
     except errors.SnapError as problem:
-        return ("error", int(problem.status), str(problem), problem.os_error), problem
+        path = problem.path if isinstance(problem, errors.CaptureError) else None
+        return ("error", int(problem.status), str(problem), problem.os_error, path), problem
     except SystemExit as problem:
         return ("exit", problem.code), problem
     except Exception as problem:
         text = f"{type(problem).__name__}: {problem}"
-        return ("error", errors.InternalError.status, text, 0), problem
+        return ("error", errors.InternalError.status, text, 0, None), problem
 
 
 def link_of_process() -> Any:

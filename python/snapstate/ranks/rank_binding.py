@@ -10,7 +10,8 @@ import socket
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
 from .._dtypes import loaded
-from .._run_handle import bytes_digest, json_text
+from .._digests import bytes_digest
+from .._library import json_text
 
 # Variables of a backend: all of its own but what names files, hosts and interfaces, and what says
 # how failures are treated and logged.
@@ -79,10 +80,8 @@ def _wrapper(module: Any) -> Dict[str, Any]:
             for name, value in found.items()}
 
 
-def distributed_facts(told: Sequence[Tuple[Dict[str, Any], str]],
-                      wrappers: Mapping[str, Any]) -> Dict[str, Any]:
-    """The binding's `distributed`. `told`: of each rank its own binding, and its node. Without
-    torch.distributed there is one, and no backend."""
+def facts_of_process(world: int) -> Dict[str, Any]:
+    """What each of `world` processes knows of the binding's `distributed` by itself."""
     torch: Any = loaded("torch")
     distributed = torch.distributed
     backend = None
@@ -91,13 +90,19 @@ def distributed_facts(told: Sequence[Tuple[Dict[str, Any], str]],
     nccl = None
     if backend is not None and "nccl" in backend:
         nccl = ".".join(map(str, torch.cuda.nccl.version()))
+    return {"backend": backend, "nccl": nccl,
+            "variables": backend_variables(backend or "", os.environ), "world": world}
+
+
+def distributed_facts(told: Sequence[Tuple[Dict[str, Any], str]],
+                      wrappers: Mapping[str, Any]) -> Dict[str, Any]:
+    """The binding's `distributed`. `told`: of each rank its own binding, and its node. Without
+    torch.distributed there is one, and no backend."""
     return {
-        "backend": backend, "nccl": nccl,
+        **facts_of_process(len(told)),
         "nodes": node_sizes([node for _, node in told]),
         "parallel": {name: _wrapper(module) for name, module in wrappers.items()},
-        "ranks": [bytes_digest(json_text(binding)).hex()[:16] for binding, _ in told],
-        "variables": backend_variables(backend or "", os.environ),
-        "world": len(told)}
+        "ranks": [bytes_digest(json_text(binding)).hex()[:16] for binding, _ in told]}
 
 
 def shared_binding(link: Any, own: Dict[str, Any], wrappers: Mapping[str, Any]) -> Dict[str, Any]:

@@ -4,11 +4,13 @@ save, and what each has for itself, which rank 0 gathers."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
-from .. import errors, tree
+from .. import errors
 from .._assembly import Assembly, Placed, first_difference, place
-from .._run_handle import Node, bytes_digest, json_text, tensor_digest
+from .._digests import bytes_digest, tensor_digest
+from .._library import json_text
+from .._run_handle import Node
 from ..receipt import Receipt
 from ..state.component import Component
 from .held_stream import RankStreams, Told
@@ -45,9 +47,15 @@ class RanksAssembly(Assembly):
 
     # ---- each step ----
 
-    def gather(self, value: Any) -> List[Any]:
-        """What each rank gives, by rank; the streams of all as they are now come with it."""
-        told: List[Tuple[Any, Told]] = self._link.exchange((value, self.rank_streams.moved()))
+    def gather(self, give: Callable[[], Any]) -> List[Any]:
+        """What each rank gives, by rank; the streams of all as they are now come with it. When it
+        fails on one rank, it does on all."""
+        told: List[Tuple[Any, Told]]
+        try:
+            told = self._link.together(lambda: (give(), self.rank_streams.moved()))
+        except BaseException:
+            self.rank_streams.forget_told()
+            raise
         self.rank_streams.receive([moved for _, moved in told])
         return [given for given, _ in told]
 
@@ -64,15 +72,31 @@ class RanksAssembly(Assembly):
 
     # ---- capture ----
 
+    def add_streams(self, handle: Any) -> None:
+        self._link.each(lambda: super(RanksAssembly, self).add_streams(handle))
+
+    def add_gaps(self, handle: Any) -> None:
+        self._link.each(lambda: super(RanksAssembly, self).add_gaps(handle))
+
     def set_trees(self, handle: Any) -> None:
-        placed = Placed({part.root: part.tree() for part in self._shared})
-        summary = self._summary(placed)
-        gathered = self.gather((self._ranks.own(), _digest(summary)))
+        shared: List[Tuple[Placed, Summary]] = []
+
+        def give() -> Any:
+            placed = Placed({part.root: part.tree() for part in self._shared})
+            shared.append((placed, self._summary(placed)))
+            return self._ranks.own(), _digest(shared[0][1])
+
+        gathered = self.gather(give)
+        placed, summary = shared[0]
         self._ranks.receive([own for own, _ in gathered])
         if self._settled and any(digest != gathered[0][1] for _, digest in gathered):
             self._tell_difference(self._link.exchange(summary))
-        placed.give(handle)
-        place(handle, {part.root: part.tree() for part in self._ranks.components()})
+
+        def place_all() -> None:
+            placed.give(handle)
+            place(handle, {part.root: part.tree() for part in self._ranks.components()})
+
+        self._link.each(place_all)
 
     def _summary(self, placed: Placed) -> Summary:
         staged = dict(placed.staged())
@@ -105,7 +129,7 @@ class RanksAssembly(Assembly):
             receipts.append(Assembly.restore(self, handle, require))
 
         self._link.lead(one)
-        self._link.together(lambda: None if self._link.leads else one())
+        self._link.each(lambda: None if self._link.leads else one())
         handle.restored()
         self._settled = True
         return receipts[0]

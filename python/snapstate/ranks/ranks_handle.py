@@ -28,7 +28,7 @@ class RanksHandle:
         self._wish = Wanted.NOTHING  # of this rank, when it does not lead
         source = link.lead(lambda: self._open(options))
         if source is not None:
-            link.together(lambda: None if link.leads else self._open_copy(source, options))
+            link.each(lambda: None if link.leads else self._open_copy(source, options))
 
     def _open(self, options: Dict[str, Any]) -> Optional[str]:
         """The folder; the path of what a restore would take."""
@@ -120,14 +120,19 @@ class RanksHandle:
             self._wish = max(self._wish, wanted)
 
     def wanted(self) -> Wanted:
-        """The strongest wish of any rank."""
-        wish, self._wish = self._wish, Wanted.NOTHING
-        if self.own is not None:
-            wish = self.own.wanted()
-        asked = Wanted(max(self._link.exchange(wish)))
-        if self.own is not None and asked > wish:
+        """The strongest wish of any rank. Where warnings are errors, what is told of the agent here
+        ends all ranks, and not rank 0 alone."""
+        wishes = self._link.together(self._own_wish)
+        asked = Wanted(max(wishes))
+        if self.own is not None and asked > wishes[0]:
             self.own.request(asked)
         return asked
+
+    def _own_wish(self) -> Wanted:
+        if self.own is not None:
+            return self.own.wanted()
+        wish, self._wish = self._wish, Wanted.NOTHING
+        return wish
 
     def capture(self, step: int) -> str:
         return str(self._lead("capture", step))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping
 
 from .. import errors
 from .._before import Before, NoUpdate, named_parameters

@@ -32,6 +32,24 @@ def named(what: str, value: Any) -> Dict[str, Any]:
     return {what: value}
 
 
+def insist_objects(objects: Mapping[str, Any]) -> None:
+    """InvalidError for a class where an object of it is wanted."""
+    for what, value in objects.items():
+        for item in named(what, value).values():
+            if isinstance(item, type):
+                raise InvalidError(f"{what}: is the class {item.__module__}.{item.__qualname__}: "
+                                   f"give an object of it")
+
+
+def insist_steps(optimizers: Mapping[str, Any]) -> None:
+    """InvalidError for what cannot make the updates of a run."""
+    for name, optimizer in optimizers.items():
+        if not callable(getattr(unwrap(optimizer), "step", None)):
+            kind = type(optimizer)
+            raise InvalidError(f"{name}: a {kind.__module__}.{kind.__qualname__} has no "
+                               f"step(): give the object that makes the updates")
+
+
 def _is_several(value: Any) -> bool:
     """A dict or list of objects, as opposed to one (a ModuleDict is one module)."""
     return isinstance(value, (dict, list, tuple))
@@ -86,6 +104,8 @@ def collect(*, gradients: str = PRESENCE, model: Any = None, optimizer: Any = No
             values: Any = None) -> List[Component]:
     """The components of what a user gives: one object of a kind, or a dict or list of them. Roots:
     model, modules, optimizer, scheduler, scaler, ema, values, of those that are there."""
+    insist_objects({"model": model, "optimizer": optimizer, "scheduler": scheduler,
+                    "scaler": scaler, "ema": ema})
     parts: List[Component] = []
     modules = {**_modules("model", model), **_modules("ema", ema)}
     names: Dict[int, str] = {}

@@ -88,6 +88,8 @@ void snap_handover_close(struct snap_handover *handover);
 uint64_t snap_handover_step(const struct snap_handover *handover);
 const char *snap_handover_file(const struct snap_handover *handover);
 uint64_t snap_handover_bytes(const struct snap_handover *handover);
+/* What the archive will have, at most. */
+uint64_t snap_handover_archive_bytes(const struct snap_handover *handover);
 
 /* Bytes of the archive that are written so far; from any thread until close. */
 uint64_t snap_handover_written(const struct snap_handover *handover);
@@ -115,6 +117,25 @@ struct snap_handover_saved {
 enum snap_status snap_handover_save(struct snap_handover *handover,
                                     const struct snap_handover_saving *saving,
                                     struct snap_handover_saved *saved, struct snap_error *err);
+
+/* ---- an upload by the agent ---- */
+
+/* A snapshot that was to be put into a store (snap_push) and was not, or not yet. */
+struct snap_upload_trouble {
+    size_t size_bytes; /* sizeof(struct snap_upload_trouble) */
+    const char *file;  /* "snapshots/step-...", in the run folder; all texts are borrowed */
+    uint64_t step;
+    const char *store; /* what names it; without credentials */
+    const char *why;
+};
+/* Write it down in the events of the run in `dir`, as "upload_trouble". SNAP_BUSY: somebody holds
+ * the run's lock, and nothing was written. */
+enum snap_status snap_upload_note(const char *dir, const struct snap_upload_trouble *trouble,
+                                  struct snap_error *err);
+/* The same under the lock that was handed over. */
+enum snap_status snap_handover_note_upload(struct snap_handover *handover,
+                                           const struct snap_upload_trouble *trouble,
+                                           struct snap_error *err);
 
 #ifdef __cplusplus
 }

@@ -41,11 +41,15 @@ int snap_group_local_world(const struct snap_group *group);
 
 /* The status of the first rank whose own `status` is not SNAP_OK, with its text ("rank 2 of 4: ..."
  * where that is another rank), on every rank alike. `err` has the text of a `status` that failed. A
- * failure that all know already is not told again until the next step (snap_run_begin_step): so a
- * rank that fails between two agreements is heard at the next one, whichever that is of the others.
- * What was agreed upon is no reason to end them by force. */
+ * failure that all know already is not told again until they go on: so a rank that fails between
+ * two agreements is heard at the next one, whichever that is of the others. What was agreed upon is
+ * no reason to end them by force. */
 enum snap_status snap_group_agree(struct snap_group *group, enum snap_status status,
                                   struct snap_error *err);
+/* What was agreed upon is past: the next failure is another one, which the others do not know.
+ * Every rank that goes on after a failure calls it, before anything else can fail; opening a run
+ * and its restore, steps and saves begin with it. NULL is fine. */
+void snap_group_go_on(struct snap_group *group);
 
 /* The largest of each of up to SNAP_GROUP_MOST_NUMBERS numbers, over the ranks; and their sums. */
 #define SNAP_GROUP_MOST_NUMBERS 8

@@ -27,6 +27,9 @@ struct snap_thin_options {
     const char *drop;
     const char *output;     /* must not be there; NULL: in place */
     struct snap_pool *pool; /* borrowed; NULL: one thread */
+    /* (optional) Set when the archive was written, and volumes of the one before could not be
+     * removed: why. Nothing names them any more. */
+    struct snap_error *left_over;
 };
 #define SNAP_THIN_OPTIONS_INIT { .size_bytes = sizeof(struct snap_thin_options) }
 
@@ -44,6 +47,7 @@ struct snap_pack_options {
     struct snap_pool *pool; /* borrowed; NULL: one thread */
     /* Bytes of a file: a larger archive is cut into one and volumes beside it. 0: one file. */
     uint64_t volume_size;
+    struct snap_error *left_over; /* (optional) as of snap_thin_options */
 };
 #define SNAP_PACK_OPTIONS_INIT { .size_bytes = sizeof(struct snap_pack_options) }
 
@@ -78,8 +82,8 @@ struct snap_pruned {
     bool pruned;      /* now a stub, or would be one */
     bool was_stub;
     uint64_t bytes;   /* given back to the disk */
-    const char *why;  /* it is kept: "latest", "later", "last", "every", "best", "named", "needed",
-                       * "damaged"; NULL: it is not. Static */
+    const char *why;  /* it is kept: "latest", "later", "held", "last", "every", "best", "named",
+                       * "needed", "damaged"; NULL: it is not. Static */
 };
 
 /* Apply the rules to a run folder, under its lock (SNAP_BUSY: somebody trains in it). The snapshot
@@ -93,8 +97,16 @@ enum snap_status snap_prune_run(const char *dir, const struct snap_keep *keep, b
  * rules; NULL: none. SNAP_INVALID. */
 enum snap_status snap_run_set_keep(struct snap_run *run, const struct snap_keep *keep,
                                    struct snap_error *err);
-/* What became of that after the last save that has ended (snap_run_wait, snap_run_ended): why no
- * more snapshots were let go; the save itself is durable all the same. SNAP_OK when there was no
+/* Snapshots of these steps stay too, until the next call names others: somebody is to read them
+ * yet. `steps` is copied. A save that is under way goes by what was held when it began.
+ * SNAP_INVALID; SNAP_NO_MEMORY, and those held before are held still. */
+enum snap_status snap_run_hold(struct snap_run *run, const uint64_t *steps, size_t count,
+                               struct snap_error *err);
+/* Let go now what the run's rules do not keep; a save under way is waited for. SNAP_OK when it has
+ * no rules. Other statuses are those of snap_prune_run. */
+enum snap_status snap_run_prune(struct snap_run *run, struct snap_error *err);
+/* What became of the rules after the last save that has ended (snap_run_wait, snap_run_ended): why
+ * no more snapshots were let go; the save itself is durable all the same. SNAP_OK when there was no
  * save. *freed (NULL: not wanted) is what the disk got back. */
 enum snap_status snap_run_pruned(const struct snap_run *run, uint64_t *freed,
                                  struct snap_error *err);

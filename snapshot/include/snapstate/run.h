@@ -90,7 +90,8 @@ struct snap_run_options {
     uint64_t thin;
     /* Bytes of a file at most: a snapshot that would be larger is cut into one and volumes beside
      * it, of which each has one tensor member at least. No hash depends on it. 0: every snapshot is
-     * one file. For snap_run_save_as, too. Not with several ranks: SNAP_UNSUPPORTED. */
+     * one file. For snap_run_save_as, too. Not with several ranks: SNAP_UNSUPPORTED. A state that
+     * would need more volumes than docs/format.md allows is refused before the first step. */
     uint64_t volume_size;
     /* The socket of the agent (snap serve) that saves for this run: it is handed the state, and
      * finishes the save also when this process is killed. "": none. NULL: what the environment's
@@ -99,6 +100,14 @@ struct snap_run_options {
      * snap_run_agent_trouble. Several ranks of a group save by themselves: for them NULL is "", and
      * a name is SNAP_UNSUPPORTED. */
     const char *agent;
+    /* Are tensors in the memory of a device, when they are captured, first copied within it, so
+     * that before_update waits for that alone and they leave it during the steps that follow?
+     * "plenty": while the device has so much free memory that four times as much as the copy takes
+     * stays free; "always": whenever it gives the memory; "never". Where they are not, and where
+     * the memory is not to be had, they are copied to the host at once. The memory is given back
+     * when the copy has left it. NULL: what the environment's SNAP_DEVICE_COPY names, or else
+     * "plenty". Of another word: SNAP_INVALID. */
+    const char *device_copy;
 };
 #define SNAP_RUN_OPTIONS_INIT { .size_bytes = sizeof(struct snap_run_options) }
 
@@ -309,7 +318,7 @@ enum snap_status snap_run_cancel_step(struct snap_run *run, struct snap_error *e
 
 /* The fence: weights, moments and other tensors may change after it returns; those of a device by
  * what comes later in `stream` (a cudaStream_t; NULL: the default one), which waits until a save
- * that was captured has copied them. */
+ * that was captured has copied them, within the device where options.device_copy has it so. */
 enum snap_status snap_run_before_update(struct snap_run *run, void *stream,
                                         struct snap_error *err);
 
@@ -415,6 +424,11 @@ bool snap_run_ended(struct snap_run *run, const struct snap_ticket *ticket);
  * way, if there is one; its failure is the answer when nobody was told. */
 enum snap_status snap_run_wait(struct snap_run *run, struct snap_ticket *ticket,
                                char hash[SNAP_HASH_TEXT_BYTES], struct snap_error *err);
+
+/* Can the state, of which all is registered, be cut as volume_size of the options says?
+ * SNAP_INVALID: there would be more volumes than are allowed; the text has the sizes. A run with a
+ * folder asks that by itself. */
+enum snap_status snap_run_check_volumes(struct snap_run *run, struct snap_error *err);
 
 /* Save the state as it is now, after the last step done, as an archive at `path`. For a run in
  * memory that restored nothing: it has kept its lines. What is at `path` is replaced, as a whole or

@@ -41,7 +41,13 @@ struct snap_push_options {
     /* (optional) Called when another part has arrived, from any thread, one at a time: bytes of the
      * archive that the server has, of how many. */
     void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
-    void *arg;
+    /* (optional) Asked often, from any thread: true gives the push up, with SNAP_IO; the next one
+     * goes on with what was sent. */
+    bool (*stopped)(void *arg);
+    void *arg; /* of both */
+    /* (optional) The folder of the archive's run: its config.json and ledger.jsonl are put beside
+     * the archives before `latest` moves, as by snap_push_run_files. Not when all was there. */
+    const char *run_dir;
 };
 #define SNAP_PUSH_OPTIONS_INIT { .size_bytes = sizeof(struct snap_push_options) }
 
@@ -70,9 +76,22 @@ struct snap_push_result {
 enum snap_status snap_push(const char *archive, const char *store,
                            const struct snap_push_options *options,
                            struct snap_push_result *result, struct snap_error *err);
+/* What a push of a run's files did. */
+struct snap_push_run_result {
+    size_t size_bytes;  /* sizeof(struct snap_push_run_result), set by the caller */
+    bool newer_there;   /* the store's ledger goes on from the folder's: both files stay there */
+    bool not_exclusive; /* the server knows no conditions: two pushes at one time may meet */
+};
+#define SNAP_PUSH_RUN_RESULT_INIT { .size_bytes = sizeof(struct snap_push_run_result) }
+
 /* Put the run's config.json and ledger.jsonl beside the archives, so that a pull makes a run folder
- * that goes on. */
-enum snap_status snap_push_run_files(const char *dir, const char *store, struct snap_error *err);
+ * that goes on. The ledger's lines in the store are never fewer after, and never others where an
+ * archive there reaches them: an older copy of the folder leaves both files as they are. *result
+ * (NULL: not wanted) is written on success. SNAP_CORRUPT: the folder's ledger is off its chain, or
+ * its config is not of that run. SNAP_DIFFERS: the store is of another run, or of other steps of
+ * this one; or the folder has no ledger, and another config than the store. */
+enum snap_status snap_push_run_files(const char *dir, const char *store,
+                                     struct snap_push_run_result *result, struct snap_error *err);
 
 struct snap_pull_options {
     size_t size_bytes;      /* sizeof(struct snap_pull_options) */
@@ -94,9 +113,12 @@ struct snap_pull_result {
 
 /* Get archives out of a store into the run folder `dir`, made when it is not there, with `latest`,
  * and config.json and ledger.jsonl where the folder has none. Every digest is compared; a file gets
- * its name when it is whole and durable. SNAP_BUSY: somebody trains in the folder. SNAP_NOT_FOUND:
- * the store has no such archive. SNAP_CORRUPT: what is stored is damaged. SNAP_DIFFERS: the folder
- * has another archive of that step, or is of another run. */
+ * its name when it is whole and durable. The ledger's chain must be whole and lead to each of the
+ * archives that it reaches, and the training part of the config must be theirs. Of a snapshot that
+ * the folder has in part, what the store has is added. SNAP_BUSY: somebody trains in the folder.
+ * SNAP_NOT_FOUND: the store has no such archive. SNAP_CORRUPT: what is stored is damaged.
+ * SNAP_DIFFERS: the folder has another archive of that step, or is of another run, or of other
+ * steps of this one. */
 enum snap_status snap_pull(const char *store, const char *dir,
                            const struct snap_pull_options *options,
                            struct snap_pull_result *result, struct snap_error *err);
@@ -126,8 +148,13 @@ struct snap_stored_list {
     struct snap_stored_upload *uploads;
     size_t upload_count;
     char run_id[17]; /* of the store, as `latest` has it; "": there is none */
+    bool uploads_unknown; /* the server does not list them, or not to whoever asks: none is here */
 };
 #define SNAP_STORED_LIST_INIT { .size_bytes = sizeof(struct snap_stored_list) }
+
+/* Can it be a store? What names it is looked at, and credentials are looked for; a folder is made
+ * when it is not there (its parent must be). No server is asked. */
+enum snap_status snap_store_check(const char *store, struct snap_error *err);
 
 /* What is in a store; objects of other names are passed over. To be released. SNAP_CORRUPT:
  * `latest` is broken, or names what is not there. A folder that is not there is SNAP_NOT_FOUND. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks, threads as fibers, memory. A fiber runs thread after thread of a block until one has to
+/* Blocks, threads as fibers, devices; memory and streams are in streams_on_cpu.cc. A fiber runs
+ * thread after thread of a block until one has to
  * wait; then another fiber takes the next. */
 #include "cuda_on_cpu.h"
 
@@ -67,7 +68,8 @@ asm(".text\n"
 
 struct cuda_on_cpu cuda_on_cpu = { CUDA_ON_CPU_ASCENDING, 1,     4,     "Device of a CPU", 9,
                                    0,                     13000, 13000, 0,                 0,
-                                   0 };
+                                   0,                     0,     0,     (size_t)1 << 30,   0,
+                                   { 0 },                 0 };
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -290,7 +292,7 @@ static void run_block(void)
 }
 
 /* Threads of the library copy too. */
-static bool fails(void)
+bool cuda_on_cpu_fails(void)
 {
     return __atomic_add_fetch(&cuda_on_cpu.calls, 1, __ATOMIC_SEQ_CST) == cuda_on_cpu.fail_at;
 }
@@ -299,12 +301,15 @@ cudaError_t cuda_on_cpu_launch(const cudaLaunchConfig_t *config, void (*body)(vo
 {
     const dim3 grid = config->gridDim;
     const unsigned threads = config->blockDim.x * config->blockDim.y * config->blockDim.z;
-    if (fails()) {
+    if (cuda_on_cpu_fails()) {
         return cudaErrorUnknown;
     }
     if (threads == 0 || threads > MAX_THREADS || grid.x == 0 || grid.x > 0x7fffffffu ||
         grid.y == 0 || grid.y > 65535 || grid.z == 0 || grid.z > 65535) {
         return cudaErrorInvalidValue;
+    }
+    if (cuda_on_cpu_finish(config->stream)) {
+        return cudaErrorIllegalAddress;
     }
     gridDim = grid;
     blockDim = config->blockDim;
@@ -330,6 +335,8 @@ const char *cudaGetErrorString(cudaError_t error)
         return "invalid argument";
     case cudaErrorMemoryAllocation:
         return "out of memory";
+    case cudaErrorIllegalAddress:
+        return "an illegal memory access was encountered";
     case cudaErrorNoDevice:
         return "no CUDA-capable device is detected";
     default:
@@ -348,12 +355,12 @@ cudaError_t cudaGetDeviceCount(int *count)
         return cudaErrorNoDevice;
     }
     *count = cuda_on_cpu.devices;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
+    return cuda_on_cpu_fails() ? cudaErrorUnknown : cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device)
 {
-    return fails() ? cudaErrorUnknown
+    return cuda_on_cpu_fails() ? cudaErrorUnknown
            : device >= 0 && device < cuda_on_cpu.devices ? cudaSuccess
                                                          : cudaErrorInvalidValue;
 }
@@ -361,7 +368,7 @@ cudaError_t cudaSetDevice(int device)
 cudaError_t cudaGetDevice(int *device)
 {
     *device = 0;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
+    return cuda_on_cpu_fails() ? cudaErrorUnknown : cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device)
@@ -369,7 +376,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
     (void)attribute;
     (void)device;
     *value = cuda_on_cpu.processors;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
+    return cuda_on_cpu_fails() ? cudaErrorUnknown : cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
@@ -379,151 +386,17 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
     properties->major = cuda_on_cpu.major;
     properties->minor = cuda_on_cpu.minor;
     properties->multiProcessorCount = cuda_on_cpu.processors;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
+    return cuda_on_cpu_fails() ? cudaErrorUnknown : cudaSuccess;
 }
 
 cudaError_t cudaDriverGetVersion(int *version)
 {
     *version = cuda_on_cpu.driver;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
+    return cuda_on_cpu_fails() ? cudaErrorUnknown : cudaSuccess;
 }
 
 cudaError_t cudaRuntimeGetVersion(int *version)
 {
     *version = cuda_on_cpu.runtime;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
-}
-
-/* As large as asked for, so that a sanitizer sees its end; aligned and not zeroed, as there. */
-static cudaError_t allocate(void **memory, size_t size_bytes)
-{
-    if (fails() || size_bytes == 0 || posix_memalign(memory, 256, size_bytes) != 0) {
-        return cudaErrorMemoryAllocation;
-    }
-    memset(*memory, 0xa5, size_bytes);
-    __atomic_add_fetch(&cuda_on_cpu.held, 1, __ATOMIC_SEQ_CST);
-    return cudaSuccess;
-}
-
-static cudaError_t give_back(void *memory)
-{
-    if (memory != NULL) {
-        free(memory);
-        __atomic_sub_fetch(&cuda_on_cpu.held, 1, __ATOMIC_SEQ_CST);
-    }
-    return cudaSuccess;
-}
-
-cudaError_t cudaMalloc(void **memory, size_t size_bytes)
-{
-    return allocate(memory, size_bytes);
-}
-
-cudaError_t cudaFree(void *memory)
-{
-    return give_back(memory);
-}
-
-cudaError_t cudaHostAlloc(void **memory, size_t size_bytes, unsigned flags)
-{
-    (void)flags;
-    return allocate(memory, size_bytes);
-}
-
-cudaError_t cudaFreeHost(void *memory)
-{
-    return give_back(memory);
-}
-
-cudaError_t cudaHostRegister(void *memory, size_t size_bytes, unsigned flags)
-{
-    (void)memory;
-    (void)size_bytes;
-    (void)flags;
-    return fails() ? cudaErrorMemoryAllocation : cudaSuccess;
-}
-
-cudaError_t cudaHostUnregister(void *memory)
-{
-    (void)memory;
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemsetAsync(void *memory, int value, size_t size_bytes, cudaStream_t stream)
-{
-    (void)stream;
-    if (fails()) {
-        return cudaErrorUnknown;
-    }
-    memset(memory, value, size_bytes);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size_bytes, cudaMemcpyKind kind,
-                            cudaStream_t stream)
-{
-    (void)kind;
-    (void)stream;
-    if (fails()) {
-        return cudaErrorUnknown;
-    }
-    memcpy(to, from, size_bytes);
-    return cudaSuccess;
-}
-
-template <typename Handle> static cudaError_t make_handle(Handle *handle)
-{
-    void *memory = NULL;
-    const cudaError_t result = allocate(&memory, 1);
-    *handle = static_cast<Handle>(memory);
-    return result;
-}
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
-{
-    (void)flags;
-    return make_handle(stream);
-}
-
-cudaError_t cudaStreamDestroy(cudaStream_t stream)
-{
-    return give_back(stream);
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t stream)
-{
-    (void)stream;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
-}
-
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags)
-{
-    (void)stream;
-    (void)event;
-    (void)flags;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
-}
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
-{
-    (void)flags;
-    return make_handle(event);
-}
-
-cudaError_t cudaEventDestroy(cudaEvent_t event)
-{
-    return give_back(event);
-}
-
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
-{
-    (void)event;
-    (void)stream;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t event)
-{
-    (void)event;
-    return fails() ? cudaErrorUnknown : cudaSuccess;
+    return cuda_on_cpu_fails() ? cudaErrorUnknown : cudaSuccess;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The part of cuda_runtime.h that C can read: memory, copies, streams and events. A stream does its
- * work at once, and copies can be asked for by several threads. */
+ * work at once, or as late as it may (cuda_on_cpu.h); copies can be asked for by several
+ * threads. */
 #ifndef CUDA_ON_CPU_RUNTIME_API_H
 #define CUDA_ON_CPU_RUNTIME_API_H
 
@@ -11,6 +12,7 @@ typedef enum cudaError {
     cudaErrorInvalidValue = 1,
     cudaErrorMemoryAllocation = 2,
     cudaErrorNoDevice = 100,
+    cudaErrorIllegalAddress = 700,
     cudaErrorUnknown = 999
 } cudaError_t;
 
@@ -51,6 +53,9 @@ cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaRuntimeGetVersion(int *version);
 cudaError_t cudaMalloc(void **memory, size_t size_bytes);
 cudaError_t cudaFree(void *memory);
+cudaError_t cudaMallocAsync(void **memory, size_t size_bytes, cudaStream_t stream);
+cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream);
+cudaError_t cudaMemGetInfo(size_t *available, size_t *total);
 cudaError_t cudaHostAlloc(void **memory, size_t size_bytes, unsigned flags);
 cudaError_t cudaFreeHost(void *memory);
 cudaError_t cudaHostRegister(void *memory, size_t size_bytes, unsigned flags);
