@@ -74,7 +74,7 @@ struct snap_group *snap_group_beside(struct snap_group *group)
 
 void snap_group_go_on(struct snap_group *group)
 {
-    if (group != NULL)
+    if (group != NULL && group->world > 1) /* else two threads may have the same group */
         group->agreed = false;
 }
 
