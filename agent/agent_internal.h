@@ -98,6 +98,8 @@ struct agn_agent {
 };
 
 int64_t agn_clock_ms(void);
+/* A condition whose waits end by that clock. To be destroyed. */
+void agn_condition_init(pthread_cond_t *condition);
 void agn_say(struct agn_agent *agent, const char *format, ...) SNAP_PRINTF(2, 3);
 
 /* ---- jobs.c; `agent->lock` is not held by the caller ---- */

@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+#include "process/run_paths.h"
 #include "run_list.h"
 #include "run_state.h"
 #include "view.h"
@@ -120,13 +121,6 @@ static void answer_file(const char *path, const char *type, const struct agn_par
 
 /* ---- runs ---- */
 
-/* "step-0000000100.snap.tar" */
-static bool is_archive_name(const char *name)
-{
-    size_t digits = strncmp(name, "step-", 5) == 0 ? strspn(name + 5, "0123456789") : 0;
-    return digits >= 10 && digits <= 20 && strcmp(name + 5 + digits, ".snap.tar") == 0;
-}
-
 static void answer_page(const struct agn_asker *asker, const char *dir, struct agn_answer *answer)
 {
     struct snap_error err = SNAP_ERROR_INIT;
@@ -156,6 +150,7 @@ static void answer_run(struct agn_agent *agent, const struct agn_asker *asker,
                        struct agn_answer *answer)
 {
     char path[PATH_MAX];
+    uint64_t step;
     const char *folder = strncmp(tail, "/snapshots/", 11) == 0  ? "snapshots"
                          : strncmp(tail, "/capsules/", 10) == 0 ? "capsules"
                                                                 : NULL;
@@ -165,7 +160,7 @@ static void answer_run(struct agn_agent *agent, const struct agn_asker *asker,
         answer_page(asker, run->dir, answer);
     } else if (strcmp(tail, "/receipts") == 0) {
         agn_answer_text(answer, 200, JSON, agn_view_receipts(run));
-    } else if (folder != NULL && is_archive_name(strrchr(tail, '/') + 1) &&
+    } else if (folder != NULL && trn_snapshot_step(strrchr(tail, '/') + 1, &step) &&
                snprintf(path, sizeof path, "%s/%s/%s", run->dir, folder, strrchr(tail, '/') + 1) <
                    (int)sizeof path &&
                strlen(tail) == strlen(folder) + 2 + strlen(strrchr(tail, '/') + 1)) {

@@ -340,12 +340,8 @@ static const struct agn_pages_waiting waiting = { hold, go_on };
 
 static enum snap_status start_watch(struct agn_http *http, struct snap_error *err)
 {
-    pthread_condattr_t attributes;
     pthread_mutex_init(&http->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&http->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    agn_condition_init(&http->changed);
     int failed = pthread_create(&http->watch, NULL, watch, http);
     http->has_watch = failed == 0;
     return failed == 0 ? SNAP_OK

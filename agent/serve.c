@@ -260,12 +260,8 @@ enum snap_status agn_serve(const struct agn_options *options, struct snap_error 
     struct house house = {
         .agent = &agent, .root = -1, .lock = -1, .listener = -1, .signals = -1
     };
-    pthread_condattr_t attributes;
     pthread_mutex_init(&agent.lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&agent.changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    agn_condition_init(&agent.changed);
     enum snap_status status = take_signals(&house, err);
     if (status == SNAP_OK)
         status = fill_agent(&agent, err);

@@ -135,6 +135,16 @@ void agn_upload_owe(struct agn_upload_run *run, const struct agn_upload *upload,
     *at = made;
 }
 
+struct snap_upload_trouble agn_owed_trouble(const struct agn_upload_run *run,
+                                            const struct agn_owed *owed)
+{
+    return (struct snap_upload_trouble){ .size_bytes = sizeof(struct snap_upload_trouble),
+                                         .file = owed->file,
+                                         .step = owed->step,
+                                         .store = run->store,
+                                         .why = owed->why };
+}
+
 void agn_uploads_release(struct agn_uploads *uploads)
 {
     while (uploads->runs != NULL) {

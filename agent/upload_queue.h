@@ -80,6 +80,9 @@ struct agn_upload_run *agn_upload_next(struct agn_uploads *uploads, int64_t now_
                                        int64_t *due_ms);
 /* Without memory, or with many owed already, it is not written down. */
 void agn_upload_owe(struct agn_upload_run *run, const struct agn_upload *upload, const char *why);
+/* As it is written down; borrowed from both. */
+struct snap_upload_trouble agn_owed_trouble(const struct agn_upload_run *run,
+                                            const struct agn_owed *owed);
 void agn_uploads_release(struct agn_uploads *uploads);
 
 /* ---- upload_worker.c; without the lock ---- */

@@ -30,11 +30,7 @@ void agn_upload_pay(struct agn_uploads *uploads, struct agn_upload_run *run)
     run->owed = NULL;
     pthread_mutex_unlock(&uploads->lock);
     while (owed != NULL) {
-        const struct snap_upload_trouble trouble = { .size_bytes = sizeof trouble,
-                                                     .file = owed->file,
-                                                     .step = owed->step,
-                                                     .store = run->store,
-                                                     .why = owed->why };
+        const struct snap_upload_trouble trouble = agn_owed_trouble(run, owed);
         if (snap_upload_note(run->dir, &trouble, NULL) == SNAP_BUSY)
             break; /* a training has it: with its next save */
         struct agn_owed *paid = owed; /* what cannot be written there was said all the same */

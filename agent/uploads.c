@@ -10,6 +10,7 @@
 #include <snapstate/store.h>
 
 #include "agent_internal.h"
+#include "process/run_paths.h"
 #include "run_list.h"
 #include "run_state.h"
 #include "upload_queue.h"
@@ -19,19 +20,10 @@
 
 /* ---- from before the agent began ---- */
 
-static bool step_of(const char *file, uint64_t *step)
-{
-    static const char before[] = "snapshots/step-";
-    const char *digits = file + sizeof before - 1;
-    if (strncmp(file, before, sizeof before - 1) != 0 || strspn(digits, "0123456789") < 10)
-        return false;
-    *step = strtoull(digits, NULL, 10);
-    return true;
-}
-
 /* Of each run the snapshot that `latest` names; the push finds out whether the store has it. */
 static void resume(struct agn_uploads *uploads)
 {
+    static const char folder[] = "snapshots/";
     struct agn_run_list list;
     if (!agn_run_list_read(uploads->agent->root, &list)) {
         agn_say(uploads->agent, "what was not uploaded before cannot be told: the runs cannot be "
@@ -43,7 +35,8 @@ static void resume(struct agn_uploads *uploads)
         struct agn_upload dropped;
         uint64_t step;
         agn_run_latest_read(list.runs[i].dir, &state);
-        if (!step_of(state.latest, &step))
+        if (strncmp(state.latest, folder, sizeof folder - 1) != 0 ||
+            !trn_snapshot_step(state.latest + sizeof folder - 1, &step))
             continue;
         pthread_mutex_lock(&uploads->lock);
         struct agn_upload_run *run = agn_upload_run_find(uploads, list.runs[i].dir, true);
@@ -92,7 +85,6 @@ static enum snap_status start(struct agn_uploads *uploads, struct snap_error *er
 enum snap_status agn_uploads_start(struct agn_agent *agent, struct agn_uploads **uploads,
                                    struct snap_error *err)
 {
-    pthread_condattr_t attributes;
     if (agent->options->push == NULL) {
         *uploads = NULL;
         return SNAP_OK;
@@ -109,10 +101,7 @@ enum snap_status agn_uploads_start(struct agn_agent *agent, struct agn_uploads *
     }
     *made = (struct agn_uploads){ .agent = agent, .store = store };
     pthread_mutex_init(&made->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&made->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    agn_condition_init(&made->changed);
     enum snap_status status = start(made, err);
     if (status == SNAP_OK)
         *uploads = made;
@@ -193,11 +182,7 @@ void agn_uploads_note(struct agn_uploads *uploads, const char *dir, struct snap_
     pthread_mutex_unlock(&uploads->lock);
     while (owed != NULL) {
         struct agn_owed *paid = owed;
-        const struct snap_upload_trouble trouble = { .size_bytes = sizeof trouble,
-                                                     .file = owed->file,
-                                                     .step = owed->step,
-                                                     .store = run->store,
-                                                     .why = owed->why };
+        const struct snap_upload_trouble trouble = agn_owed_trouble(run, owed);
         (void)snap_handover_note_upload(handover, &trouble, NULL); /* it was said all the same */
         owed = owed->next;
         free(paid);
