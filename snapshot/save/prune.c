@@ -350,15 +350,15 @@ enum snap_status snap_prune_locked(struct snap_store *store, const struct snap_k
     return prune_locked(&p, NULL, err);
 }
 
-enum snap_status snap_held_copy(const struct snap_held *held, struct snap_held *copy,
+enum snap_status snap_held_fill(struct snap_held *held, const uint64_t *steps, size_t count,
                                 struct snap_error *err)
 {
-    uint64_t *steps = calloc(held->count + 1, sizeof *steps);
-    if (steps == NULL)
+    uint64_t *copy = calloc(count + 1, sizeof *copy);
+    if (copy == NULL)
         return no_memory(err);
-    if (held->count > 0)
-        memcpy(steps, held->steps, held->count * sizeof *steps);
-    *copy = (struct snap_held){steps, held->count};
+    if (count > 0)
+        memcpy(copy, steps, count * sizeof *copy);
+    *held = (struct snap_held){copy, count};
     return SNAP_OK;
 }
 
@@ -367,14 +367,12 @@ enum snap_status snap_run_hold(struct snap_run *run, const uint64_t *steps, size
 {
     if (run == NULL || (steps == NULL && count > 0))
         return snap_error_set(err, SNAP_INVALID, "prune: hold: no run, or no steps");
-    /* They are only read. */
-    const struct snap_held given = {(uint64_t *)(uintptr_t)steps, count};
-    struct snap_held copy;
-    enum snap_status status = snap_held_copy(&given, &copy, err);
+    struct snap_held held;
+    enum snap_status status = snap_held_fill(&held, steps, count, err);
     if (status != SNAP_OK)
         return status;
     free(run->held.steps);
-    run->held = copy;
+    run->held = held;
     return SNAP_OK;
 }
 

@@ -123,8 +123,8 @@ bool snap_agent_save(struct snap_run *run, const struct snap_save_job *job,
  * thread that saves (prune.c). */
 void snap_prune_after_save(const struct snap_run *run, const struct snap_save_job *job,
                            struct snap_prune_result *result);
-/* Copy them into *copy, which is empty (prune.c). */
-enum snap_status snap_held_copy(const struct snap_held *held, struct snap_held *copy,
+/* Copy the steps into *held, which is empty (prune.c). */
+enum snap_status snap_held_fill(struct snap_held *held, const uint64_t *steps, size_t count,
                                 struct snap_error *err);
 
 /* Write down, where that is possible, why the agent did not make this save. */

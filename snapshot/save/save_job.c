@@ -124,7 +124,7 @@ enum snap_status snap_save_job_take(struct snap_run *run, unsigned flags, struct
     if (status == SNAP_OK)
         status = take_members(run, job, err);
     if (status == SNAP_OK)
-        status = snap_held_copy(&run->held, &job->held, err);
+        status = snap_held_fill(&job->held, run->held.steps, run->held.count, err);
     if (status == SNAP_OK && run->store != NULL) {
         job->keep_latest = latest_stays(run, run->steps_done);
         status = snap_ledger_file_cut(&run->ledger_file, err);
