@@ -77,9 +77,10 @@ for target in $targets; do
     trainer=
     if [ "$target" = config ]; then
         # Of the trainer, what reads a config; the rest is as it was built.
-        for file in config_fields config_gpt config_layers training_config; do
-            "$clang" "$@" -I"$source_dir/trainer" -c "$source_dir/trainer/$file.c" \
-                -o "$work/trainer_$file.o"
+        rm -f "$work"/trainer_*.o
+        for file in "$source_dir"/trainer/config/*.c; do
+            name=${file##*/}
+            "$clang" "$@" -I"$source_dir/trainer" -c "$file" -o "$work/trainer_${name%.c}.o"
         done
         trainer="$work/trainer_*.o $build_dir/.libs/libtrainer.a"
     elif [ "$target" = agent ]; then
