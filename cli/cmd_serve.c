@@ -56,6 +56,31 @@ static enum snap_status read_count(const struct cmd_number *number, const char *
     return SNAP_OK;
 }
 
+/* Nothing is given in vain. */
+static enum snap_status check_company(const struct serve_arguments *given, struct snap_error *err)
+{
+    const struct {
+        const char *name;
+        bool is_given;
+    } of_serving[] = {
+        { "listen", given->listen != NULL },   { "token-file", given->token_file != NULL },
+        { "memory", given->memory != NULL },   { "copies", given->copies.is_set },
+        { "jobs", given->jobs.is_set },        { "threads", given->threads != 0 },
+        { "last", given->last.is_set },        { "every", given->every.is_set },
+        { "best", given->best != NULL },       { "most", given->most != NULL },
+        { "push", given->push != NULL },       { "push-wait", given->push_wait.is_set },
+    };
+    for (size_t i = 0; given->status && i < sizeof of_serving / sizeof of_serving[0]; i++)
+        if (of_serving[i].is_given)
+            return snap_error_set(err, SNAP_INVALID, "--%s: with --status nothing is served",
+                                  of_serving[i].name);
+    if (given->token_file && !given->listen)
+        return snap_error_set(err, SNAP_INVALID, "--token-file: it goes with --listen");
+    if (given->push_wait.is_set && !given->push)
+        return snap_error_set(err, SNAP_INVALID, "--push-wait: it goes with --push");
+    return SNAP_OK;
+}
+
 static void say(void *arg, const char *line)
 {
     const struct cmd_report *report = arg;
@@ -232,6 +257,9 @@ static enum snap_status serve_command(const void *arguments, struct cmd_report *
                                       struct snap_error *err)
 {
     const struct serve_arguments *given = arguments;
+    enum snap_status status = check_company(given, err);
+    if (status != SNAP_OK)
+        return status;
     return given->status ? tell_status(given, report, err) : serve(given, report, err);
 }
 
@@ -244,7 +272,7 @@ static const struct cmd_option options[] = {
     { "listen", "[ADDRESS:]PORT", CMD_OPTION_TEXT, AT(listen), false,
       "answer HTTP there, read-only; the address is 127.0.0.1" },
     { "token-file", "FILE", CMD_OPTION_TEXT, AT(token_file), false,
-      "with the SHA-256 of a token that who asks by HTTP must have" },
+      "with --listen: with the SHA-256 of a token that who asks must have" },
     { "memory", "SIZE", CMD_OPTION_TEXT, AT(memory), false,
       "hold so much at most (8G); half of the machine's" },
     { "copies", "K", CMD_OPTION_NUMBER, AT(copies), false,
@@ -262,7 +290,7 @@ static const struct cmd_option options[] = {
     { "push", "STORE", CMD_OPTION_TEXT, AT(push), false,
       "upload each snapshot there, to STORE/RUN: a folder, or s3://BUCKET/PREFIX" },
     { "push-wait", "S", CMD_OPTION_NUMBER, AT(push_wait), false,
-      "when it is to end, upload for S seconds at most; 30" },
+      "with --push: when it is to end, upload for S seconds at most; 30" },
     { .name = NULL },
 };
 

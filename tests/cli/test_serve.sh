@@ -60,6 +60,18 @@ fails 3 "a second agent" "another agent serves it" "$SNAP" serve --dir "$root"
 fails 3 "a folder that is not there" "cannot be found" "$SNAP" serve --dir "$work/nowhere"
 fails 2 "a size that is none" "--memory: 'much'" "$SNAP" serve --dir "$root" --memory much
 
+# ---- options that say nothing without another, or beside --status ----
+fails 2 "a token and no port" "--token-file: it goes with --listen" \
+    "$SNAP" serve --dir "$root" --token-file "$work/token"
+fails 2 "a time for uploads and no store" "--push-wait: it goes with --push" \
+    "$SNAP" serve --dir "$root" --push-wait 0
+for option in "listen 0" "token-file token" "memory 1G" "copies 0" "jobs 1" "threads 1" "last 0" \
+    "every 0" "best loss" "most loss" "push store" "push-wait 0"; do
+    # shellcheck disable=SC2086 # the option and its value
+    fails 2 "--status and --$option" "--${option% *}: with --status nothing is served" \
+        "$SNAP" serve --dir "$root" --status --$option
+done
+
 # ---- the last snapshot is in memory: it is taken from there ----
 cp "$(snapshot "$root/run" 24)" "$work/whole"
 flip_byte "$(snapshot "$root/run" 24)" 20000
