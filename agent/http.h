@@ -12,6 +12,8 @@ struct agn_http;
  * without a token; SNAP_UNSUPPORTED: it was not built in. */
 enum snap_status agn_http_start(struct agn_agent *agent, struct agn_http **http,
                                 struct snap_error *err);
+/* Say where, and who can read there. NULL is fine. */
+void agn_http_say(const struct agn_http *http);
 /* Answers under way end. NULL is fine. */
 void agn_http_stop(struct agn_http *http);
 

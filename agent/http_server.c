@@ -384,8 +384,10 @@ static enum snap_status start_daemon(struct agn_http *http, struct snap_error *e
     return SNAP_OK;
 }
 
-static void say_where(const struct agn_http *http)
+void agn_http_say(const struct agn_http *http)
 {
+    if (http == NULL)
+        return;
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
     const char *listen = http->agent->options->listen;
     const char *colon = strrchr(listen, ':');
@@ -419,7 +421,6 @@ enum snap_status agn_http_start(struct agn_agent *agent, struct agn_http **http,
         agn_http_stop(made);
         return status;
     }
-    say_where(made);
     *http = made;
     return SNAP_OK;
 }

@@ -54,7 +54,33 @@ void agn_say(struct agn_agent *agent, const char *format, ...)
 
 /* ---- opening ---- */
 
-/* The lock is the agent's as long as it lives. What a killed one left is its socket alone. */
+/* The lock is the agent's as long as it lives, and goes with it: one on a file that another agent
+ * has removed at its end meanwhile is none. What a killed one left is taken. */
+static enum snap_status take_lock(struct house *house, const char *root, struct snap_error *err)
+{
+    struct stat mine;
+    struct stat there;
+    int fd = openat(house->root, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+                    S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return snap_error_set_os(err, SNAP_IO, errno, "serve %s: its lock cannot be opened", root);
+    int cause = 0;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &mine) != 0)
+        cause = errno;
+    else if (fstatat(house->root, LOCK_NAME, &there, AT_SYMLINK_NOFOLLOW) != 0)
+        cause = errno == ENOENT ? EWOULDBLOCK : errno;
+    else if (there.st_ino != mine.st_ino || there.st_dev != mine.st_dev)
+        cause = EWOULDBLOCK;
+    if (cause == 0) {
+        house->lock = fd;
+        return SNAP_OK;
+    }
+    close(fd); /* nothing was written through it */
+    return cause == EWOULDBLOCK
+               ? snap_error_set(err, SNAP_BUSY, "serve %s: another agent serves it", root)
+               : snap_error_set_os(err, SNAP_IO, cause, "serve %s: locking it", root);
+}
+
 static enum snap_status take_root(struct house *house, const char *root, struct snap_error *err)
 {
     struct agn_agent *agent = house->agent;
@@ -64,15 +90,7 @@ static enum snap_status take_root(struct house *house, const char *root, struct 
     house->root = open(agent->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (house->root < 0)
         return snap_error_set_os(err, SNAP_IO, errno, "serve %s: it cannot be opened", root);
-    house->lock = openat(house->root, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                         S_IRUSR | S_IWUSR);
-    if (house->lock < 0)
-        return snap_error_set_os(err, SNAP_IO, errno, "serve %s: its lock cannot be opened", root);
-    if (flock(house->lock, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK
-                   ? snap_error_set(err, SNAP_BUSY, "serve %s: another agent serves it", root)
-                   : snap_error_set_os(err, SNAP_IO, errno, "serve %s: locking it", root);
-    return SNAP_OK;
+    return take_lock(house, root, err);
 }
 
 static enum snap_status listen_there(struct house *house, struct snap_error *err)
@@ -241,6 +259,8 @@ static void release(struct house *house)
 {
     struct agn_agent *agent = house->agent;
     close_door(house);
+    if (house->lock >= 0) /* as long as it is held */
+        unlinkat(house->root, LOCK_NAME, 0); /* the next agent takes it otherwise */
     const int files[] = { house->signals, house->lock, house->root };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (files[i] >= 0)
@@ -268,18 +288,20 @@ enum snap_status agn_serve(const struct agn_options *options, struct snap_error 
     if (status == SNAP_OK)
         status = take_root(&house, options->root, err);
     if (status == SNAP_OK)
-        status = listen_there(&house, err);
+        status = agn_uploads_start(&agent, &agent.uploads, err);
+    if (status == SNAP_OK && options->listen != NULL)
+        status = agn_http_start(&agent, &house.http, err);
+    if (status == SNAP_OK)
+        status = listen_there(&house, err); /* last: no training finds an agent that is refused */
     if (status == SNAP_OK) {
         agn_say(&agent, "serving %s", agent.root);
-        status = agn_uploads_start(&agent, &agent.uploads, err);
-        if (status == SNAP_OK && options->listen != NULL)
-            status = agn_http_start(&agent, &house.http, err);
-        if (status == SNAP_OK)
-            serve(&house);
-        agn_http_stop(house.http);
-        stop(&house);
-        agn_uploads_stop(agent.uploads);
+        agn_uploads_begin(agent.uploads);
+        agn_http_say(house.http);
+        serve(&house);
     }
+    agn_http_stop(house.http);
+    stop(&house);
+    agn_uploads_stop(agent.uploads);
     release(&house);
     return status;
 }

@@ -32,7 +32,7 @@ struct agn_options {
      * caller's. NULL: none. */
     enum snap_status (*page)(void *arg, const char *dir, char **text, struct snap_error *err);
     void *page_arg;
-    /* Told when it listens, of each save, and of what goes wrong; from any thread, one line at a
+    /* Told when it serves, of each save, and of what goes wrong; from any thread, one line at a
      * time. */
     void (*say)(void *arg, const char *line);
     void *arg;
@@ -40,8 +40,9 @@ struct agn_options {
 #define AGN_OPTIONS_INIT { .copies = 1, .push_wait_s = 30 }
 
 /* Serve until SIGTERM or SIGINT, then end the saves under way. SNAP_BUSY: another agent serves the
- * folder; SNAP_NOT_FOUND: there is no such folder. The caller has started no other thread yet: the
- * two signals are blocked in all of them. */
+ * folder; SNAP_NOT_FOUND: there is no such folder; else as the store and the address are refused.
+ * Then nothing was said, and the folder has nothing more than before. The caller has started no
+ * other thread yet: the two signals are blocked in all of them. */
 enum snap_status agn_serve(const struct agn_options *options, struct snap_error *err);
 
 /* Ask the agent that serves `root` how it is; a JSON document, to be freed with free().

@@ -3,6 +3,8 @@
 
 #include "uploads.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +44,7 @@ static void resume(struct agn_uploads *uploads)
         struct agn_upload_run *run = agn_upload_run_find(uploads, list.runs[i].dir, true);
         if (run != NULL)
             (void)agn_upload_push(run, state.latest, step, true, &dropped); /* or the next agent */
+        pthread_cond_broadcast(&uploads->changed);
         pthread_mutex_unlock(&uploads->lock);
     }
     agn_run_list_release(&list);
@@ -49,18 +52,31 @@ static void resume(struct agn_uploads *uploads)
 
 /* ---- beginning and end ---- */
 
-/* A store below the root would be one of its runs. */
+/* The folder that the store is, without links; when it is not there, the one that it would be made
+ * in. False: neither is there. */
+static bool find_place(const char *store, char real[PATH_MAX])
+{
+    char path[PATH_MAX];
+    if (realpath(store, real) != NULL)
+        return true;
+    if (errno != ENOENT)
+        return false;
+    snprintf(path, sizeof path, "%s", store);
+    return realpath(dirname(path), real) != NULL;
+}
+
+/* A store below the root would be one of its runs; none is made there. */
 static enum snap_status check_place(const struct agn_uploads *uploads, struct snap_error *err)
 {
     const char *store = uploads->store;
     const char *root = uploads->agent->root;
     size_t length = strlen(root);
+    char real[PATH_MAX];
     if (strncmp(store, "s3://", 5) == 0)
         return SNAP_OK;
-    char *real = realpath(strncmp(store, "file:///", 8) == 0 ? store + 7 : store, NULL);
-    bool below = real != NULL && strncmp(real, root, length) == 0 &&
+    bool below = find_place(strncmp(store, "file:///", 8) == 0 ? store + 7 : store, real) &&
+                 strncmp(real, root, length) == 0 &&
                  (length == 1 || real[length] == '/' || real[length] == '\0');
-    free(real);
     return below ? snap_error_set(err, SNAP_INVALID,
                                   "--push: '%s' lies in the folder that is served: give a store "
                                   "elsewhere", store)
@@ -69,17 +85,14 @@ static enum snap_status check_place(const struct agn_uploads *uploads, struct sn
 
 static enum snap_status start(struct agn_uploads *uploads, struct snap_error *err)
 {
-    enum snap_status status = snap_store_check(uploads->store, err);
+    enum snap_status status = check_place(uploads, err);
     if (status == SNAP_OK)
-        status = check_place(uploads, err);
+        status = snap_store_check(uploads->store, err);
     if (status != SNAP_OK)
         return status;
-    resume(uploads);
     int failed = pthread_create(&uploads->thread, NULL, agn_upload_work, uploads);
-    if (failed != 0)
-        return snap_error_set_os(err, SNAP_IO, failed, "--push: starting a thread");
-    agn_say(uploads->agent, "uploading to %s", uploads->store);
-    return SNAP_OK;
+    return failed == 0 ? SNAP_OK
+                       : snap_error_set_os(err, SNAP_IO, failed, "--push: starting a thread");
 }
 
 enum snap_status agn_uploads_start(struct agn_agent *agent, struct agn_uploads **uploads,
@@ -108,6 +121,14 @@ enum snap_status agn_uploads_start(struct agn_agent *agent, struct agn_uploads *
     else
         agn_uploads_release(made);
     return status;
+}
+
+void agn_uploads_begin(struct agn_uploads *uploads)
+{
+    if (uploads == NULL)
+        return;
+    agn_say(uploads->agent, "uploading to %s", uploads->store);
+    resume(uploads);
 }
 
 void agn_uploads_stop(struct agn_uploads *uploads)

@@ -22,11 +22,13 @@
 struct agn_agent;
 struct agn_uploads;
 
-/* Look at the options' store, and begin with what is not in it of the runs that are there: of each
- * the last snapshot. SNAP_INVALID: it is no store, or lies below the root; else as
- * snap_store_check. *uploads is NULL when the options have none. */
+/* Look at the options' store, and be ready to upload. SNAP_INVALID: it is no store, or lies below
+ * the root; else as snap_store_check. *uploads is NULL when the options have none. */
 enum snap_status agn_uploads_start(struct agn_agent *agent, struct agn_uploads **uploads,
                                    struct snap_error *err);
+/* Say so, and begin with what is not in the store of the runs that are there: of each the last
+ * snapshot. */
+void agn_uploads_begin(struct agn_uploads *uploads);
 /* What waits is uploaded within the options' time, and told when it is not. */
 void agn_uploads_stop(struct agn_uploads *uploads);
 

@@ -40,7 +40,7 @@ class Port:
         line = agent.process.stdout.readline()
         agent.said.append(line)
         found = re.match(r"listening on http://127\.0\.0\.1:(\d+)/$", line)
-        self.number = int(found.group(1)) if found else None  # it was not built in
+        self.number = int(found.group(1))
 
     def get(self, path, method="GET", body=None, **headers):
         """(status, headers, bytes)"""
@@ -324,22 +324,33 @@ def check_token(tap, root, folder):
     tap.ok("every user" not in said, "and said of nobody else that he may read", said)
 
 
+def refused(root, *options):
+    return subprocess.run([SNAP, "serve", "--dir", str(root), *options], check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=WAIT_S)
+
+
 def check_options(tap, root, folder):
     (folder / "short").write_text("abc\n")
+    taken = socket.create_server(("127.0.0.1", 0))
+    before = sorted(os.listdir(root))
     for name, status, said, options in (
             ("the network without a token", 2, "must have a token", ["--listen", "0.0.0.0:0"]),
             ("IPv6 without a token", 2, "must have a token", ["--listen", "[::]:0"]),
             ("no port", 2, "expected a port", ["--listen", "127.0.0.1"]),
             ("a port past all", 2, "expected a port", ["--listen", "70000"]),
             ("a name", 2, "expected a port", ["--listen", "example.org:80"]),
+            ("a port that is taken", 3, "in use", ["--listen", str(taken.getsockname()[1])]),
             ("no file of a token", 3, "opening the token", ["--listen", "0", "--token-file",
                                                             str(folder / "none")]),
             ("a token that is no hash", 2, "SHA-256", ["--listen", "0", "--token-file",
                                                        str(folder / "short")])):
-        done = subprocess.run([SNAP, "serve", "--dir", str(root), *options], check=False, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=WAIT_S)
+        done = refused(root, *options)
         tap.ok(done.returncode == status and said in done.stderr, f"refused: {name}",
                done.returncode, done.stderr)
+        tap.ok(done.stdout == "" and sorted(os.listdir(root)) == before,
+               "without a word that it serves, and nothing is left", done.stdout,
+               os.listdir(root))
+    taken.close()
 
 
 # ---- in a browser ----
@@ -423,11 +434,12 @@ def main():
         subprocess.run(["sh", "-c", make, "sh", name, config, "training.epochs=1"], check=True)
         subprocess.run(["sh", "-c", make, "sh", name, config + ".long", "training.epochs=100000",
                         "running.every=0"], check=True)
+        none = refused(root, "--listen", "nowhere")
+        if none.returncode == 4:
+            tap.skip("the agent's port", none.stderr.strip())
+            return tap.done()
         agent = Agent(SNAP, root, "--listen", "0", "--memory", "64M")
         port = Port(agent)
-        if port.number is None:
-            tap.skip("the agent's port", agent.said[-1].strip())
-            return tap.done()
         for run in ("run", "sweep/seed-1", "odd & <b>"):
             subprocess.run([SNAP, "run", config, "--dir", root / run], check=True,
                            stdout=subprocess.DEVNULL)

@@ -217,6 +217,15 @@ def test_refused(folder):
         tap.ok(done.returncode == code and text in done.stderr and
                (secret is None or secret not in done.stdout + done.stderr),
                f"{' '.join(words)} is refused".replace(str(world.folder), ""), outcome(done))
+        tap.ok(done.stdout == "" and os.listdir(world.root) == [],
+               "without a word that it serves, and nothing is left",
+               f"{os.listdir(world.root)}\n{outcome(done)}")
+    (world.root / ".snap-agent.sock").write_text("no socket\n")
+    done = snap("serve", "--dir", world.root, "--push", world.folder / "store",
+                env=world.environment)
+    tap.ok(done.returncode == 3 and "that is no socket" in done.stderr and done.stdout == "" and
+           os.listdir(world.root) == [".snap-agent.sock"],
+           "no socket can be made: the uploads end, and say nothing", outcome(done))
 
 
 def test_slow(folder):

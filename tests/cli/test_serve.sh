@@ -80,7 +80,7 @@ exits 0 "a restore from memory does not meet it" "$SNAP" restore "$root/run"
 same "and says that it is one" 1 "$(grep -c '"memory":true' "$root/run/events.jsonl")"
 stop_agent TERM
 same "SIGTERM ends the agent" 0 "$status"
-same "its socket is gone" "" "$(ls "$root"/.snap-agent.sock 2>/dev/null)"
+same "its socket and its lock are gone" "run" "$(ls -A "$root")"
 same "it had nothing to complain of" "" "$(cat "$work/agent.err")"
 same "and its save makes that one anew" "" "$(cmp "$work/whole" "$(snapshot "$root/run" 24)" 2>&1)"
 flip_byte "$(snapshot "$root/run" 24)" 20000
@@ -92,6 +92,7 @@ same "nobody is looked for in vain" "0 of 4, 0" "$(saves "$root/alone"), $(troub
 start_agent
 stop_agent KILL
 try "a killed agent leaves its socket" test -S "$root/.snap-agent.sock"
+try "and its lock" test -f "$root/.snap-agent.lock"
 exits 0 "an agent that was killed before" "$SNAP" run "$work/config.json" --dir "$root/killed"
 same "the training saves by itself" "0 of 4, 4" \
     "$(saves "$root/killed"), $(troubles "$root/killed")"
@@ -118,6 +119,30 @@ same "has the archive in memory, as large as the file is" \
     "[$(stat -c %s "$(snapshot "$root/fits" 24)")]" \
     "$(json "$work/out" '[c["bytes"] for c in d["result"]["status"]["runs"][0]["in_memory"]]')"
 stop_agent TERM
+
+# ---- an agent begins while another ends: the lock that it has opened is removed meanwhile ----
+if strace -o /dev/null true 2>"$work/err"; then
+    start_agent
+    strace -o "$work/trace" -e trace=flock -e inject=flock:delay_enter=2000000 \
+        "$SNAP" serve --dir "$root" >"$work/late.out" 2>&1 &
+    tracer=$!
+    late=
+    while [ -z "$late" ] && kill -0 "$tracer" 2>/dev/null; do
+        children=$(cat "/proc/$tracer/task/$tracer/children" 2>/dev/null)
+        for pid in $children; do
+            if readlink "/proc/$pid/fd"/* 2>/dev/null | grep -q '\.snap-agent\.lock$'; then
+                late=$pid
+            fi
+        done
+    done
+    stop_agent TERM
+    wait_for_lines "$work/late.out" 1 "$tracer"
+    like "a lock that is there no more is none" "another agent serves it" "$(cat "$work/late.out")"
+    kill -TERM "$late" 2>/dev/null
+    wait "$tracer"
+else
+    skip "a lock that is there no more is none" "no process can be traced: $(head -1 "$work/err")"
+fi
 
 # ---- rules ----
 start_agent --last 1
