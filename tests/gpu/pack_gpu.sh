@@ -33,8 +33,13 @@ for program in "$@"; do
             cp -L "$path" "$folder/build/lib/$name"
         done
 done
-for room in bench data examples schema tests; do
-    cp -R "$source/$room" "$folder/source/$room"
+# What a build in the source tree left there is not source.
+tar -C "$source" -cf - --exclude='*.o' --exclude='*.lo' --exclude='.libs' --exclude='.deps' \
+    --exclude='__pycache__' bench data examples schema tests | tar -C "$folder/source" -xf -
+find "$folder/source" -type f -perm -100 | while read -r file; do
+    if head -c 4 "$file" | grep -q ELF; then
+        rm "$file"
+    fi
 done
 for data in data/mnist data/text; do
     if [ -d "${SNAP_TEST_DATA:-/nonexistent}/$data" ]; then

@@ -105,8 +105,10 @@ vectors() { # NAME CAN-IT GENERATOR ARGUMENT...
     shift 2
     generator=$top_srcdir/tests/vectors/$1
     shift
+    began=$(date +%s)
     if [ "$(left)" -ge 1 ] && timeout "$(left)" "$PYTHON" -B "$generator" \
         --out "$results/$name.json" "$@" >>"$results/$name.log" 2>&1; then
+        tell "$name" "drawn, $(($(date +%s) - began)) s"
         piece "$name" "$top_builddir/tests/check_vectors" "$results/$name.json"
     else
         tell "$name" "FAILED: $(tail -n 1 "$results/$name.log")"
@@ -130,14 +132,15 @@ piece runs "$top_srcdir/tests/resume/check_gpu_runs.sh"
 piece runs_cudnn "$top_srcdir/tests/resume/check_gpu_cudnn.sh"
 sanitize memcheck
 sanitize racecheck
-vectors torch 'import torch; assert torch.cuda.is_available(), "torch has no GPU"' \
-    gen_torch_cuda.py --device cuda:0
-vectors jax 'import jax; assert jax.devices()[0].platform == "gpu", "JAX has no GPU"' \
-    gen_jax.py --device cuda
 # Figures that are short fail nothing here: docs/benchmarks.md has them.
 piece bench sh -c "\"$PYTHON\" \"$top_srcdir/bench/bench.py\" --build \"$top_builddir\" --area gpu \
     --runs 3 --folder \"$work\" --json \"$results/bench.json\"; [ -s \"$results/bench.json\" ]"
 [ -f "$results/bench.log" ] && sed -n '/^gpu /p' "$results/bench.log"
+# Last: where a machine fetches its Python packages as they are used, they take minutes.
+vectors torch 'import torch; assert torch.cuda.is_available(), "torch has no GPU"' \
+    gen_torch_cuda.py --device cuda:0
+vectors jax 'import jax; assert jax.devices()[0].platform == "gpu", "JAX has no GPU"' \
+    gen_jax.py --device cuda
 
 rm -rf "$work"
 [ "$pieces_not_passed" -eq 0 ]
