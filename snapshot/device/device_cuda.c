@@ -3,6 +3,7 @@
  * made current stays so. */
 #include "config.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <cuda_runtime_api.h>
@@ -16,12 +17,21 @@
  * what was free are its own all the same. Memory that it holds and does not use counts as taken. */
 #define SPARE 4u
 
+/* Out of the device, one engine makes the copies of all streams in the order in which they were
+ * asked for: a loop that reads its loss would wait for a whole state. So no more than two turns of
+ * this many bytes are asked for ahead. */
+#define TURN_BYTES ((size_t)4 << 20)
+#define TURNS 2u
+
 /* A piece within the device, on its way out. */
 struct leaving {
     void *host;
     const void *from;
     size_t size_bytes;
 };
+
+/* A thread sleeps until it happens. */
+#define AWAITED_EVENT (cudaEventDisableTiming | cudaEventBlockingSync)
 
 struct snap_device_copies {
     int index;
@@ -31,8 +41,11 @@ struct snap_device_copies {
     cudaEvent_t done;
     unsigned char *room; /* of the device; NULL: they go straight */
     size_t used;         /* bytes of it */
-    struct leaving *leaving;
+    struct leaving *leaving; /* all that are in the room */
     size_t leaving_count;
+    pthread_mutex_t lock; /* of the room and its failure, once they are closed */
+    cudaError_t failure;  /* of leaving it */
+    cudaEvent_t turns[TURNS];
 };
 
 static enum snap_status fail(int index, const char *action, cudaError_t code,
@@ -122,6 +135,10 @@ static void cuda_copies_free(struct snap_device_copies *copies)
         (void)cudaEventDestroy(copies->copied);
     if (copies->done != NULL)
         (void)cudaEventDestroy(copies->done);
+    for (unsigned i = 0; i < TURNS; i++)
+        if (copies->turns[i] != NULL)
+            (void)cudaEventDestroy(copies->turns[i]);
+    pthread_mutex_destroy(&copies->lock);
     free(copies->leaving);
     free(copies);
 }
@@ -172,11 +189,14 @@ static enum snap_status cuda_copies_new(int index, const struct snap_device_room
     }
     made->index = index;
     made->callers = stream;
+    pthread_mutex_init(&made->lock, NULL);
     cudaError_t code = cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking);
     if (code == cudaSuccess)
         code = cudaEventCreateWithFlags(&made->copied, cudaEventDisableTiming);
     if (code == cudaSuccess)
-        code = cudaEventCreateWithFlags(&made->done, cudaEventDisableTiming);
+        code = cudaEventCreateWithFlags(&made->done, AWAITED_EVENT);
+    for (unsigned i = 0; code == cudaSuccess && i < TURNS; i++)
+        code = cudaEventCreateWithFlags(&made->turns[i], AWAITED_EVENT);
     if (code == cudaSuccess)
         made->room = take_room(room, stream);
     if (code == cudaSuccess)
@@ -241,15 +261,7 @@ static enum snap_status cuda_copies_close(struct snap_device_copies *copies,
     cudaError_t code = copies->room != NULL ? follow(copies) : cudaSuccess; /* early ones */
     if (code == cudaSuccess)
         code = cudaEventRecord(copies->copied, copies->stream);
-    for (size_t i = 0; code == cudaSuccess && i < copies->leaving_count; i++)
-        code = cudaMemcpyAsync(copies->leaving[i].host, copies->leaving[i].from,
-                               copies->leaving[i].size_bytes, cudaMemcpyDeviceToHost,
-                               copies->stream);
-    if (code == cudaSuccess && copies->room != NULL) {
-        code = cudaFreeAsync(copies->room, copies->stream);
-        copies->room = code == cudaSuccess ? NULL : copies->room;
-    }
-    if (code == cudaSuccess)
+    if (code == cudaSuccess && copies->room == NULL)
         code = cudaEventRecord(copies->done, copies->stream);
     leave(copies->index, before);
     return code == cudaSuccess ? SNAP_OK : fail(copies->index, "end copies", code, err);
@@ -269,9 +281,52 @@ static enum snap_status cuda_copies_fence(struct snap_device_copies *copies, voi
                                       code, err);
 }
 
+/* Ask for the copies out of the room, in turns, and give it back. */
+static cudaError_t go_out(struct snap_device_copies *copies)
+{
+    cudaError_t code = cudaSuccess;
+    size_t in_turn = 0;
+    unsigned asked = 0;
+    for (size_t i = 0; i < copies->leaving_count; i++) {
+        const struct leaving *piece = &copies->leaving[i];
+        for (size_t at = 0; code == cudaSuccess && at < piece->size_bytes;) {
+            size_t size = piece->size_bytes - at;
+            if (size > TURN_BYTES - in_turn)
+                size = TURN_BYTES - in_turn;
+            code = cudaMemcpyAsync((unsigned char *)piece->host + at,
+                                   (const unsigned char *)piece->from + at, size,
+                                   cudaMemcpyDeviceToHost, copies->stream);
+            at += size;
+            in_turn += size;
+            if (code != cudaSuccess || in_turn < TURN_BYTES)
+                continue;
+            code = cudaEventRecord(copies->turns[asked++ % TURNS], copies->stream);
+            if (code == cudaSuccess && asked >= TURNS)
+                code = cudaEventSynchronize(copies->turns[asked % TURNS]);
+            in_turn = 0;
+        }
+    }
+    if (code == cudaSuccess)
+        code = cudaFreeAsync(copies->room, copies->stream);
+    if (code == cudaSuccess)
+        copies->room = NULL;
+    return code == cudaSuccess ? cudaEventRecord(copies->done, copies->stream) : code;
+}
+
 static enum snap_status cuda_copies_wait(struct snap_device_copies *copies, struct snap_error *err)
 {
-    cudaError_t code = cudaEventSynchronize(copies->done);
+    int before = 0;
+    enum snap_status status = enter(copies->index, &before, err);
+    if (status != SNAP_OK)
+        return status;
+    pthread_mutex_lock(&copies->lock);
+    if (copies->room != NULL && copies->failure == cudaSuccess)
+        copies->failure = go_out(copies);
+    cudaError_t code = copies->failure;
+    pthread_mutex_unlock(&copies->lock);
+    if (code == cudaSuccess)
+        code = cudaEventSynchronize(copies->done);
+    leave(copies->index, before);
     return code == cudaSuccess ? SNAP_OK : fail(copies->index, "wait for copies", code, err);
 }
 

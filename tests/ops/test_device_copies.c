@@ -106,6 +106,27 @@ static void the_environment_is_asked_where_no_option_is_given(void **state)
     CHECK_FAILS(SNAP_INVALID, "device_copy \"\": expected", snap_run_open(&options, &run, &err));
 }
 
+/* A loop's own copies to the host do not come behind the whole state. */
+static void what_leaves_leaves_room_for_others(void **state)
+{
+    const size_t turn = (size_t)4 << 20, sizes[] = { turn / 2, turn, 4 * turn + 4096 };
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        cuda_on_cpu.late = false;
+        char *same = copied_run_two_steps(sizes[i], true, NULL);
+        cuda_on_cpu.late = true;
+        cuda_on_cpu.available = (size_t)1 << 30;
+        cuda_on_cpu.most_leaving = 0;
+        char *dir = copied_run_two_steps(sizes[i], false, "always");
+        assert_int_equal(cuda_on_cpu.leaving, 0);
+        assert_int_equal(cuda_on_cpu.most_leaving,
+                         sizes[i] < turn ? 2 * sizes[i] + sizes[i] / 4 : 2 * turn);
+        copied_run_check_same(same, dir);
+        drop(same);
+        drop(dir);
+    }
+}
+
 /* A copy within the device that fails when it is made, long after it was asked for. */
 static void a_copy_that_fails_late_fails_the_save(void **state)
 {
@@ -193,6 +214,7 @@ int main(void)
         cmocka_unit_test(within_where_room_is_plenty),
         cmocka_unit_test(always_and_never),
         cmocka_unit_test(the_environment_is_asked_where_no_option_is_given),
+        cmocka_unit_test(what_leaves_leaves_room_for_others),
         cmocka_unit_test(a_copy_that_fails_late_fails_the_save),
         cmocka_unit_test(every_call_that_fails_is_told_and_nothing_is_held),
     };

@@ -33,6 +33,8 @@ struct cuda_on_cpu {
     size_t pooled;    /* bytes that it gave and that were not given back */
     /* Copies that were made, by enum cudaMemcpyKind. */
     long copied[4];
+    size_t leaving, most_leaving; /* bytes of copies to the host that were asked for and not made:
+                                   * now, and the most at once */
     long break_at; /* the copy within the device of that number, made late, fails; 0: none */
 };
 

@@ -33,6 +33,7 @@ struct cudaDeviceProp {
 #define cudaStreamNonBlocking 1u
 #define cudaHostAllocDefault 0u
 #define cudaHostRegisterPortable 1u
+#define cudaEventBlockingSync 1u
 #define cudaEventDisableTiming 2u
 
 typedef struct cuda_on_cpu_stream *cudaStream_t;

@@ -90,6 +90,9 @@ static void perform(const struct work *work)
         memset(work->to, work->value, work->size_bytes);
     } else if (work->what == COPY) {
         count_copy(work->kind);
+        if (work->kind == cudaMemcpyDeviceToHost && cuda_on_cpu.late) {
+            cuda_on_cpu.leaving -= work->size_bytes;
+        }
         if (work->kind == cudaMemcpyDeviceToDevice &&
             cuda_on_cpu.copied[work->kind] == cuda_on_cpu.break_at) {
             cuda_on_cpu.broken = true;
@@ -160,6 +163,12 @@ static cudaError_t submit(struct work work, size_t *number)
         abort();
     }
     list[list_count++] = work;
+    if (work.what == COPY && work.kind == cudaMemcpyDeviceToHost) {
+        cuda_on_cpu.leaving += work.size_bytes;
+        if (cuda_on_cpu.leaving > cuda_on_cpu.most_leaving) {
+            cuda_on_cpu.most_leaving = cuda_on_cpu.leaving;
+        }
+    }
     if (number != NULL) {
         *number = numbered + list_count;
     }
