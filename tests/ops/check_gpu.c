@@ -16,8 +16,10 @@
 #include "cuda_device_test.h"
 #include "op_runners.h"
 
-static const struct trn_cuda_ways ways[] = { { 0, 0 }, { 64, -1 }, { 64, 1 }, { 128, -1 },
-                                             { 128, 1 } };
+static const struct trn_cuda_ways ways[] = {
+    { 0, 0, false },  { 32, -1, true },   { 32, 1, false }, { 64, -1, false },
+    { 64, 1, false }, { 128, -1, false }, { 128, 1, true },
+};
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
 /* Host memory that the device reads and writes itself. */

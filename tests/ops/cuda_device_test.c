@@ -167,7 +167,7 @@ void cuda_test_digests(void)
     static const size_t sizes[] = { 1,    3,    55,   56,   63,   64,   65,        119, 120,
                                     4032, 4087, 4088, 4095, 4096, 4097, 2 * 4096, 0,   100000 };
     enum { PIECES = sizeof(sizes) / sizeof(sizes[0]), GAP = 16 };
-    static const struct trn_cuda_ways any = { 0, 0 };
+    static const struct trn_cuda_ways any = { 0, 0, false };
     const struct snap_device_ops *ops = snap_device_cuda();
     struct snap_device_piece pieces[PIECES];
     struct snap_device_digester *digester = NULL;

@@ -101,6 +101,7 @@ static void add_sequence_cases(struct case_list *list)
     static const size_t shapes[][4] = {
         { 0, 4, 2, 3 },  { 3, 1, 1, 1 },   { 2, 1, 3, 5 },  { 2, 2, 2, 8 },   { 1, 7, 3, 4 },
         { 2, 15, 1, 16 }, { 3, 16, 2, 17 }, { 1, 17, 3, 33 }, { 2, 64, 2, 15 }, { 1, 65, 1, 513 },
+        { 2, 8, 2, 4 },  { 1, 68, 3, 12 },
     };
     for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
         add(list, "layernorm", Z(3), edges[i]);
@@ -126,12 +127,16 @@ struct op_case *op_cases_new(size_t *count)
     static const size_t rows[] = { 0, 1, 2, 127, 128, 129, 1024, 16384, 16385 };
     static const size_t tiles[][2] = { { 0, 3 }, { 3, 0 }, { 1, 1 }, { 5, 15 }, { 6, 16 },
                                        { 7, 17 }, { 191, 3 }, { 193, 65 }, { 12, 129 } };
+    /* Rows of whole fours, and whole tiles. */
+    static const size_t fours[][3] = { { 4, 4, 4 },      { 12, 36, 20 },  { 36, 132, 516 },
+                                       { 132, 68, 1028 }, { 128, 128, 40 }, { 128, 128, 37 } };
     static const size_t convs[][11] = {
         { 1, 8, 8, 1, 8, 3, 3, 1, 1, 1, 1 },   { 3, 8, 8, 8, 16, 3, 3, 1, 1, 1, 1 },
         { 2, 7, 9, 3, 5, 3, 3, 2, 2, 1, 1 },   { 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0 },
         { 2, 5, 6, 4, 3, 5, 4, 3, 2, 2, 2 },   { 1, 9, 7, 57, 2, 3, 3, 1, 3, 0, 1 },
         { 5, 11, 12, 2, 3, 2, 5, 1, 2, 0, 2 }, { 0, 4, 4, 2, 2, 3, 3, 1, 1, 1, 1 },
         { 8, 14, 14, 2, 33, 3, 3, 1, 1, 1, 1 }, { 1, 6, 6, 130, 65, 2, 2, 2, 2, 0, 0 },
+        { 2, 7, 6, 4, 8, 3, 2, 2, 3, 1, 1 },
     };
     struct case_list list = { NULL, 0, 0 };
     for (size_t t = 0; t < 3; t++) {
@@ -140,6 +145,9 @@ struct op_case *op_cases_new(size_t *count)
         }
         for (size_t i = 0; i < sizeof(tiles) / sizeof(tiles[0]); i++) {
             add(&list, "matmul", t, tiles[i][0], tiles[i][1], Z(70), i % 2);
+        }
+        for (size_t i = 0; i < sizeof(fours) / sizeof(fours[0]); i++) {
+            add(&list, "matmul", t, fours[i][0], fours[i][1], fours[i][2], i % 2);
         }
     }
     for (size_t i = 0; i < sizeof(convs) / sizeof(convs[0]); i++) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <cuda_pipeline.h>
 #include <cuda_runtime.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -22,6 +23,7 @@
 
 #define MAX_THREADS 1024u
 #define WARP 32u
+#define MAX_COPIES 256u /* of a thread, begun and not waited for */
 #define STACK_BYTES ((size_t)256 << 10)
 
 /* Save what a call must keep and the stack pointer in *from, and go on where `to` was saved. */
@@ -69,18 +71,28 @@ asm(".text\n"
 struct cuda_on_cpu cuda_on_cpu = { CUDA_ON_CPU_ASCENDING, 1,     4,     "Device of a CPU", 9,
                                    0,                     13000, 13000, 0,                 0,
                                    0,                     0,     0,     (size_t)1 << 30,   0,
-                                   { 0 },                 0 };
+                                   { 0 },                 0,     0,     0 };
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
 enum wait { RUNNING, AT_BARRIER, AT_WARP, DONE };
 
+struct copy {
+    void *to;
+    const void *from;
+    size_t size_bytes;
+    unsigned group;
+};
+
 struct thread {
     enum wait wait;
     unsigned fiber;
     uint64_t word; /* given to an exchange, and got from it */
     unsigned source, mask;
+    unsigned group; /* that copies now belong to */
+    unsigned first_copy, copy_count;
+    struct copy copies[MAX_COPIES]; /* a ring */
 };
 
 struct fiber {
@@ -138,8 +150,12 @@ static void fiber_main()
             const unsigned thread = block.order[block.next++];
             block.threads[thread].fiber = index;
             block.threads[thread].wait = RUNNING;
+            block.threads[thread].group = 0;
             become(thread);
             block.body(block.arg);
+            if (block.threads[thread].copy_count > 0) {
+                die("a thread ended before the copies that it began");
+            }
             block.threads[thread].wait = DONE;
         }
         block.idle[block.idle_count++] = index;
@@ -209,6 +225,39 @@ void cuda_on_cpu_warp_barrier(unsigned mask)
 unsigned cuda_on_cpu_lane(void)
 {
     return block.current % WARP;
+}
+
+void cuda_on_cpu_begin_copy(void *to, const void *from, size_t size_bytes)
+{
+    struct thread *thread = &block.threads[block.current];
+    if (thread->copy_count == MAX_COPIES) {
+        die("too many copies that nothing waited for");
+    }
+    if ((size_bytes != 4 && size_bytes != 8 && size_bytes != 16) ||
+        (reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % size_bytes != 0) {
+        die("a copy of another size, or not aligned");
+    }
+    const struct copy copy = { to, from, size_bytes, thread->group };
+    thread->copies[(thread->first_copy + thread->copy_count++) % MAX_COPIES] = copy;
+}
+
+void cuda_on_cpu_close_copies(void)
+{
+    block.threads[block.current].group++;
+}
+
+void cuda_on_cpu_await_copies(size_t most)
+{
+    struct thread *thread = &block.threads[block.current];
+    while (thread->copy_count > 0) {
+        const struct copy *copy = &thread->copies[thread->first_copy];
+        if (copy->group + most >= thread->group) {
+            return;
+        }
+        memcpy(copy->to, copy->from, copy->size_bytes);
+        thread->first_copy = (thread->first_copy + 1) % MAX_COPIES;
+        thread->copy_count--;
+    }
 }
 
 /* Let a warp go on of which every lane waits; whether it did. */

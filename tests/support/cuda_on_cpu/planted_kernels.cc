@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "planted_kernels.h"
 
+#include <cuda_pipeline.h>
 #include <cuda_runtime.h>
 
 static __global__ void reverse(bool with_barrier, float *out)
@@ -14,6 +15,30 @@ static __global__ void reverse(bool with_barrier, float *out)
         __syncthreads();
     }
     out[PLANTED_THREADS - 1 - i] = squares[PLANTED_THREADS - 1 - i];
+}
+
+/* Of two groups, the first is waited for, with its thread's elements; or only what was before. */
+static __global__ void copies(bool with_wait, const float *in, float *out)
+{
+    __shared__ float place[PLANTED_THREADS], other[PLANTED_THREADS];
+    const unsigned i = threadIdx.x;
+    place[i] = -1.0f;
+    __syncthreads();
+    __pipeline_memcpy_async(&place[i], &in[i], sizeof(float));
+    __pipeline_commit();
+    __pipeline_memcpy_async(&other[i], &in[i], sizeof(float));
+    __pipeline_commit();
+    __pipeline_wait_prior(with_wait ? 1 : 2);
+    __syncthreads();
+    out[PLANTED_THREADS - 1 - i] = place[i];
+    __pipeline_wait_prior(0);
+}
+
+static __global__ void lost_copy(const float *in)
+{
+    __shared__ float place;
+    __pipeline_memcpy_async(&place, in, sizeof(float));
+    __pipeline_commit();
 }
 
 static __global__ void half_barrier()
@@ -53,6 +78,17 @@ static void launch(void (*kernel)(Formal...), unsigned threads, Actual... argume
 void planted_reverse(int with_barrier, float out[PLANTED_THREADS])
 {
     launch(reverse, PLANTED_THREADS, with_barrier != 0, out);
+}
+
+void planted_copies(int with_wait, const float in[PLANTED_THREADS], float out[PLANTED_THREADS])
+{
+    launch(copies, PLANTED_THREADS, with_wait != 0, in, out);
+}
+
+void planted_lost_copy(void)
+{
+    const float one = 1.0f;
+    launch(lost_copy, 1, &one);
 }
 
 void planted_half_barrier(void)

@@ -12,6 +12,10 @@ extern "C" {
 /* out[i] = the square of i, turned round in shared memory; without the barrier a thread may read
  * what was not written yet. */
 void planted_reverse(int with_barrier, float out[PLANTED_THREADS]);
+/* The same of copies from `in` that go on beside the threads: out = in turned round. */
+void planted_copies(int with_wait, const float in[PLANTED_THREADS], float out[PLANTED_THREADS]);
+/* A thread ends before its copy: ends the program. */
+void planted_lost_copy(void);
 /* Half of the threads come to a barrier: ends the program. */
 void planted_half_barrier(void);
 /* Half of a warp comes to a shuffle: ends the program. */

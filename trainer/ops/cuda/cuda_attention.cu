@@ -7,95 +7,69 @@
 
 #define ROWS_OF_A_BLOCK 4u /* warps */
 
-/* A matrix of each head: element (row, column) of head y is at from + y / heads * outer +
- * y % heads * inner + row * row_step + column. */
-struct head_matrix {
-    const float *from;
-    size_t heads, outer, inner, row_step;
-    __device__ const float *head() const
-    {
-        return from + blockIdx.y / heads * outer + blockIdx.y % heads * inner;
-    }
-};
-
-/* The rows of the product are its rows, k its columns. */
-struct head_rows {
-    static constexpr bool K_FIRST = true;
-    struct head_matrix of;
-    struct place {
-        const float *row;
-    };
-    __device__ struct place at(size_t row) const
-    {
-        const struct place found = { of.head() + row * of.row_step };
-        return found;
-    }
-    __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
-    {
-        trn_cuda_fetch(place.row, 1, k, end, v);
-    }
-};
-
-/* The rows of the product are its columns, k its rows. */
-struct head_columns {
-    static constexpr bool K_FIRST = false;
-    struct head_matrix of;
-    struct place {
-        const float *column;
-    };
-    __device__ struct place at(size_t column) const
-    {
-        const struct place found = { of.head() + column };
-        return found;
-    }
-    __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
-    {
-        trn_cuda_fetch(place.column, of.row_step, k, end, v);
-    }
-};
-
 /* Part 0, 1 or 2 (query, key, value) of qkv; y or dy; a square of places for each head. */
-static struct head_matrix part_of(const struct trn_attention *a, const float *qkv, size_t part)
+static struct trn_cuda_matrix part_of(const struct trn_attention *a, const float *qkv, size_t part)
 {
     const size_t wide = a->heads * a->width;
-    const struct head_matrix found = { qkv + part * wide, a->heads, a->places * 3 * wide, a->width,
-                                       3 * wide };
+    const struct trn_cuda_matrix found = { qkv + part * wide, 3 * wide, a->heads,
+                                           a->places * 3 * wide, a->width };
     return found;
 }
 
-static struct head_matrix output_of(const struct trn_attention *a, const float *y)
+static struct trn_cuda_matrix output_of(const struct trn_attention *a, const float *y)
 {
     const size_t wide = a->heads * a->width;
-    const struct head_matrix found = { y, a->heads, a->places * wide, a->width, wide };
+    const struct trn_cuda_matrix found = { y, wide, a->heads, a->places * wide, a->width };
     return found;
 }
 
-static struct head_matrix square_of(const struct trn_attention *a, const float *weights)
+static struct trn_cuda_matrix square_of(const struct trn_attention *a, const float *weights)
 {
     const size_t square = a->places * a->places;
-    const struct head_matrix found = { weights, a->heads, a->heads * square, square, a->places };
+    const struct trn_cuda_matrix found = { weights, a->places, a->heads, a->heads * square,
+                                           square };
     return found;
 }
 
+/* How a product takes a matrix of each head: whose rows are k, or whose columns are. */
+enum head_use { ROWS_ARE_K, COLUMNS_ARE_K };
+
+template <enum head_use USE, bool QUADS> struct head_operand {
+    static constexpr enum trn_cuda_next next =
+        USE == COLUMNS_ARE_K ? (QUADS ? TRN_CUDA_K_QUADS : TRN_CUDA_K)
+                             : (QUADS ? TRN_CUDA_ROW_QUADS : TRN_CUDA_ROWS);
+    typedef trn_cuda_operand<next> type;
+};
+
 /* out = the products of all heads, (places, n) each, over k. `out` is written where `to` says. */
-template <typename A, typename B>
+template <enum head_use LEFT, enum head_use RIGHT>
 static enum snap_status multiply(struct trn_backend *backend, const struct trn_attention *a,
-                                 const char *what, const A &left, const B &right, size_t n,
-                                 size_t k, const struct head_matrix &to, float *out,
+                                 const char *what, const struct trn_cuda_matrix &left,
+                                 const struct trn_cuda_matrix &right, size_t n, size_t k,
+                                 const struct trn_cuda_matrix &to, float *out,
                                  struct snap_error *err)
 {
+    const bool quads = trn_cuda_in_quads(left, LEFT == COLUMNS_ARE_K ? k : a->places) &&
+                       trn_cuda_in_quads(right, RIGHT == COLUMNS_ARE_K ? k : n);
     struct trn_cuda_gemm g = trn_cuda_gemm();
     g.m = a->places;
     g.n = n;
     g.k = k;
     g.out = out;
-    g.pitch = to.row_step;
+    g.pitch = to.step;
     g.products = a->samples * a->heads;
-    g.inner = to.heads;
-    g.outer_step = to.outer;
-    g.inner_step = to.inner;
-    return g.products == 0 ? SNAP_OK
-                           : trn_cuda_gemm_any(backend, what, g, left, right, err);
+    g.inner = to.inner;
+    g.outer_step = to.outer_step;
+    g.inner_step = to.inner_step;
+    if (g.products == 0) {
+        return SNAP_OK;
+    }
+    if (quads) {
+        return trn_cuda_gemm_any(backend, what, g, typename head_operand<LEFT, true>::type{ left },
+                                 typename head_operand<RIGHT, true>::type{ right }, err);
+    }
+    return trn_cuda_gemm_any(backend, what, g, typename head_operand<LEFT, false>::type{ left },
+                             typename head_operand<RIGHT, false>::type{ right }, err);
 }
 
 /* EXP(s - m), kept in its place. */
@@ -168,22 +142,24 @@ extern "C" enum snap_status trn_cuda_attention_forward(struct trn_backend *backe
 {
     static const char what[] = "attention";
     const size_t rows = a->samples * a->heads * a->places;
-    const struct head_rows q = { part_of(a, qkv, 0) }, k = { part_of(a, qkv, 1) };
-    const struct head_rows p = { square_of(a, weights) };
-    const struct head_columns v = { part_of(a, qkv, 2) };
+    const struct trn_cuda_matrix q = part_of(a, qkv, 0), k = part_of(a, qkv, 1);
+    const struct trn_cuda_matrix v = part_of(a, qkv, 2), p = square_of(a, weights);
     enum snap_status status;
     if (rows == 0) {
         return SNAP_OK;
     }
-    status = multiply(backend, a, what, q, k, a->places, a->width, p.of, weights, err);
+    status = multiply<COLUMNS_ARE_K, COLUMNS_ARE_K>(backend, a, what, q, k, a->places, a->width, p,
+                                                    weights, err);
     if (status == SNAP_OK) {
         status = trn_cuda_launch(backend, what, attention_softmax, row_blocks(rows),
                                  dim3(ROWS_OF_A_BLOCK * TRN_CUDA_WARP), err, rows, a->places,
                                  a->scale, weights);
     }
-    return status == SNAP_OK ? multiply(backend, a, what, p, v, a->width, a->places,
-                                        output_of(a, y), y, err)
-                             : status;
+    if (status == SNAP_OK) {
+        status = multiply<COLUMNS_ARE_K, ROWS_ARE_K>(backend, a, what, p, v, a->width, a->places,
+                                                     output_of(a, y), y, err);
+    }
+    return status;
 }
 
 extern "C" enum snap_status trn_cuda_attention_backward(struct trn_backend *backend,
@@ -194,10 +170,9 @@ extern "C" enum snap_status trn_cuda_attention_backward(struct trn_backend *back
 {
     static const char what[] = "attention, backward";
     const size_t rows = a->samples * a->heads * a->places, wide = a->heads * a->width;
-    const struct head_columns q = { part_of(a, qkv, 0) }, k = { part_of(a, qkv, 1) };
-    const struct head_rows v = { part_of(a, qkv, 2) }, gradient = { output_of(a, dy) };
-    const struct head_columns gradient_columns = { output_of(a, dy) };
-    const struct head_columns p = { square_of(a, weights) };
+    const struct trn_cuda_matrix q = part_of(a, qkv, 0), k = part_of(a, qkv, 1);
+    const struct trn_cuda_matrix v = part_of(a, qkv, 2), p = square_of(a, weights);
+    const struct trn_cuda_matrix gradient = output_of(a, dy);
     void *scratch;
     enum snap_status status;
     if (rows == 0) {
@@ -208,24 +183,25 @@ extern "C" enum snap_status trn_cuda_attention_backward(struct trn_backend *back
         return status;
     }
     float *slopes = static_cast<float *>(scratch);
-    const struct head_rows by_rows = { square_of(a, slopes) };
-    const struct head_columns by_columns = { square_of(a, slopes) };
-    status = multiply(backend, a, what, gradient, v, a->places, a->width, by_rows.of, slopes, err);
+    const struct trn_cuda_matrix ds = square_of(a, slopes);
+    status = multiply<COLUMNS_ARE_K, COLUMNS_ARE_K>(backend, a, what, gradient, v, a->places,
+                                                    a->width, ds, slopes, err);
     if (status == SNAP_OK) {
         status = trn_cuda_launch(backend, what, attention_slopes, row_blocks(rows),
                                  dim3(ROWS_OF_A_BLOCK * TRN_CUDA_WARP), err, rows, a->places,
                                  a->scale, weights, slopes);
     }
     if (status == SNAP_OK) { /* dq */
-        status = multiply(backend, a, what, by_rows, k, a->width, a->places, q.of, dqkv, err);
+        status = multiply<COLUMNS_ARE_K, ROWS_ARE_K>(backend, a, what, ds, k, a->width, a->places,
+                                                     q, dqkv, err);
     }
     if (status == SNAP_OK) { /* dk */
-        status = multiply(backend, a, what, by_columns, q, a->width, a->places, q.of, dqkv + wide,
-                          err);
+        status = multiply<ROWS_ARE_K, ROWS_ARE_K>(backend, a, what, ds, q, a->width, a->places, q,
+                                                  dqkv + wide, err);
     }
     if (status == SNAP_OK) { /* dv */
-        status = multiply(backend, a, what, p, gradient_columns, a->width, a->places, q.of,
-                          dqkv + 2 * wide, err);
+        status = multiply<ROWS_ARE_K, ROWS_ARE_K>(backend, a, what, p, gradient, a->width,
+                                                  a->places, q, dqkv + 2 * wide, err);
     }
     return status;
 }

@@ -43,6 +43,7 @@ enum snap_status trn_cuda_check(const struct trn_backend *backend, cudaError_t r
 
 /* Threads of a block wherever nothing else decides. */
 #define TRN_CUDA_THREADS 256u
+#define TRN_CUDA_WARP 32u
 #define TRN_CUDA_MAX_BLOCKS 65535u
 
 /* Queue `kernel` with these arguments. `what` names the operator in an error. */

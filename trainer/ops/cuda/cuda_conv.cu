@@ -1,111 +1,145 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution as matrix products whose operands are read from images as they are needed. A tap that
- * falls into the padding, or between strides, is +0. */
+ * falls into the padding, or between strides, is +0. A place goes from element to element of k by
+ * additions: divisions are for where it begins. */
+#include <limits.h>
+
 #include "ops/cuda/cuda_gemm.h"
 
 /* Where a pixel of an image of `height` x `width` is. */
 struct conv_pixel {
-    size_t image, row, column;
+    size_t image;
+    int row, column;
 };
 
 static __device__ struct conv_pixel locate(size_t pixel, size_t height, size_t width)
 {
-    const struct conv_pixel found = { pixel / (height * width), pixel / width % height,
-                                      pixel % width };
+    const struct conv_pixel found = { pixel / (height * width), (int)(pixel / width % height),
+                                      (int)(pixel % width) };
     return found;
-}
-
-/* The input pixel under tap (r, s) of output pixel `out`, or NULL in the padding. */
-static __device__ const float *input_tap(const struct trn_conv &c, const float *x,
-                                         const struct conv_pixel &out, size_t r, size_t s)
-{
-    const size_t row = out.row * c.window.stride_h + r, column = out.column * c.window.stride_w + s;
-    if (row < c.window.padding_h || row - c.window.padding_h >= c.h ||
-        column < c.window.padding_w || column - c.window.padding_w >= c.w) {
-        return NULL;
-    }
-    return x + ((out.image * c.h + row - c.window.padding_h) * c.w + column -
-                c.window.padding_w) * c.c;
-}
-
-/* The output pixel whose tap (r, s) is input pixel `in`, or NULL when there is none. */
-static __device__ const float *output_tap(const struct trn_conv &c, const float *dy,
-                                          const struct conv_pixel &in, size_t r, size_t s)
-{
-    const size_t row = in.row + c.window.padding_h, column = in.column + c.window.padding_w;
-    if (row < r || (row - r) % c.window.stride_h != 0 || (row - r) / c.window.stride_h >= c.oh ||
-        column < s || (column - s) % c.window.stride_w != 0 ||
-        (column - s) / c.window.stride_w >= c.ow) {
-        return NULL;
-    }
-    return dy + ((in.image * c.oh + (row - r) / c.window.stride_h) * c.ow +
-                 (column - s) / c.window.stride_w) * c.oc;
 }
 
 /* k = (r, s, channel) of a pixel: its row in the product. BACKWARD: pixels of the input, channels
  * of the output. */
-template <bool BACKWARD> struct conv_taps {
+template <bool BACKWARD, bool QUADS> struct conv_taps {
     static constexpr bool K_FIRST = true;
+    static constexpr unsigned WIDE = QUADS ? 4 : 1;
     struct trn_conv c;
     const float *from;
-    typedef struct conv_pixel place;
-    __device__ place at(size_t row) const
+
+    struct place {
+        const float *image;
+        const float *tap; /* the pixel under it, or NULL in the padding or between strides */
+        int row, column;  /* of tap (0, 0), which others are below and right of; BACKWARD: above
+                           * and left of, before the stride is divided out */
+        int r, s, channel;
+    };
+
+    __device__ __forceinline__ void find_tap(struct place &place) const
     {
-        return BACKWARD ? locate(row, c.h, c.w) : locate(row, c.oh, c.ow);
-    }
-    __device__ void fetch(const place &pixel, size_t k, size_t end, float v[4]) const
-    {
-        const size_t channels = BACKWARD ? c.oc : c.c;
-        size_t channel = k % channels, tap = k / channels;
-        const float *pixel_at = NULL;
-        bool known = false;
-#pragma unroll
-        for (unsigned q = 0; q < 4; q++) {
-            v[q] = 0.0f;
-            if (k + q >= end) {
-                continue;
-            }
-            if (!known) {
-                const size_t r = tap / c.window.kernel_w, s = tap % c.window.kernel_w;
-                pixel_at = BACKWARD ? output_tap(c, from, pixel, r, s)
-                                    : input_tap(c, from, pixel, r, s);
-                known = true;
-            }
-            if (pixel_at) {
-                v[q] = pixel_at[channel];
-            }
-            if (++channel == channels) {
-                channel = 0;
-                tap++;
-                known = false;
-            }
+        int row = BACKWARD ? place.row - place.r : place.row + place.r;
+        int column = BACKWARD ? place.column - place.s : place.column + place.s;
+        bool there = row >= 0 && column >= 0;
+        if (BACKWARD && c.window.stride_h != 1) {
+            there = there && row % (int)c.window.stride_h == 0;
+            row /= (int)c.window.stride_h;
         }
+        if (BACKWARD && c.window.stride_w != 1) {
+            there = there && column % (int)c.window.stride_w == 0;
+            column /= (int)c.window.stride_w;
+        }
+        there = there && row < (int)(BACKWARD ? c.oh : c.h) &&
+                column < (int)(BACKWARD ? c.ow : c.w);
+        place.tap = there ? place.image + (row * (int)(BACKWARD ? c.ow : c.w) + column) *
+                                              (int)(BACKWARD ? c.oc : c.c)
+                          : NULL;
+    }
+
+    __device__ struct place at(size_t row, size_t k) const
+    {
+        const size_t channels = BACKWARD ? c.oc : c.c, tap = k / channels;
+        const struct conv_pixel pixel = BACKWARD ? locate(row, c.h, c.w) : locate(row, c.oh, c.ow);
+        struct place found;
+        found.image = from + pixel.image * (BACKWARD ? c.oh * c.ow * c.oc : c.h * c.w * c.c);
+        found.row = BACKWARD ? pixel.row + (int)c.window.padding_h
+                             : pixel.row * (int)c.window.stride_h - (int)c.window.padding_h;
+        found.column = BACKWARD ? pixel.column + (int)c.window.padding_w
+                                : pixel.column * (int)c.window.stride_w - (int)c.window.padding_w;
+        found.r = (int)(tap / c.window.kernel_w);
+        found.s = (int)(tap % c.window.kernel_w);
+        found.channel = (int)(k % channels);
+        find_tap(found);
+        return found;
+    }
+
+    __device__ __forceinline__ void next(struct place &place, float *v) const
+    {
+        if constexpr (QUADS) {
+            const float4 quad =
+                place.tap ? *reinterpret_cast<const float4 *>(place.tap + place.channel) : float4();
+            v[0] = quad.x;
+            v[1] = quad.y;
+            v[2] = quad.z;
+            v[3] = quad.w;
+        } else {
+            v[0] = place.tap ? place.tap[place.channel] : 0.0f;
+        }
+        skip(place, WIDE);
+    }
+
+    __device__ __forceinline__ void skip(struct place &place, unsigned count) const
+    {
+        const int channels = (int)(BACKWARD ? c.oc : c.c);
+        place.channel += (int)count;
+        if (place.channel < channels) {
+            return;
+        }
+        do {
+            place.channel -= channels;
+            if (++place.s == (int)c.window.kernel_w) {
+                place.s = 0;
+                place.r++;
+            }
+        } while (place.channel >= channels);
+        find_tap(place);
     }
 };
 
 /* Column c of the data gradient's product: w[oc][r][s][c], k = (r, s, oc). */
 struct filter_columns {
     static constexpr bool K_FIRST = false;
+    static constexpr unsigned WIDE = 1;
     const float *w;
     size_t oc, taps, channels; /* taps: kernel_h * kernel_w */
+
     struct place {
-        const float *column;
+        const float *first, *now; /* of the filters: the first, and this one */
+        unsigned filter;
     };
-    __device__ struct place at(size_t column) const
+
+    __device__ struct place at(size_t column, size_t k) const
     {
-        const struct place found = { w + column };
+        struct place found;
+        found.first = w + k / oc * channels + column;
+        found.filter = (unsigned)(k % oc);
+        found.now = found.first + found.filter * taps * channels;
         return found;
     }
-    __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
+
+    __device__ __forceinline__ void next(struct place &place, float *v) const
     {
-        size_t filter = k % oc, tap = k / oc;
-#pragma unroll
-        for (unsigned q = 0; q < 4; q++) {
-            v[q] = k + q < end ? place.column[(filter * taps + tap) * channels] : 0.0f;
-            if (++filter == oc) {
-                filter = 0;
-                tap++;
-            }
+        *v = *place.now;
+        skip(place, 1);
+    }
+
+    __device__ __forceinline__ void skip(struct place &place, unsigned count) const
+    {
+        place.filter += count;
+        place.now += count * taps * channels;
+        while (place.filter >= (unsigned)oc) {
+            place.filter -= (unsigned)oc;
+            place.first += channels;
+            place.now = place.first + place.filter * taps * channels;
         }
     }
 };
@@ -114,35 +148,46 @@ struct filter_columns {
  * tap of it reads. */
 struct input_columns {
     static constexpr bool K_FIRST = false;
+    static constexpr unsigned WIDE = 1;
     struct trn_conv c;
     const float *x;
+
     struct place {
-        size_t r, s, channel;
+        const float *channel; /* of the image */
+        int r, s;             /* of the tap, without padding */
+        int row, column;      /* of the output */
     };
-    __device__ struct place at(size_t column) const
+
+    __device__ struct place at(size_t column, size_t k) const
     {
-        const struct place found = { column / c.c / c.window.kernel_w,
-                                     column / c.c % c.window.kernel_w, column % c.c };
+        const size_t tap = column / c.c;
+        const struct conv_pixel pixel = locate(k, c.oh, c.ow);
+        struct place found;
+        found.channel = x + pixel.image * (c.h * c.w * c.c) + column % c.c;
+        found.r = (int)(tap / c.window.kernel_w) - (int)c.window.padding_h;
+        found.s = (int)(tap % c.window.kernel_w) - (int)c.window.padding_w;
+        found.row = pixel.row;
+        found.column = pixel.column;
         return found;
     }
-    __device__ void fetch(const struct place &place, size_t k, size_t end, float v[4]) const
+
+    __device__ __forceinline__ void next(struct place &place, float *v) const
     {
-        struct conv_pixel pixel = locate(k, c.oh, c.ow);
-#pragma unroll
-        for (unsigned q = 0; q < 4; q++) {
-            v[q] = 0.0f;
-            if (k + q < end) {
-                const float *from = input_tap(c, x, pixel, place.r, place.s);
-                if (from) {
-                    v[q] = from[place.channel];
-                }
-            }
-            if (++pixel.column == c.ow) {
-                pixel.column = 0;
-                if (++pixel.row == c.oh) {
-                    pixel.row = 0;
-                    pixel.image++;
-                }
+        const int row = place.row * (int)c.window.stride_h + place.r;
+        const int column = place.column * (int)c.window.stride_w + place.s;
+        const bool there = row >= 0 && row < (int)c.h && column >= 0 && column < (int)c.w;
+        *v = there ? place.channel[(row * (int)c.w + column) * (int)c.c] : 0.0f;
+        skip(place, 1);
+    }
+
+    __device__ __forceinline__ void skip(struct place &place, unsigned count) const
+    {
+        place.column += (int)count;
+        while (place.column >= (int)c.ow) {
+            place.column -= (int)c.ow;
+            if (++place.row == (int)c.oh) {
+                place.row = 0;
+                place.channel += c.h * c.w * c.c;
             }
         }
     }
@@ -153,20 +198,62 @@ static size_t window_taps(const struct trn_conv *c)
     return c->window.kernel_h * c->window.kernel_w;
 }
 
+/* The device counts within an image in int, from the padding before it to that behind it. */
+static bool counts_in_int(size_t pixels, size_t outputs, size_t stride, size_t kernel,
+                          size_t padding)
+{
+    const size_t most = INT_MAX / 4;
+    return pixels <= most && kernel <= most && padding <= most && outputs <= most / stride;
+}
+
+static enum snap_status check_sizes(struct trn_backend *backend, const struct trn_conv *c,
+                                    struct snap_error *err)
+{
+    const struct trn_window *w = &c->window;
+    const size_t most = INT_MAX;
+    if (!counts_in_int(c->h, c->oh, w->stride_h, w->kernel_h, w->padding_h) ||
+        !counts_in_int(c->w, c->ow, w->stride_w, w->kernel_w, w->padding_w) ||
+        (c->h * c->w > 0 && c->c > most / (c->h * c->w)) ||
+        (c->oh * c->ow > 0 && c->oc > most / (c->oh * c->ow))) {
+        return snap_error_set(err, SNAP_UNSUPPORTED,
+                              "device cuda:%d: conv2d: images of %zu x %zu x %zu to %zu x %zu x "
+                              "%zu: more than the device's kernels count: make them smaller",
+                              trn_cuda_of(backend)->device, c->h, c->w, c->c, c->oh, c->ow,
+                              c->oc);
+    }
+    return SNAP_OK;
+}
+
+/* Do the channels of a pixel come in quads? */
+static bool in_quads(const float *from, size_t channels)
+{
+    return trn_cuda_in_quads(trn_cuda_plain(from, channels), channels);
+}
+
 extern "C" enum snap_status trn_cuda_conv_forward(struct trn_backend *backend,
                                                   const struct trn_conv *c, const float *x,
                                                   const float *w, const float *bias, float *y,
                                                   struct snap_error *err)
 {
+    static const char what[] = "conv2d";
     struct trn_cuda_gemm g = trn_cuda_gemm();
-    const struct conv_taps<false> a = { *c, x };
     g.m = c->n * c->oh * c->ow;
     g.n = c->oc;
     g.k = window_taps(c) * c->c;
     g.bias = bias;
     g.out = y;
-    /* Column oc is w[oc][k], k = (r, s, c). */
-    return trn_cuda_gemm_any(backend, "conv2d", g, a, trn_cuda_by_rows(w, g.k), err);
+    const struct trn_cuda_matrix filters = trn_cuda_plain(w, g.k); /* column oc is w[oc][k] */
+    const enum snap_status status = check_sizes(backend, c, err);
+    if (status != SNAP_OK) {
+        return status;
+    }
+    if (in_quads(x, c->c) && trn_cuda_in_quads(filters, g.k)) {
+        const trn_cuda_found<conv_taps<false, true> > a = { { *c, x } };
+        return trn_cuda_gemm_any(backend, what, g, a, trn_cuda_operand<TRN_CUDA_K_QUADS>{ filters },
+                                 err);
+    }
+    const trn_cuda_found<conv_taps<false, false> > a = { { *c, x } };
+    return trn_cuda_gemm_any(backend, what, g, a, trn_cuda_operand<TRN_CUDA_K>{ filters }, err);
 }
 
 extern "C" enum snap_status trn_cuda_conv_data_gradient(struct trn_backend *backend,
@@ -174,14 +261,23 @@ extern "C" enum snap_status trn_cuda_conv_data_gradient(struct trn_backend *back
                                                         const float *dy, const float *w,
                                                         float *dx, struct snap_error *err)
 {
+    static const char what[] = "conv2d, data gradient";
+    const trn_cuda_found<filter_columns> b = { { w, c->oc, window_taps(c), c->c } };
     struct trn_cuda_gemm g = trn_cuda_gemm();
-    const struct conv_taps<true> a = { *c, dy };
-    const struct filter_columns b = { w, c->oc, window_taps(c), c->c };
     g.m = c->n * c->h * c->w;
     g.n = c->c;
     g.k = window_taps(c) * c->oc;
     g.out = dx;
-    return trn_cuda_gemm_any(backend, "conv2d, data gradient", g, a, b, err);
+    const enum snap_status status = check_sizes(backend, c, err);
+    if (status != SNAP_OK) {
+        return status;
+    }
+    if (in_quads(dy, c->oc)) {
+        const trn_cuda_found<conv_taps<true, true> > a = { { *c, dy } };
+        return trn_cuda_gemm_any(backend, what, g, a, b, err);
+    }
+    const trn_cuda_found<conv_taps<true, false> > a = { { *c, dy } };
+    return trn_cuda_gemm_any(backend, what, g, a, b, err);
 }
 
 extern "C" enum snap_status trn_cuda_conv_weight_gradient(struct trn_backend *backend,
@@ -189,12 +285,21 @@ extern "C" enum snap_status trn_cuda_conv_weight_gradient(struct trn_backend *ba
                                                           const float *dy, const float *x,
                                                           float *dw, struct snap_error *err)
 {
+    static const char what[] = "conv2d, weight gradient";
+    const struct trn_cuda_matrix pixels = trn_cuda_plain(dy, c->oc); /* row oc is dy[k][oc] */
+    const trn_cuda_found<input_columns> b = { { *c, x } };
     struct trn_cuda_gemm g = trn_cuda_gemm();
-    const struct trn_cuda_columns_of_k a = { dy, c->oc }; /* row oc is dy[k][oc] */
-    const struct input_columns b = { *c, x };
     g.m = c->oc;
     g.n = window_taps(c) * c->c;
     g.k = c->n * c->oh * c->ow;
     g.out = dw;
-    return trn_cuda_gemm_any(backend, "conv2d, weight gradient", g, a, b, err);
+    const enum snap_status status = check_sizes(backend, c, err);
+    if (status != SNAP_OK) {
+        return status;
+    }
+    return in_quads(dy, c->oc)
+               ? trn_cuda_gemm_any(backend, what, g,
+                                   trn_cuda_operand<TRN_CUDA_ROW_QUADS>{ pixels }, b, err)
+               : trn_cuda_gemm_any(backend, what, g, trn_cuda_operand<TRN_CUDA_ROWS>{ pixels }, b,
+                                   err);
 }

@@ -32,10 +32,11 @@ enum snap_status trn_cuda_enter(struct trn_backend *backend, const char *what,
 enum snap_status trn_cuda_scratch(struct trn_backend *backend, size_t size_bytes, void **memory,
                                   struct snap_error *err);
 
-/* Which of the equal ways a product is computed; for tests, which go through all. */
+/* Which of the equal ways something is computed in; for tests, which go through all. */
 struct trn_cuda_ways {
-    unsigned tile; /* 0: chosen by size; 64 or 128 rows and columns of a thread block */
+    unsigned tile; /* 0: chosen by size; 32, 64 or 128 rows and columns of a thread block */
     int split;     /* chunks of k; 0: chosen by size; 1: beside each other, -1: in turn */
+    bool wide;     /* pooling counts in size_t, whatever the size */
 };
 void trn_cuda_choose(struct trn_backend *backend, const struct trn_cuda_ways *ways);
 

@@ -2,12 +2,21 @@
 /* Matrix products of plain matrices. */
 #include "ops/cuda/cuda_gemm.h"
 
+typedef trn_cuda_operand<TRN_CUDA_K> by_k;
+typedef trn_cuda_operand<TRN_CUDA_K_QUADS> by_k_quads;
+typedef trn_cuda_operand<TRN_CUDA_ROWS> by_rows;
+typedef trn_cuda_operand<TRN_CUDA_ROW_QUADS> by_row_quads;
+
 extern "C" enum snap_status trn_cuda_matmul(struct trn_backend *backend,
                                             const struct trn_matmul *args, struct snap_error *err)
 {
+    static const char what[] = "matmul";
+    const bool turned_a = args->transpose == TRN_TN, turned_b = args->transpose == TRN_NT;
+    const size_t next_a = turned_a ? args->m : args->k, next_b = turned_b ? args->k : args->n;
+    const struct trn_cuda_matrix a = trn_cuda_plain(args->a, next_a);
+    const struct trn_cuda_matrix b = trn_cuda_plain(args->b, next_b);
+    const bool quads = trn_cuda_in_quads(a, next_a) && trn_cuda_in_quads(b, next_b);
     struct trn_cuda_gemm g = trn_cuda_gemm();
-    const struct trn_cuda_columns_of_k a_turned = { args->a, args->m };
-    const struct trn_cuda_columns_of_k b_plain = { args->b, args->n };
     g.m = args->m;
     g.n = args->n;
     g.k = args->k;
@@ -15,12 +24,14 @@ extern "C" enum snap_status trn_cuda_matmul(struct trn_backend *backend,
     g.out = args->out;
     switch (args->transpose) {
     case TRN_NN:
-        return trn_cuda_gemm_any(backend, "matmul", g, trn_cuda_by_rows(args->a, args->k),
-                                 b_plain, err);
+        return quads ? trn_cuda_gemm_any(backend, what, g, by_k_quads{ a }, by_row_quads{ b }, err)
+                     : trn_cuda_gemm_any(backend, what, g, by_k{ a }, by_rows{ b }, err);
     case TRN_NT:
-        return trn_cuda_gemm_any(backend, "matmul", g, trn_cuda_by_rows(args->a, args->k),
-                                 trn_cuda_by_rows(args->b, args->k), err);
+        return quads ? trn_cuda_gemm_any(backend, what, g, by_k_quads{ a }, by_k_quads{ b }, err)
+                     : trn_cuda_gemm_any(backend, what, g, by_k{ a }, by_k{ b }, err);
     default:
-        return trn_cuda_gemm_any(backend, "matmul", g, a_turned, b_plain, err);
+        return quads
+                   ? trn_cuda_gemm_any(backend, what, g, by_row_quads{ a }, by_row_quads{ b }, err)
+                   : trn_cuda_gemm_any(backend, what, g, by_rows{ a }, by_rows{ b }, err);
     }
 }

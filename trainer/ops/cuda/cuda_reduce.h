@@ -5,7 +5,6 @@
 
 #include "ops/cuda/cuda_backend.h"
 
-#define TRN_CUDA_WARP 32u
 #define TRN_CUDA_ALL_LANES 0xffffffffu
 #define TRN_CUDA_RED_CHUNK ((size_t)1024)
 
