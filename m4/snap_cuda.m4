@@ -3,7 +3,8 @@ dnl Detection of CUDA and cuDNN. Library and trainer are built with the CUDA run
 dnl statically; what was found is recorded in config.h.
 
 dnl SNAP_CUDA_TRY(FOLDERS, HEADER, CALL, LIBRARY, IF-FOUND)
-dnl Does a program that includes HEADER and makes CALL link with LIBRARY, in these FOLDERS?
+dnl Does a program that includes HEADER and makes CALL link with LIBRARY, in these FOLDERS, and is
+dnl CUDA new enough? cudaMallocAsync is of 11.2, machine code for 9.0 of 11.8.
 AC_DEFUN([SNAP_CUDA_TRY], [
 snap_save_CPPFLAGS=$CPPFLAGS
 snap_save_LDFLAGS=$LDFLAGS
@@ -13,7 +14,11 @@ for snap_try in $1; do
     LDFLAGS="$LDFLAGS -L$snap_try/lib64 -L$snap_try/lib"
 done
 LIBS="-l$4 $LIBS"
-AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <$2>]], [[return $3 == 0;]])], [$5])
+AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+        #include <$2>
+        #if CUDART_VERSION < 11080
+        #error "another CUDA is needed"
+        #endif]], [[return $3 == 0;]])], [$5])
 CPPFLAGS=$snap_save_CPPFLAGS
 LDFLAGS=$snap_save_LDFLAGS
 LIBS=$snap_save_LIBS
@@ -25,8 +30,8 @@ dnl is looked in alone. Sets have_cuda (yes or no) and cuda_folder, and defines 
 AC_DEFUN([SNAP_WITH_CUDA], [
 AC_ARG_WITH([cuda],
     [AS_HELP_STRING([--with-cuda@<:@=yes|no|check|DIR@:>@],
-        [build for CUDA devices with the toolkit: nvcc, cuda_runtime.h and libcudart
-        @<:@check@:>@])],
+        [build for CUDA devices with the toolkit, 11.8 or newer: nvcc, cuda_runtime.h and
+        libcudart @<:@check@:>@])],
     [], [with_cuda=check])
 have_cuda=no
 cuda_folder=
@@ -47,7 +52,7 @@ AC_MSG_RESULT([$have_cuda $cuda_folder])
 AS_CASE([$with_cuda/$have_cuda],
     [no/*|check/*|*/yes], [],
     [AC_MSG_ERROR(m4_normalize([--with-cuda=$with_cuda: no folder has nvcc, cuda_runtime.h and
-        libcudart; tried $snap_folders]))])
+        libcudart of CUDA 11.8 or newer; tried $snap_folders]))])
 AS_IF([test "$have_cuda" = yes],
     [AC_DEFINE([HAVE_CUDA], [1], [Define to 1 if the CUDA toolkit was found.])
      AC_SUBST([NVCC], ["$cuda_folder/bin/nvcc"])
@@ -63,11 +68,14 @@ dnl SNAP_CUDA_FLAGS
 dnl Sets NVCCFLAGS: what every .cu file of the trainer is compiled with. What decides bits is
 dnl written out; tests/ops/test_ptx.sh looks at what the compiler makes of it. CUDA_GENCODE says for
 dnl which devices: by default machine code for 9.0, and PTX that the driver compiles for any from
-dnl 7.5 on.
+dnl 7.5 on; that of 8.0 copies to shared memory beside the arithmetic.
 AC_DEFUN([SNAP_CUDA_FLAGS], [
 AC_ARG_VAR([CUDA_GENCODE], [for which devices nvcc compiles, as its options -gencode])
 AS_IF([test -z "$CUDA_GENCODE"],
-    [CUDA_GENCODE="-gencode arch=compute_90,code=sm_90 -gencode arch=compute_75,code=compute_75"])
+    [CUDA_GENCODE="-gencode arch=compute_90,code=sm_90"
+     for snap_arch in 80 75; do
+        CUDA_GENCODE="$CUDA_GENCODE -gencode arch=compute_$snap_arch,code=compute_$snap_arch"
+     done])
 NVCCFLAGS="-std=c++17 -O3 -fmad=false -ftz=false -prec-div=true -prec-sqrt=true"
 dnl Without guards of statics the objects need no C++ library.
 NVCCFLAGS="$NVCCFLAGS -Xcompiler -fPIC,-pthread,-ffp-contract=off"

@@ -18,10 +18,12 @@
 #define SPARE 4u
 
 /* Out of the device, one engine makes the copies of all streams in the order in which they were
- * asked for: a loop that reads its loss would wait for a whole state. So no more than two turns of
- * this many bytes are asked for ahead. */
-#define TURN_BYTES ((size_t)4 << 20)
+ * asked for: a loop that reads its loss would wait for a whole state. So no more than two turns are
+ * asked for ahead. */
 #define TURNS 2u
+/* A turn ends with so many bytes or copies: a copy takes some microseconds, however short. */
+#define TURN_BYTES ((size_t)4 << 20)
+#define TURN_COPIES 64u
 
 /* A piece within the device, on its way out. */
 struct leaving {
@@ -286,6 +288,7 @@ static cudaError_t go_out(struct snap_device_copies *copies)
 {
     cudaError_t code = cudaSuccess;
     size_t in_turn = 0;
+    unsigned copies_in_turn = 0;
     unsigned asked = 0;
     for (size_t i = 0; i < copies->leaving_count; i++) {
         const struct leaving *piece = &copies->leaving[i];
@@ -298,12 +301,13 @@ static cudaError_t go_out(struct snap_device_copies *copies)
                                    cudaMemcpyDeviceToHost, copies->stream);
             at += size;
             in_turn += size;
-            if (code != cudaSuccess || in_turn < TURN_BYTES)
+            copies_in_turn++;
+            if (code != cudaSuccess || (in_turn < TURN_BYTES && copies_in_turn < TURN_COPIES))
                 continue;
             code = cudaEventRecord(copies->turns[asked++ % TURNS], copies->stream);
             if (code == cudaSuccess && asked >= TURNS)
                 code = cudaEventSynchronize(copies->turns[asked % TURNS]);
-            in_turn = 0;
+            in_turn = copies_in_turn = 0;
         }
     }
     if (code == cudaSuccess)
@@ -322,12 +326,15 @@ static enum snap_status cuda_copies_wait(struct snap_device_copies *copies, stru
     pthread_mutex_lock(&copies->lock);
     if (copies->room != NULL && copies->failure == cudaSuccess)
         copies->failure = go_out(copies);
+    const char *action = "copy to the host";
     cudaError_t code = copies->failure;
     pthread_mutex_unlock(&copies->lock);
-    if (code == cudaSuccess)
+    if (code == cudaSuccess) {
+        action = "wait for copies";
         code = cudaEventSynchronize(copies->done);
+    }
     leave(copies->index, before);
-    return code == cudaSuccess ? SNAP_OK : fail(copies->index, "wait for copies", code, err);
+    return code == cudaSuccess ? SNAP_OK : fail(copies->index, action, code, err);
 }
 
 static bool cuda_pin(void *host, size_t size_bytes)

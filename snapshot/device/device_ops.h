@@ -52,8 +52,9 @@ struct snap_device_ops {
     /* Copies that begin after what is in the stream now, and do not hold up what comes later in it.
      * With room for them the device copies within its memory first: that is what the fence is for
      * then, and they reach the host while copies_wait waits, little by little, so that other copies
-     * to the host get their turn. Without, they go straight: no failure. The room is given back
-     * when the last of them has left it. Owned by the caller, who frees them after copies_wait. */
+     * to the host get their turn (of several devices, those of one after those of another).
+     * Without, they go straight: no failure. The room is given back when the last of them has left
+     * it. Owned by the caller, who frees them after copies_wait. */
     enum snap_status (*copies_new)(int index, const struct snap_device_room *room, void *stream,
                                    struct snap_device_copies **copies, struct snap_error *err);
     /* `early`: what comes later in the stream may change the piece without a fence; it is copied

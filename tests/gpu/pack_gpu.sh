@@ -34,8 +34,11 @@ for program in "$@"; do
         done
 done
 # What a build in the source tree left there is not source.
-tar -C "$source" -cf - --exclude='*.o' --exclude='*.lo' --exclude='.libs' --exclude='.deps' \
-    --exclude='__pycache__' bench data examples schema tests | tar -C "$folder/source" -xf -
+tar -C "$source" -cf "$folder/source.tar" --exclude='*.o' --exclude='*.lo' --exclude='*.la' \
+    --exclude='*.log' --exclude='*.trs' --exclude='.libs' --exclude='.deps' \
+    --exclude='__pycache__' bench data examples schema tests
+tar -C "$folder/source" -xf "$folder/source.tar"
+rm "$folder/source.tar"
 find "$folder/source" -type f -perm -100 | while read -r file; do
     if head -c 4 "$file" | grep -q ELF; then
         rm "$file"

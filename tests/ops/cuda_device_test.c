@@ -54,7 +54,8 @@ void cuda_test_operators(const struct trn_cuda_ways *ways, size_t first, size_t 
     size_t count = 0;
     struct op_case *cases = op_cases_new(&count);
     char where[40];
-    snprintf(where, sizeof(where), "tile %u, split %d", ways->tile, ways->split);
+    snprintf(where, sizeof(where), "tile %u, split %d%s", ways->tile, ways->split,
+             ways->wide ? ", wide" : "");
     assert_int_equal(snap_pool_new(1, &pool, NULL), SNAP_OK);
     backend = cuda_test_open(pool, ways);
     for (size_t i = first; i < count; i += stride) {

@@ -136,7 +136,7 @@ struct op_case *op_cases_new(size_t *count)
         { 2, 5, 6, 4, 3, 5, 4, 3, 2, 2, 2 },   { 1, 9, 7, 57, 2, 3, 3, 1, 3, 0, 1 },
         { 5, 11, 12, 2, 3, 2, 5, 1, 2, 0, 2 }, { 0, 4, 4, 2, 2, 3, 3, 1, 1, 1, 1 },
         { 8, 14, 14, 2, 33, 3, 3, 1, 1, 1, 1 }, { 1, 6, 6, 130, 65, 2, 2, 2, 2, 0, 0 },
-        { 2, 7, 6, 4, 8, 3, 2, 2, 3, 1, 1 },
+        { 2, 7, 6, 4, 8, 3, 2, 2, 3, 1, 1 },   { 1, 12, 12, 60, 132, 3, 3, 1, 1, 1, 1 },
     };
     struct case_list list = { NULL, 0, 0 };
     for (size_t t = 0; t < 3; t++) {
@@ -149,6 +149,7 @@ struct op_case *op_cases_new(size_t *count)
         for (size_t i = 0; i < sizeof(fours) / sizeof(fours[0]); i++) {
             add(&list, "matmul", t, fours[i][0], fours[i][1], fours[i][2], i % 2);
         }
+        add(&list, "matmul", t, Z(2), Z(3), Z(34 * 512 + 1), t % 2); /* many chunks */
     }
     for (size_t i = 0; i < sizeof(convs) / sizeof(convs[0]); i++) {
         const size_t *c = convs[i];

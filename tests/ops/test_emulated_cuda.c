@@ -357,7 +357,7 @@ static bool aborts(void (*call)(void))
 static void faults_of_kernels_show(void **state)
 {
     float right[PLANTED_THREADS], found[PLANTED_THREADS], sum = 0.0f;
-    unsigned different = 0;
+    unsigned different = 0, late = 0, early = 0;
     (void)state;
     for (int order = CUDA_ON_CPU_ASCENDING; order <= CUDA_ON_CPU_SHUFFLED; order++) {
         cuda_on_cpu.order = (enum cuda_on_cpu_order)order;
@@ -374,12 +374,16 @@ static void faults_of_kernels_show(void **state)
             assert_true(found[PLANTED_THREADS - 1 - i] == right[i]);
         }
         planted_copies(0, right, found);
-        for (int i = 0; i < PLANTED_THREADS; i++) {
-            assert_true(found[i] == -1.0f);
-        }
+        late += found[0] == -1.0f;
+        planted_early_copy(1, right, found);
+        assert_memory_equal(found, right, sizeof(right));
+        planted_early_copy(0, right, found);
+        early += memcmp(found, right, sizeof(right)) != 0;
     }
     cuda_on_cpu.order = CUDA_ON_CPU_ASCENDING;
     assert_true(different > 0);
+    assert_true(late > 0);
+    assert_true(early > 0);
     assert_true(aborts(planted_half_barrier));
     assert_true(aborts(planted_half_shuffle));
     assert_true(aborts(planted_lost_copy));

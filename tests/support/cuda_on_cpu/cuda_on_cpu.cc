@@ -237,6 +237,9 @@ void cuda_on_cpu_begin_copy(void *to, const void *from, size_t size_bytes)
         (reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % size_bytes != 0) {
         die("a copy of another size, or not aligned");
     }
+    if (cuda_on_cpu.order == CUDA_ON_CPU_DESCENDING) {
+        memcpy(to, from, size_bytes);
+    }
     const struct copy copy = { to, from, size_bytes, thread->group };
     thread->copies[(thread->first_copy + thread->copy_count++) % MAX_COPIES] = copy;
 }
@@ -254,7 +257,9 @@ void cuda_on_cpu_await_copies(size_t most)
         if (copy->group + most >= thread->group) {
             return;
         }
-        memcpy(copy->to, copy->from, copy->size_bytes);
+        if (cuda_on_cpu.order != CUDA_ON_CPU_DESCENDING) {
+            memcpy(copy->to, copy->from, copy->size_bytes);
+        }
         thread->first_copy = (thread->first_copy + 1) % MAX_COPIES;
         thread->copy_count--;
     }

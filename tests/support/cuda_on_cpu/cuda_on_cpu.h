@@ -10,7 +10,8 @@
 extern "C" {
 #endif
 
-/* In which order the threads of a block run from one barrier to the next. */
+/* In which order the threads of a block run from one barrier to the next. Copies that go on beside
+ * a thread are made as early as they may be in descending order, else as late. */
 enum cuda_on_cpu_order {
     CUDA_ON_CPU_ASCENDING,
     CUDA_ON_CPU_DESCENDING,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copies from the device's memory to shared memory that go on beside the thread that began them. A
- * copy is made as late as it may: when its thread waits for it. A thread must not end before. */
+ * copy is made as late as it may be, when its thread waits for it, or as early (cuda_on_cpu.h). A
+ * thread must not end before. */
 #ifndef CUDA_ON_CPU_PIPELINE_H
 #define CUDA_ON_CPU_PIPELINE_H
 

@@ -34,6 +34,22 @@ static __global__ void copies(bool with_wait, const float *in, float *out)
     __pipeline_wait_prior(0);
 }
 
+static __global__ void early_copy(bool with_barrier, const float *in, float *out)
+{
+    __shared__ float place[PLANTED_THREADS];
+    const unsigned i = threadIdx.x, next = (i + 1) % PLANTED_THREADS;
+    place[i] = in[i];
+    __syncthreads();
+    const float mine = place[i];
+    if (with_barrier) {
+        __syncthreads();
+    }
+    __pipeline_memcpy_async(&place[next], &in[i], sizeof(float));
+    __pipeline_commit();
+    out[i] = with_barrier ? mine : place[i];
+    __pipeline_wait_prior(0);
+}
+
 static __global__ void lost_copy(const float *in)
 {
     __shared__ float place;
@@ -83,6 +99,12 @@ void planted_reverse(int with_barrier, float out[PLANTED_THREADS])
 void planted_copies(int with_wait, const float in[PLANTED_THREADS], float out[PLANTED_THREADS])
 {
     launch(copies, PLANTED_THREADS, with_wait != 0, in, out);
+}
+
+void planted_early_copy(int with_barrier, const float in[PLANTED_THREADS],
+                        float out[PLANTED_THREADS])
+{
+    launch(early_copy, PLANTED_THREADS, with_barrier != 0, in, out);
 }
 
 void planted_lost_copy(void)

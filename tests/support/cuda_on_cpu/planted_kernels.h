@@ -14,6 +14,10 @@ extern "C" {
 void planted_reverse(int with_barrier, float out[PLANTED_THREADS]);
 /* The same of copies from `in` that go on beside the threads: out = in turned round. */
 void planted_copies(int with_wait, const float in[PLANTED_THREADS], float out[PLANTED_THREADS]);
+/* out = in, which each thread reads from where its neighbour then copies something else to; without
+ * the barrier between, that may be what it reads. */
+void planted_early_copy(int with_barrier, const float in[PLANTED_THREADS],
+                        float out[PLANTED_THREADS]);
 /* A thread ends before its copy: ends the program. */
 void planted_lost_copy(void);
 /* Half of the threads come to a barrier: ends the program. */

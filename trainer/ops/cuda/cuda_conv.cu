@@ -210,7 +210,7 @@ static enum snap_status check_sizes(struct trn_backend *backend, const struct tr
                                     struct snap_error *err)
 {
     const struct trn_window *w = &c->window;
-    const size_t most = INT_MAX;
+    const size_t most = INT_MAX - 64; /* a place may be a step past the last element */
     if (!counts_in_int(c->h, c->oh, w->stride_h, w->kernel_h, w->padding_h) ||
         !counts_in_int(c->w, c->ow, w->stride_w, w->kernel_w, w->padding_w) ||
         (c->h * c->w > 0 && c->c > most / (c->h * c->w)) ||
@@ -225,7 +225,7 @@ static enum snap_status check_sizes(struct trn_backend *backend, const struct tr
 }
 
 /* Do the channels of a pixel come in quads? */
-static bool in_quads(const float *from, size_t channels)
+static bool pixels_in_quads(const float *from, size_t channels)
 {
     return trn_cuda_in_quads(trn_cuda_plain(from, channels), channels);
 }
@@ -247,7 +247,7 @@ extern "C" enum snap_status trn_cuda_conv_forward(struct trn_backend *backend,
     if (status != SNAP_OK) {
         return status;
     }
-    if (in_quads(x, c->c) && trn_cuda_in_quads(filters, g.k)) {
+    if (pixels_in_quads(x, c->c) && trn_cuda_in_quads(filters, g.k)) {
         const trn_cuda_found<conv_taps<false, true> > a = { { *c, x } };
         return trn_cuda_gemm_any(backend, what, g, a, trn_cuda_operand<TRN_CUDA_K_QUADS>{ filters },
                                  err);
@@ -272,7 +272,7 @@ extern "C" enum snap_status trn_cuda_conv_data_gradient(struct trn_backend *back
     if (status != SNAP_OK) {
         return status;
     }
-    if (in_quads(dy, c->oc)) {
+    if (pixels_in_quads(dy, c->oc)) {
         const trn_cuda_found<conv_taps<true, true> > a = { { *c, dy } };
         return trn_cuda_gemm_any(backend, what, g, a, b, err);
     }
@@ -297,7 +297,7 @@ extern "C" enum snap_status trn_cuda_conv_weight_gradient(struct trn_backend *ba
     if (status != SNAP_OK) {
         return status;
     }
-    return in_quads(dy, c->oc)
+    return pixels_in_quads(dy, c->oc)
                ? trn_cuda_gemm_any(backend, what, g,
                                    trn_cuda_operand<TRN_CUDA_ROW_QUADS>{ pixels }, b, err)
                : trn_cuda_gemm_any(backend, what, g, trn_cuda_operand<TRN_CUDA_ROWS>{ pixels }, b,

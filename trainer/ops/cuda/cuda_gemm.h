@@ -35,7 +35,7 @@ struct trn_cuda_way {
 /* The way that takes the least time. That of a multiprocessor is its blocks times the cost of a
  * tile for each k: relative times, measured on an H200, where a few blocks of small tiles take as
  * long as `floor` ones. Chunks beside each other are written and read once more, by a second
- * kernel. */
+ * kernel: `merge` is what a short one takes, on the scale of cost times k. */
 static inline struct trn_cuda_way trn_cuda_fastest(const struct trn_cuda &cuda,
                                                    const struct trn_cuda_gemm &g)
 {

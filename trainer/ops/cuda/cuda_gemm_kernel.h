@@ -63,7 +63,7 @@ static __device__ __forceinline__ unsigned trn_cuda_output(unsigned thread, unsi
 }
 
 /* What the outputs of a tile need to know, kept in shared memory and read as volatile: in registers
- * the compiler would keep 64 addresses through the whole loop over k. */
+ * the compiler would keep an address for each output through the whole loop over k. */
 struct trn_cuda_corner {
     size_t n;               /* floats from row to row */
     size_t first;           /* of the tile's first output */
@@ -154,6 +154,8 @@ static __global__ void __launch_bounds__(SHAPE::threads, SHAPE::blocks)
     trn_cuda_gemm_tiles(struct trn_cuda_gemm g, A a, B b, size_t row_tiles)
 {
     constexpr unsigned STEP = SHAPE::step, STAGES = SHAPE::stages;
+    static_assert(TRN_CUDA_KC % STEP == 0 && STEP % 2 == 0 && STAGES >= 2,
+                  "chunks end with a step, and operands take turns");
     __shared__ __align__(16) float stages_a[STAGES][STEP][SHAPE::tile_y + TRN_CUDA_PAD];
     __shared__ __align__(16) float stages_b[STAGES][STEP][SHAPE::tile_x + TRN_CUDA_PAD];
     __shared__ struct trn_cuda_corner corner;
@@ -234,7 +236,7 @@ static __global__ void trn_cuda_gemm_merge(struct trn_cuda_gemm g, size_t chunks
     constexpr unsigned AHEAD = 32;
     const size_t count = g.m * g.n;
     for (size_t at = trn_cuda_first(); at < count; at += trn_cuda_step()) {
-        const float *part = g.parts + at;
+        const float *part = chunks == 0 ? NULL : g.parts + at;
         float value = chunks == 0 ? 0.0f : *part;
         size_t chunk = 1;
         for (; chunk + AHEAD <= chunks; chunk += AHEAD) {

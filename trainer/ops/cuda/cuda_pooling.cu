@@ -169,20 +169,28 @@ static bool is_small(struct trn_backend *backend, const struct trn_conv *c)
            c->ow <= most / c->window.stride_w;
 }
 
-/* Queue the kernel of either size, over `items`. */
-#define LAUNCH(what, kernel, items, ...)                                                           \
-    (is_small(backend, c)                                                                          \
-         ? trn_cuda_launch_over(backend, what, kernel<unsigned>, items, err,                       \
-                                pool_sizes<unsigned>(*c), items, __VA_ARGS__)                      \
-         : trn_cuda_launch_over(backend, what, kernel<size_t>, items, err,                         \
-                                pool_sizes<size_t>(*c), items, __VA_ARGS__))
+/* Queue the kernel of the size that is wanted, over `items`. */
+template <typename... Formal, typename... Actual>
+static enum snap_status launch(struct trn_backend *backend, const char *what,
+                               void (*small)(pool_sizes<unsigned>, size_t, Formal...),
+                               void (*large)(pool_sizes<size_t>, size_t, Formal...),
+                               const struct trn_conv *c, size_t items, struct snap_error *err,
+                               Actual... arguments)
+{
+    return is_small(backend, c)
+               ? trn_cuda_launch_over(backend, what, small, items, err, pool_sizes<unsigned>(*c),
+                                      items, arguments...)
+               : trn_cuda_launch_over(backend, what, large, items, err, pool_sizes<size_t>(*c),
+                                      items, arguments...);
+}
 
 extern "C" enum snap_status trn_cuda_maxpool_forward(struct trn_backend *backend,
                                                      const struct trn_conv *c, const float *x,
                                                      float *y, int32_t *chosen,
                                                      struct snap_error *err)
 {
-    return LAUNCH("maxpool", maxpool_forward, outputs(c), x, y, chosen);
+    return launch(backend, "maxpool", maxpool_forward<unsigned>, maxpool_forward<size_t>, c,
+                  outputs(c), err, x, y, chosen);
 }
 
 extern "C" enum snap_status trn_cuda_maxpool_backward(struct trn_backend *backend,
@@ -193,14 +201,16 @@ extern "C" enum snap_status trn_cuda_maxpool_backward(struct trn_backend *backen
 {
     (void)x;
     (void)y;
-    return LAUNCH("maxpool, backward", maxpool_backward, inputs(c), chosen, dy, dx);
+    return launch(backend, "maxpool, backward", maxpool_backward<unsigned>,
+                  maxpool_backward<size_t>, c, inputs(c), err, chosen, dy, dx);
 }
 
 extern "C" enum snap_status trn_cuda_avgpool_forward(struct trn_backend *backend,
                                                      const struct trn_conv *c, const float *x,
                                                      float *y, struct snap_error *err)
 {
-    return LAUNCH("avgpool", avgpool_forward, outputs(c), window_share(&c->window), x, y);
+    return launch(backend, "avgpool", avgpool_forward<unsigned>, avgpool_forward<size_t>, c,
+                  outputs(c), err, window_share(&c->window), x, y);
 }
 
 extern "C" enum snap_status trn_cuda_avgpool_backward(struct trn_backend *backend,
@@ -210,6 +220,6 @@ extern "C" enum snap_status trn_cuda_avgpool_backward(struct trn_backend *backen
 {
     (void)x;
     (void)y;
-    return LAUNCH("avgpool, backward", avgpool_backward, inputs(c), window_share(&c->window), dy,
-                  dx);
+    return launch(backend, "avgpool, backward", avgpool_backward<unsigned>,
+                  avgpool_backward<size_t>, c, inputs(c), err, window_share(&c->window), dy, dx);
 }
