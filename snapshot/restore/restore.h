@@ -18,7 +18,7 @@ struct snap_restore {
     bool touched; /* memory is not what it was */
     struct snap_receipt *receipt;
 
-    /* By restore_match.c. Components are indices in the receipt. */
+    /* By restore_match*.c. Components are indices in the receipt. */
     struct snap_leaves leaves;
     const struct snap_tensor_view *
         *views; /* of each tensor; NULL: not in the archive as it is here */
@@ -40,7 +40,7 @@ struct snap_restore {
     void **values;
 };
 
-/* Two training configs, NULL or a JSON null for none. */
+/* Are two training configs the same? NULL or a JSON null for none (restore_match_promise.c). */
 bool snap_same_training(const json_t *there, const json_t *here);
 
 /* snap_run_restore on this rank, of what its options name; and on every rank of a group, of what
