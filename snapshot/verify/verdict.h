@@ -59,13 +59,15 @@ enum snap_status snap_verdict_give(struct snap_verdict *made, enum snap_status s
                                    const char *kind, const char *target,
                                    struct snap_verdict **verdict, struct snap_error *err);
 
-/* ---- what both kinds share (verify_archive.c) ---- */
+/* ---- what the kinds share (verify_content.c) ---- */
 
 /* Every digest, the second reader, the ledger's chain and the state digest of an archive that was
  * opened; withheld members are no failure here. *lines: of its ledger. *state_checked: its content
  * was compared with the ledger's state digest. */
 enum snap_status snap_verify_content(const struct snap_archive *archive, struct snap_pool *pool,
                                      size_t *lines, bool *state_checked, struct snap_error *err);
+
+/* ---- what the kinds share (verify_archive.c) ---- */
 
 /* Tell every volume that is not there, under the check `check`: a failure when members of it are
  * absent and that is not `allowed`, else a note. */
