@@ -145,6 +145,29 @@ enum snap_status trn_fields_integer(const struct trn_fields *fields, const char 
     return SNAP_OK;
 }
 
+enum snap_status trn_fields_size(const struct trn_fields *fields, const char *key, int64_t least,
+                                 int64_t most, int64_t fallback, size_t *value,
+                                 struct snap_error *err)
+{
+    int64_t read;
+    enum snap_status status = trn_fields_integer(fields, key, least, most,
+                                                 fallback >= 0 ? &fallback : NULL, &read, err);
+    if (status == SNAP_OK)
+        *value = (size_t)read;
+    return status;
+}
+
+enum snap_status trn_fields_count(const struct trn_fields *fields, const char *key, int64_t least,
+                                  int64_t fallback, uint64_t *value, struct snap_error *err)
+{
+    int64_t read;
+    enum snap_status status = trn_fields_integer(fields, key, least, TRN_CONFIG_MAX_INTEGER,
+                                                 fallback >= 0 ? &fallback : NULL, &read, err);
+    if (status == SNAP_OK)
+        *value = (uint64_t)read;
+    return status;
+}
+
 enum snap_status trn_fields_boolean(const struct trn_fields *fields, const char *key, bool fallback,
                                     bool *value, struct snap_error *err)
 {

@@ -41,6 +41,14 @@ enum snap_status trn_fields_integer(const struct trn_fields *fields, const char 
                                     int64_t most, const int64_t *fallback, int64_t *value,
                                     struct snap_error *err);
 
+/* The same for what is never negative: a size, and a count of at most TRN_CONFIG_MAX_INTEGER. A
+ * `fallback` below 0: the key must be there. */
+enum snap_status trn_fields_size(const struct trn_fields *fields, const char *key, int64_t least,
+                                 int64_t most, int64_t fallback, size_t *value,
+                                 struct snap_error *err);
+enum snap_status trn_fields_count(const struct trn_fields *fields, const char *key, int64_t least,
+                                  int64_t fallback, uint64_t *value, struct snap_error *err);
+
 /* true or false. */
 enum snap_status trn_fields_boolean(const struct trn_fields *fields, const char *key, bool fallback,
                                     bool *value, struct snap_error *err);
