@@ -63,7 +63,7 @@ void snap_salvage_release(struct snap_salvage_job *job);
 
 /* The manifest and the listing out of what was found, and the list of pieces. */
 enum snap_status snap_salvage_pieces(struct snap_salvage_job *job, struct snap_error *err);
-/* Judge what was found in a file; `source` is borrowed as long as the job is. */
+/* Judge what was found in a file; `source` is borrowed as long as the job is (salvage_places.c). */
 enum snap_status snap_salvage_here(struct snap_salvage_job *job, const struct snap_source *source,
                                    const struct snap_scan *scan, struct snap_error *err);
 /* The same for every file beside the archive that has the name of a volume of it, whether the
@@ -71,11 +71,12 @@ enum snap_status snap_salvage_here(struct snap_salvage_job *job, const struct sn
 enum snap_status snap_salvage_volumes(struct snap_salvage_job *job, struct snap_error *err);
 void snap_salvage_volumes_release(struct snap_salvage_job *job);
 /* Look for what is lost in another archive: by digest, or, when digests are lost, by name and size.
- * `other` is consumed. */
+ * `other` is consumed (salvage_places.c). */
 enum snap_status snap_salvage_elsewhere(struct snap_salvage_job *job, struct snap_archive *other,
                                         struct snap_error *err);
 /* Without a listing: README, STATE and the ledger's lines are made, and with the digests of all the
- * listing is put together. It is the right one when it has the hash that is expected. */
+ * listing is put together. It is the right one when it has the hash that is expected
+ * (salvage_proof.c). */
 enum snap_status snap_salvage_prove(struct snap_salvage_job *job, struct snap_error *err);
 /* Pieces that are lost. */
 size_t snap_salvage_lost(const struct snap_salvage_job *job);
