@@ -124,8 +124,7 @@ static enum snap_status compare_failures(const struct trn_step *step,
     const struct trn_failure *repeated = &result->repeated_failure;
     char other[400];
     tell_other(result, other, sizeof(other));
-    if (strcmp(repeated->where, recorded->where) != 0 || repeated->value != recorded->value ||
-        repeated->element != recorded->element) {
+    if (!trn_failure_is_same(repeated, recorded)) {
         snprintf(result->first_member, sizeof(result->first_member), "%s", repeated->where);
         trn_replay_differs(result, step->step, "other", repeated->where, recorded->value,
                            repeated->value);

@@ -214,17 +214,6 @@ static uint64_t take_number(const json_t *object, const char *key)
     return value > 0 ? (uint64_t)value : 0;
 }
 
-/* "nan", "+inf", "-inf", or NULL. */
-static const char *value_class(const json_t *failure)
-{
-    static const char *const classes[] = { "nan", "+inf", "-inf" };
-    const char *value = json_string_value(json_object_get(failure, "value"));
-    for (size_t i = 0; value != NULL && i < sizeof(classes) / sizeof(classes[0]); i++)
-        if (strcmp(classes[i], value) == 0)
-            return classes[i];
-    return NULL;
-}
-
 static void take_failure(const json_t *failure, struct trn_failure *found)
 {
     char what[64];
@@ -234,7 +223,7 @@ static void take_failure(const json_t *failure, struct trn_failure *found)
     trn_failure_where(what, name, found->where, sizeof(found->where));
     found->step = take_number(failure, "step");
     found->element = take_number(failure, "element");
-    found->value = value_class(failure);
+    found->value = trn_failure_value(json_string_value(json_object_get(failure, "value")));
 }
 
 /* The bits of a double as 16 hex digits. */
@@ -292,8 +281,7 @@ static enum snap_status judge_capsule(struct trn_replay_result *result, struct s
         return snap_error_set(err, SNAP_DIFFERS,
                               "replay: step %" PRIu64 " is made here; in the capsule %s is %s",
                               result->step, recorded->where, recorded->value);
-    if (strcmp(repeated->where, recorded->where) != 0 || repeated->value != recorded->value ||
-        repeated->element != recorded->element)
+    if (!trn_failure_is_same(repeated, recorded))
         return snap_error_set(err, SNAP_DIFFERS,
                               "replay: step %" PRIu64 " fails otherwise: %s[%" PRIu64 "] is %s "
                               "here, %s[%" PRIu64 "] is %s in the capsule",

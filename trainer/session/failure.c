@@ -15,7 +15,7 @@ static const char gradient_prefix[] = "gradient of ";
 
 static const char *const values[] = { "nan", "+inf", "-inf" };
 
-static const char *value_of(const char *text)
+const char *trn_failure_value(const char *text)
 {
     for (size_t i = 0; text != NULL && i < sizeof(values) / sizeof(values[0]); i++)
         if (strcmp(text, values[i]) == 0)
@@ -26,9 +26,15 @@ static const char *value_of(const char *text)
 void trn_failure_describe(const struct trn_step *step, struct trn_failure *failure)
 {
     *failure = (struct trn_failure){ .step = step->step,
-                                     .value = value_of(step->nonfinite.class_name),
+                                     .value = trn_failure_value(step->nonfinite.class_name),
                                      .element = step->nonfinite.index };
     snprintf(failure->where, sizeof(failure->where), "%s", step->nonfinite.where);
+}
+
+bool trn_failure_is_same(const struct trn_failure *a, const struct trn_failure *b)
+{
+    return strcmp(a->where, b->where) == 0 && a->element == b->element &&
+           strcmp(a->value, b->value) == 0;
 }
 
 /* "loss", "gradient" and a name, "weight" and a name. */
@@ -144,7 +150,7 @@ enum snap_status trn_failure_read(const struct snap_archive *capsule, struct trn
     const json_t *found = json_object_get(manifest, "failure");
     const char *what = json_string_value(json_object_get(found, "what"));
     const char *name = json_string_value(json_object_get(found, "name"));
-    const char *value = value_of(json_string_value(json_object_get(found, "value")));
+    const char *value = trn_failure_value(json_string_value(json_object_get(found, "value")));
     enum snap_status status = SNAP_OK;
     if (what == NULL || name == NULL || value == NULL) {
         status = snap_error_set(err, SNAP_UNSUPPORTED,

@@ -18,6 +18,12 @@
 /* What was found, for a result. */
 void trn_failure_describe(const struct trn_step *step, struct trn_failure *failure);
 
+/* "nan", "+inf" or "-inf", static; NULL for another text, and for NULL. */
+const char *trn_failure_value(const char *text);
+
+/* The same class of value at the same place? Both have a value. */
+bool trn_failure_is_same(const struct trn_failure *a, const struct trn_failure *b);
+
 /* "gradient of conv1.weight": what an archive's failure says in two words, in one text. */
 void trn_failure_where(const char *what, const char *name, char *where, size_t where_size);
 
