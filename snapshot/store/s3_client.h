@@ -68,7 +68,7 @@ struct snap_s3_response {
     uint64_t size_bytes; /* Content-Length */
     char region[64];     /* where the bucket is, if the server says so; "": no word of it */
     char code[64];       /* of the <Error> in the body; "": none */
-    char message[200];
+    char message[1024]; /* beside the code */
     struct snap_buffer body; /* released by the caller */
 };
 #define SNAP_S3_RESPONSE_INIT { .status = 0 }

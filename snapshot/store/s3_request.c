@@ -79,6 +79,21 @@ static bool is_code(const struct snap_s3_response *response, const char *const *
     return false;
 }
 
+/* Swift's answer when a server that has parts of an object is away: a bad request, whose message
+ * names each part with its status. */
+static bool says_part_is_away(const struct snap_s3_response *response)
+{
+    const char *text = response->message;
+    if (strcmp(response->code, "InvalidRequest") != 0)
+        return false;
+    while ((text = strstr(text, ": 5")) != NULL) {
+        text += 3;
+        if (strspn(text, "0123456789") == 2)
+            return true;
+    }
+    return false;
+}
+
 /* Does the answer mean "not now"? (BrokenMPU is Swift's: the server that has a part is away.) */
 static bool says_later(const struct snap_s3_response *response)
 {
@@ -94,7 +109,7 @@ static bool says_later(const struct snap_s3_response *response)
     case 504:
         return true;
     default:
-        return is_code(response, later);
+        return is_code(response, later) || says_part_is_away(response);
     }
 }
 

@@ -28,7 +28,7 @@ import xml.etree.ElementTree as ElementTree
 
 KEY, SECRET, TOKEN = "stub-user", "stub/secret+1", "stub-token"
 
-Answer = collections.namedtuple("Answer", "status code")
+Answer = collections.namedtuple("Answer", "status code message", defaults=("stub",))
 Pause = collections.namedtuple("Pause", "seconds")
 Drip = collections.namedtuple("Drip", "seconds")
 CLOSE, LOST, HALF, FLIP, FLIP_IN = "close", "lost", "half", "flip", "flip-in"
@@ -36,9 +36,9 @@ Request = collections.namedtuple("Request", "method path query headers sent rece
 
 
 class Refused(Exception):
-    def __init__(self, status, code):
+    def __init__(self, status, code, message="stub"):
         super().__init__(code)
-        self.status, self.code = status, code
+        self.status, self.code, self.message = status, code, message
 
 
 def sha256(data):
@@ -184,7 +184,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = flipped(body)
         try:
             if isinstance(fault, Answer):
-                raise Refused(fault.status, fault.code)
+                raise Refused(fault.status, fault.code, fault.message)
             check_signature(self.stub, self.command, self.path, self.headers, body)
             if self.stub.token and self.headers.get("x-amz-security-token") != TOKEN:
                 raise Refused(403, "InvalidToken")
@@ -193,7 +193,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except Refused as refused:
             status, headers = refused.status, {}
             answer = (f"<?xml version='1.0'?><Error><Code>{refused.code}</Code>"
-                      f"<Message>stub: {refused.code}</Message></Error>").encode()
+                      f"<Message>{refused.message}: {refused.code}</Message></Error>").encode()
         self.note(body, answer)
         if fault == LOST:
             self.close_connection = True

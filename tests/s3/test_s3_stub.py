@@ -228,7 +228,9 @@ def test_faults(files):
                     tap.ok("create-only" in done.stdout, "and it says what the server lacks")
     with Stub() as stub:
         run(stub, "push", files[0].parents[1], STORE)
-        for fault in (HALF, CLOSE, Answer(503, "SlowDown"), Answer(409, "BrokenMPU"), Pause(1.5)):
+        away = "/bucket+segments/" + 300 * "a" + "/3: 503 Service Unavailable"
+        for fault in (HALF, CLOSE, Answer(503, "SlowDown"), Answer(409, "BrokenMPU"),
+                      Answer(400, "InvalidRequest", away), Pause(1.5)):
             stub.fault("GET", "/archives/step-0000000012", fault, times=2)
             exits(0, f"verified in spite of {fault}", stub, "verify", STORE)
         stub.fault("GET", "/archives/step-0000000012", Answer(503, "SlowDown"), times=10000)
@@ -238,6 +240,10 @@ def test_faults(files):
         stub.fault("GET", "list-type", Answer(403, "AccessDenied"), times=10000)
         exits(3, "what is forbidden is not tried again", stub, "list", STORE)
         tap.ok(stub.faults[0][3] == 9999, "it was asked once")
+        stub.faults.clear()
+        stub.fault("GET", "list-type", Answer(400, "InvalidRequest", "part 5: 404"), times=10000)
+        exits(3, "a bad request neither", stub, "list", STORE)
+        tap.ok(stub.faults[0][3] == 9999, "it was asked once as well")
     for method, fault in (("PUT", Answer(503, "SlowDown")), ("PUT", CLOSE), ("PUT", FLIP_IN),
                           ("HEAD", CLOSE)):
         with Stub() as stub:
